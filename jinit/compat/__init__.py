@@ -1,0 +1,1 @@
+"""Other libraries' names, with their exact semantics."""

@@ -1,0 +1,1 @@
+"""The laws of weights, a family to a file."""

@@ -1,0 +1,1 @@
+"""What a model's computation says about its parameters."""

@@ -1,0 +1,74 @@
+"""What a layer operation does with its kernel: which axes it sums, and both fans."""
+
+import dataclasses
+import math
+from typing import Any
+
+from .jaxpr import Graph, Op
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel as its operation reads it: `(*window, in, out)` under any layout.
+
+    `fan_in` counts the products summed into one output entry, `fan_out` the products
+    that one input entry takes part in, stride and dilation included.
+    """
+
+    value: int
+    window_axes: tuple[int, ...]
+    in_axes: tuple[int, ...]
+    out_axes: tuple[int, ...]
+    fan_in: float
+    fan_out: float
+
+
+def read_kernel(graph: Graph, op: Op, position: int) -> Kernel | None:
+    """The kernel at operand `position` of a layer operation; None if `op` is none."""
+    shape = graph.types[op.inputs[position]].shape
+    if op.name == "dot_general":
+        return _dense(op, position, shape)
+    if op.name == "conv_general_dilated" and position == 1:
+        return _convolution(op, shape)
+    return None
+
+
+def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
+    contracted, batched = op.params["dimension_numbers"]
+    in_axes, batch_axes = tuple(contracted[position]), tuple(batched[position])
+    out_axes = tuple(
+        axis for axis in range(len(shape)) if axis not in in_axes + batch_axes
+    )
+    fan_in, fan_out = _size(shape, in_axes), _size(shape, out_axes)
+    return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
+
+
+def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
+    out_axis, in_axis, *window = op.params["dimension_numbers"].rhs_spec
+    groups = op.params["feature_group_count"]
+    taps = _size(shape, tuple(window))
+    # A stride reads each input entry less often; a dilated input is mostly zeros.
+    fan_in = taps * shape[in_axis] / math.prod(op.params["lhs_dilation"])
+    fan_out = taps * shape[out_axis] / groups / math.prod(op.params["window_strides"])
+    return Kernel(op.inputs[1], tuple(window), (in_axis,), (out_axis,), fan_in, fan_out)
+
+
+def leaf_axes(graph: Graph, value: int) -> tuple[int, tuple[int, ...]] | None:
+    """The graph input that `value` is a transpose of, with the axis each axis was.
+
+    None where anything but a transpose or a change of dtype stands between them.
+    """
+    makers = {i: op for op in graph.ops for i in op.outputs}
+    axes: tuple[Any, ...] = tuple(range(len(graph.types[value].shape)))
+    while value in makers:
+        op = makers[value]
+        if op.name == "transpose":
+            axes = tuple(op.params["permutation"][axis] for axis in axes)
+        elif op.name not in {"convert_element_type", "copy"}:
+            return None
+        value = op.inputs[0]
+    return (value, axes) if value in graph.inputs else None
+
+
+def _size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return math.prod(shape[axis] for axis in axes)

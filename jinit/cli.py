@@ -1,0 +1,175 @@
+"""The command `jinit`."""
+
+import argparse
+import importlib
+import json
+import pathlib
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+
+DEMO = {"flax", "matplotlib", "mlxtend", "rich", "sklearn"}
+FIGURE = "jinit-report.png"
+
+
+class RefusalError(Exception):
+    """A command line that can not be run."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RefusalError(f"{message}. See `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code: 2 for anything it can not do."""
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name in DEMO:
+            return _refuse(f"{error.name} is not installed: pip install 'jinit[demo]'")
+        return _refuse(str(error))
+    except (RefusalError, ImportError, OSError, TypeError, ValueError) as error:
+        return _refuse(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("jinit", description="Weight initialization for JAX.")
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    report = commands.add_parser(
+        "report",
+        help="show how signals and gradients travel under each scheme",
+        description="Shows how signals and gradients travel through a network under "
+        "each initialization scheme, and says which one fits.",
+    )
+    report.set_defaults(run=_report)
+    add = report.add_argument
+    add(
+        "--init",
+        action="append",
+        default=[],
+        metavar="'NAME(settings)'",
+        help="a scheme, such as \"he_normal(mode='fan_out')\"; repeat for several "
+        "(default: seven classical ones)",
+    )
+    add("--activation", default="relu", metavar="NAME", help="relu, tanh, gelu, ...")
+    add("--depth", type=int, default=5, metavar="N", help="hidden layers (default: 5)")
+    add("--width", type=int, default=256, metavar="N", help="units (default: 256)")
+    add("--batch-norm", action="store_true", help="normalize every hidden layer")
+    add(
+        "--data",
+        default="mnist",
+        metavar="NAME",
+        help="mnist (default), digits, gaussian",
+    )
+    add("--raw", action="store_true", help="leave the data as it is stored")
+    add(
+        "--model",
+        metavar="MODULE:FACTORY",
+        help="your own model: a function that returns a Flax module or (apply, params)",
+    )
+    add(
+        "--input-shape",
+        type=_shape,
+        metavar="N,N,...",
+        help="standard normal input of this shape, in place of the data",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fixes the weights (default: 0)",
+    )
+    add(
+        "--out",
+        metavar="FILE.png",
+        help=f"where to save the figure (default: {FIGURE}, with tables only)",
+    )
+    text = report.add_mutually_exclusive_group()
+    text.add_argument("--json", action="store_true", help="print JSON, not tables")
+    text.add_argument("--csv", action="store_true", help="print CSV, not tables")
+    return parser
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        shape = (0,)
+    if min(shape) < 1:
+        raise argparse.ArgumentTypeError(
+            f"needs whole numbers of at least 1 with commas, such as 32,224,224,3. "
+            f"Got {text!r}"
+        )
+    return shape
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from .diagnostics.report import report
+
+    tables = not (arguments.json or arguments.csv)
+    path = arguments.out or (FIGURE if tables else None)
+    _check_figure(path or FIGURE)
+    _require(*["rich"] * tables, *["matplotlib"] * bool(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
+        result = report(
+            arguments.init,
+            activation=arguments.activation,
+            depth=arguments.depth,
+            width=arguments.width,
+            batch_norm=arguments.batch_norm,
+            data=arguments.data,
+            raw=arguments.raw,
+            model=arguments.model,
+            input_shape=arguments.input_shape,
+            seed=arguments.seed,
+            progress=_say,
+        )
+    if path:
+        _say(f"drawing {path}")
+        result.plot(path)
+    _print(result, arguments)
+    return 0
+
+
+def _check_figure(path: str) -> None:
+    # Before the work, not after it.
+    folder, kind = pathlib.Path(path).parent, pathlib.Path(path).suffix
+    if kind not in {".png", ".pdf", ".svg"} or not folder.is_dir():
+        raise RefusalError(
+            f"--out needs a .png, .pdf or .svg file in a folder that exists. Got {path}"
+        )
+
+
+def _require(*modules: str) -> None:
+    for module in modules:
+        importlib.import_module(module)
+
+
+def _print(result: Any, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    elif arguments.csv:
+        print(result.to_csv(), end="")
+    else:
+        from rich.console import Console
+
+        # A pipe has no width: give the tables the room they need.
+        Console(width=None if sys.stdout.isatty() else 100).print(result)
+
+
+def _say(text: str) -> None:
+    print(f"jinit: {text}", file=sys.stderr, flush=True)
+
+
+def _refuse(reason: str) -> int:
+    _say(" ".join(reason.split()))
+    return 2

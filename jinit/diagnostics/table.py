@@ -1,0 +1,80 @@
+"""A probe as a table: plain text, or rich where a terminal shows it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+HEAD = (
+    *("layer", "φ", "std(z)", "std(φ)", "flat", "dead", "std(g)"),
+    *("z×", "theory", "g×", "theory"),
+)
+LEGEND = (
+    "z: pre-activation. φ: activation. g: gradient at z. flat: entries where |φ′| is "
+    "below 5 % of its largest. dead: units that pass no gradient. z×: rms z over that "
+    "of the layer before. g×: std(g) over that of the layer after. theory: the same by "
+    "mean field."
+)
+
+
+def rows(probe: Any) -> Iterator[tuple[str, ...]]:
+    """The cells of a probe's table under `HEAD`, one row per layer."""
+    for layer in probe.layers:
+        yield (
+            layer.name,
+            layer.activation or "–",
+            number(layer.std),
+            number(layer.activation_std),
+            percent(layer.saturated),
+            percent(layer.dead),
+            number(layer.gradient_std),
+            number(layer.ratio),
+            number(layer.predicted_ratio),
+            number(layer.gradient_ratio),
+            number(layer.predicted_gradient_ratio),
+        )
+
+
+def plain(probe: Any) -> str:
+    """The table as aligned text."""
+    cells = [HEAD, *rows(probe)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    aligned = [
+        [
+            text.rjust(width) if column else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in cells
+    ]
+    return "\n".join("  ".join(row).rstrip() for row in aligned)
+
+
+def rich_table(probe: Any, title: str = "") -> Any:
+    """The table and the verdict for a rich console."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column(HEAD[0], overflow="fold")
+    for head in HEAD[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows(probe):
+        table.add_row(*row)
+    color = "green" if probe.condition == "keeps" else "red"
+    heading = Text.assemble((title, "bold"), "  " if title else "")
+    return Group(heading + Text(probe.verdict, style=color), table)
+
+
+def number(value: float | None) -> str:
+    """Three digits: plain where that is short, else with an exponent."""
+    if value is None:
+        return "–"
+    if value == 0 or 1e-3 <= abs(value) < 1e3:
+        return f"{value:.3g}"
+    return f"{value:.1e}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a whole percentage."""
+    return "–" if value is None else f"{value:.0%}"

@@ -1,0 +1,253 @@
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jinit
+from jinit.core.activations import GATES
+from jinit.core.gains import gaussian_moments, squared_gain
+
+
+# E φ, E φ², E φ′²; all from the published constants to six decimals.
+TABLE = {
+    "relu": (0.398942, 0.500000, 0.500000),
+    "leaky_relu": (0.394953, 0.500050, 0.500050),
+    "elu": (0.160521, 0.644945, 0.668102),
+    "selu": (0.000000, 1.000000, 1.071575),
+    "gelu_exact": (0.282095, 0.425221, 0.455851),
+    "gelu_tanh": (0.282039, 0.425194, 0.455818),
+    "gelu": (0.282039, 0.425194, 0.455818),
+    "silu": (0.206621, 0.355776, 0.379482),
+    "mish": (0.240404, 0.452342, 0.479084),
+    "softplus": (0.806059, 0.921246, 0.293379),
+    "tanh": (0.000000, 0.394294, 0.464403),
+    "sigmoid": (0.500000, 0.293379, 0.044836),
+    "softsign": (0.000000, 0.183014, 0.227671),
+    "hard_tanh": (0.000000, 0.516059, 0.682689),
+    "hard_swish": (0.166217, 0.331567, 0.358532),
+    "hard_sigmoid": (0.500000, 0.277639, 0.027703),
+    "erf": (0.000000, 0.464559, 0.569410),
+    "sin": (0.000000, 0.432332, 0.567668),
+    "cos": (0.606531, 0.567668, 0.432332),
+    "relu6": (0.398942, 0.500000, 0.500000),
+    "squared_relu": (0.500000, 1.500000, 2.000000),
+    "log_sigmoid": (-0.806059, 0.921246, 0.293379),
+    "tanhshrink": (0.000000, 0.182883, 0.252992),
+    "arctan": (0.000000, 0.449701, 0.500000),
+    "abs": (0.797885, 1.000000, 1.000000),
+    "gaussian": (0.707107, 0.577350, 0.192450),
+}
+
+# forward, backward
+GAINS = {
+    "relu": (1.414214, 1.414214),
+    "leaky_relu": (1.414143, 1.414143),
+    "elu": (1.245198, 1.223429),
+    "selu": (1.000000, 0.966026),
+    "gelu_exact": (1.533530, 1.481114),
+    "gelu": (1.533581, 1.481168),
+    "silu": (1.676532, 1.623320),
+    "mish": (1.486848, 1.444755),
+    "softplus": (1.041867, 1.846229),
+    "tanh": (1.592537, 1.467414),
+    "sigmoid": (1.846229, 4.722646),
+    "softsign": (2.337533, 2.095781),
+    "hard_tanh": (1.392036, 1.210287),
+    "hard_swish": (1.736657, 1.670076),
+    "hard_sigmoid": (1.897840, 6.008116),
+    "erf": (1.467167, 1.325218),
+    "sin": (1.520867, 1.327251),
+    "cos": (1.327251, 1.520867),
+    "relu6": (1.414214, 1.414214),
+    "squared_relu": (0.816497, 0.707107),
+    "log_sigmoid": (1.041867, 1.846229),
+    "tanhshrink": (2.338368, 1.988139),
+    "arctan": (1.491208, 1.414214),
+    "abs": (1.000000, 1.000000),
+    "gaussian": (1.316074, 2.279507),
+}
+
+# forward, shared
+PAIRS = {
+    "glu": (1.846229, 1.726736),
+    "reglu": (1.414214, 1.189207),
+    "geglu": (1.533581, 1.222489),
+    "swiglu": (1.676532, 1.268816),
+}
+
+six_decimals = functools.partial(pytest.approx, rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_moments_match_the_table(name):
+    assert gaussian_moments(name) == six_decimals(TABLE[name])
+
+
+@pytest.mark.parametrize("name", GAINS)
+def test_gains_match_the_table(name):
+    found = jinit.gain(name), jinit.gain(name, "backward")
+    assert found == six_decimals(GAINS[name])
+
+
+@pytest.mark.parametrize(
+    ("alpha", "forward", "backward"),
+    [(0.5, 1.330908, 1.297050), (2.0, 1.155192, 1.145889)],
+)
+def test_celu_with_its_parameter(alpha, forward, backward):
+    assert jinit.gain("celu", param=alpha) == six_decimals(forward)
+    assert jinit.gain("celu", "backward", param=alpha) == six_decimals(backward)
+
+
+def test_the_squared_gain_of_relu_is_two():
+    for mode in ("forward", "backward", "both"):
+        assert squared_gain(jax.nn.relu, mode) == 2.0
+
+
+def test_elu_is_the_constant_of_the_siren_code():
+    assert squared_gain("elu") == pytest.approx(1.5505188080679277, rel=1e-13)
+
+
+def test_both_lies_between_forward_and_backward():
+    for name in ("tanh", "gelu", "sigmoid"):
+        forward, backward = squared_gain(name), squared_gain(name, "backward")
+        harmonic = 2 / (1 / forward + 1 / backward)
+        assert squared_gain(name, "both") == pytest.approx(harmonic, rel=1e-14)
+        assert jinit.gain(name, "both") == pytest.approx(math.sqrt(harmonic))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_gated_pairs_match_the_table(name):
+    assert (jinit.gain(name), jinit.gain(name, "shared")) == six_decimals(PAIRS[name])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_shared_gain_keeps_the_product_at_one(name):
+    gate = GATES[name]
+    gain = jinit.gain(name, "shared")
+    assert gain**2 * gaussian_moments(gate, gain**2).second == pytest.approx(1.0)
+    assert jinit.gain("reglu", "shared") == pytest.approx(2**0.25, rel=1e-13)
+
+
+def test_the_moments_of_a_pair_are_those_of_its_product():
+    a, b = jax.random.normal(jax.random.key(0), (2, 1_000_000))
+    product, pull = jax.vjp(lambda a, b: jax.nn.silu(a) * b, a, b)
+    by_gate, by_up = pull(jnp.ones_like(a))
+    exact = gaussian_moments("swiglu")
+    for sample, mean in (
+        (product, exact.mean),
+        (product**2, exact.second),
+        (by_gate**2 + by_up**2, exact.slope),
+    ):
+        error = float(jnp.std(sample)) / math.sqrt(sample.size)
+        assert abs(float(jnp.mean(sample)) - mean) <= 4.89 * error
+
+
+def test_the_function_and_its_name_have_one_gain():
+    partial = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
+    assert jinit.gain(jax.nn.gelu) == jinit.gain("gelu")
+    assert jinit.gain(partial) == jinit.gain("leaky_relu", param=0.2)
+    assert jinit.gain(jax.nn.leaky_relu, param=0.2) == jinit.gain(partial)
+    assert jinit.gain(jax.nn.glu, "shared") == jinit.gain("glu", "shared")
+    assert jinit.gain(lambda x: 3 * jax.nn.relu(x)) == pytest.approx(2**0.5 / 3)
+
+
+@pytest.mark.parametrize("number", [0, 2, 1.5, np.float32(0.5), np.sqrt(2.0)])
+def test_a_number_is_a_gain(number):
+    assert jinit.gain(number) is number
+    assert squared_gain(number) == number * number
+
+
+def test_an_array_or_traced_number_is_a_gain():
+    root: Any = jnp.sqrt(2.0)
+    assert jinit.gain(root) == float(root)
+    assert jax.jit(lambda g: jinit.gain(g) + squared_gain(g))(3.0) == 12.0
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "silu", "tanh", "selu"])
+def test_the_gain_carries_a_signal_through_ten_layers(name):
+    width, depth = 1024, 10
+    start, *keys = jax.random.split(jax.random.key(1), depth + 1)
+    first = jax.random.normal(start, (32, width))
+
+    def size(gain):
+        x = first
+        for key in keys:
+            w = gain * jax.random.normal(key, (width, width)) / math.sqrt(width)
+            x = getattr(jax.nn, name)(x) @ w
+        return float(jnp.mean(x**2))
+
+    assert 0.5 < size(jinit.gain(name)) < 2
+    assert name == "selu" or size(1.0) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("activation", "message"),
+    [
+        (lambda x: 1.0, "constant at 1.0"),
+        (jnp.zeros_like, "constant at 0.0"),
+        (jnp.log, "Got φ = nan"),
+        (lambda x: 1 / (x - x), "Got φ = "),
+        (lambda x: jnp.stack([x, x]), r"shape=\(2,\)"),
+        (lambda x: (x, x), r"Got \(ShapeDtypeStruct"),
+        (lambda x: None, "Got None"),
+        (lambda x: jnp.exp(1j * x), "complex128"),
+        (lambda x: jnp.exp(x**2), "grows too fast"),
+        (lambda x: jnp.sin(1e6 * x), "oscillates too fast"),
+        ("geglue", "'swiglu'. Got 'geglue'. Did you mean 'geglu'?"),
+        (-1.0, "Got -1.0"),
+        (math.nan, "Got nan"),
+        (math.inf, "Got inf"),
+    ],
+)
+def test_activations_without_a_gain(activation, message):
+    with pytest.raises(ValueError, match=message):
+        jinit.gain(activation)
+
+
+@pytest.mark.parametrize(
+    ("activation", "message"),
+    [
+        (math.tanh, r"built-in function tanh.*Write it with `jax.numpy`"),
+        (np.tanh, r"ufunc 'tanh'.*Write it with `jax.numpy`"),
+        (lambda x: x if x > 0 else 0.0, r"boolean.*`jnp.where` for `if`"),
+        (jax.nn.softmax, r"softmax.*out of bounds"),
+        (None, "Got None"),
+        ([1.0], r"Got \[1.0\]"),
+        (True, "Got True"),
+        (1j, "Got 1j"),
+    ],
+)
+def test_what_is_not_an_activation(activation, message):
+    with pytest.raises(TypeError, match=message):
+        jinit.gain(activation)
+
+
+def test_an_activation_of_a_traced_value_is_refused():
+    with pytest.raises(TypeError, match="no traced value but its argument"):
+        jax.jit(lambda a: jinit.gain(lambda x: a * x))(2.0)
+
+
+@pytest.mark.parametrize("mode", ["backward", "both"])
+def test_a_backward_gain_needs_a_slope(mode):
+    assert jinit.gain(jnp.sign) == 1.0
+    with pytest.raises(ValueError, match=f"{mode}'. Got 0.0"):
+        jinit.gain(jnp.sign, mode)
+    with pytest.raises(ValueError, match=f"{mode}'. Got inf"):
+        jinit.gain(lambda x: jnp.sign(x) * jnp.sqrt(jnp.abs(x)), mode)
+
+
+def test_modes_and_params_are_checked():
+    with pytest.raises(ValueError, match="Got 'fan_in'"):
+        jinit.gain("relu", "fan_in")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="Got 'fan_in'"):
+        jinit.gain(2.0, "fan_in")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"pairs 'glu'.* Got 'relu'"):
+        jinit.gain("relu", "shared")
+    with pytest.raises(ValueError, match=r"Got 0\.2 for <function"):
+        jinit.gain(lambda x: x, param=0.2)
+    with pytest.raises(TypeError, match=r"Got 2\.0"):
+        jinit.gain(2.0, param=0.2)

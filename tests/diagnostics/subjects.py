@@ -1,0 +1,28 @@
+"""Multilayer perceptrons on noise, compiled once per architecture."""
+
+import functools
+from typing import Any
+
+import jax
+
+import jinit
+from jinit.diagnostics.models import mlp, redraw
+from jinit.graph.taps import read_model
+
+
+X = jax.random.normal(jax.random.key(5), (256, 128))
+
+
+@functools.cache
+def _subject(activation, depth, width, batch_norm):
+    subject = mlp(activation, depth, width, batch_norm, X, jax.random.key(0))
+    return subject, read_model(subject.apply, subject.params, X)
+
+
+def probed(
+    activation, init, depth=5, width=128, batch_norm=False, seed=0, **settings
+) -> Any:
+    """The probe of an MLP whose kernels `init` drew."""
+    subject, model = _subject(activation, depth, width, batch_norm)
+    params = redraw(model, subject.params, jinit.get(init), jax.random.key(seed))
+    return jinit.probe(subject.apply, params, X, **settings)

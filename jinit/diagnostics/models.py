@@ -17,8 +17,8 @@ import numpy as np
 
 from ..core.activations import activation_function
 from ..core.initializer import Initializer
-from ..graph.kernels import leaf_axes
-from ..graph.taps import Layer, Model
+from ..graph.layers import Layer
+from ..graph.taps import Model
 
 
 # What a linen module may ask of its caller, answered as in training.
@@ -211,17 +211,16 @@ def _kernels(model: Model) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ..
 def _order(
     model: Model, layer: Layer, i: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    graph, kernel = model.graph, layer.kernel
-    shape = graph.types[graph.inputs[i]].shape
-    found = leaf_axes(graph, kernel.value)
+    shape = model.graph.types[model.graph.inputs[i]].shape
+    kernel, found = layer.kernel, layer.axes
     axes = (*kernel.window_axes, *kernel.in_axes, *kernel.out_axes)
-    if found is None or found[0] != graph.inputs[i] or len(axes) < len(shape):
+    order = tuple(k for axis in axes for k in found.axes[axis]) if found else ()
+    if sorted(order) != list(range(len(shape))):
         return tuple(range(len(shape))), shape
-    order = tuple(found[1][axis] for axis in axes)
     sizes = tuple(shape[axis] for axis in order)
     if kernel.window_axes:
         return order, sizes
-    rows = len(kernel.in_axes)
+    rows = sum(len(found.axes[axis]) for axis in kernel.in_axes) if found else 0
     return order, (math.prod(sizes[:rows]), math.prod(sizes[rows:]))
 
 

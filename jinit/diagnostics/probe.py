@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..graph.elementwise import Activation
-from ..graph.recognize import recognize
-from ..graph.taps import Layer, Model, path_parts, read_model
+from ..graph.instances import copies, Instance, measurable, unroll
+from ..graph.layers import Layer
+from ..graph.recognize import label, recognize
+from ..graph.taps import Model, path_parts, read_model
 from .measure import measure
 from .ratios import backward, forward, Phi, square
 from .records import Histogram, LayerProbe, Probe
@@ -41,8 +43,8 @@ def probe(
         E z² → σw² E φ(√q ξ)² + σb²,     E g² → σw² E φ′(√q ξ)² E g²,     q = E z²
 
     It reads the model's computation, so it takes any function and needs no hooks:
-    linen, NNX, Equinox and plain JAX alike. Layers inside a `scan` or `while` loop are
-    not seen.
+    linen, NNX, Equinox and plain JAX alike. A layer in a `scan` over stacked kernels
+    gives one record for each; layers inside `while` and `cond` are not seen.
 
     Args:
         apply: A function of `(params, batch)` that returns the outputs.
@@ -106,9 +108,10 @@ def examine(
     key = jax.random.key(0) if key is None else key
     program = _program(apply, loss, params, batch)
     seen = jax.device_get(program.measure(params, batch, key))
-    _require_finite(program.model, seen, params)
-    input_std = float(seen["layers"][0]["signal"]["std"])
-    return Probe(tuple(_records(program, seen["layers"])), input_std)
+    layers = _each(program.model, seen["layers"])
+    _require_finite(program, seen | {"layers": layers}, params)
+    input_std = float(layers[0]["signal"]["std"])
+    return Probe(tuple(_records(program, layers)), input_std)
 
 
 def warn_of_scale(batch: Any, stacklevel: int = 3) -> None:
@@ -134,6 +137,7 @@ class _Program:
     """A model as read, its compiled measurement, and its activations."""
 
     model: Model
+    layers: tuple[Instance, ...]
     measure: Callable[[Any, Any, jax.Array], Mapping[str, Any]]
     activations: tuple[Phi, ...]
     names: tuple[str | None, ...]
@@ -165,26 +169,26 @@ def _program(apply: Apply, loss: Loss | None, params: Any, batch: Any) -> _Progr
 def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> _Program:
     params, batch = jax.tree.unflatten(structure, types)
     model = read_model(apply, params, batch)
-    if not model.layers:
+    layers = unroll(model.graph, model.layers)
+    if not layers:
         raise ValueError(
             "`jinit.probe` needs a model with a layer: a product of a parameter with "
             f"the data. Got none in {apply!r}. Pass the weights as `params` instead of "
-            "closing over them, and unroll a `scan` over layers."
+            "closing over them; layers inside `while` and `cond` can not be measured."
         )
     run = jax.jit(functools.partial(measure, model, loss))
-    activations = tuple(each.activation for each in model.layers)
-    names = tuple(map(_name, activations))
-    return _Program(model, run, tuple(map(_function, activations)), names)
+    phis = {layer: layer.activation for layer in model.layers}
+    names = {layer: label(phi) for layer, phi in phis.items()}
+    return _Program(
+        model,
+        layers,
+        run,
+        tuple(_function(phis[each.layer]) for each in layers),
+        tuple(names[each.layer] for each in layers),
+    )
 
 
 _read_once = functools.lru_cache(maxsize=16)(_read)
-
-
-def _name(activation: Activation | None) -> str | None:
-    if activation is None:
-        return None
-    known = recognize(activation)
-    return known.name if known else "other"
 
 
 def _function(activation: Activation | None) -> Phi:
@@ -194,13 +198,14 @@ def _function(activation: Activation | None) -> Phi:
 
 
 def _records(program: _Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
-    known, layers = (program.model, program.activations), program.model.layers
-    for i, (layer, at) in enumerate(zip(layers, seen, strict=True)):
+    known = program.layers, program.activations
+    for i, (each, at) in enumerate(zip(program.layers, seen, strict=True)):
+        layer = each.layer
         acts = at["activation"] or {"moments": at["z"], "saturated": None, "dead": None}
         ratio, predicted_ratio = forward(*known, seen, i)
         gradient_ratio, predicted_gradient_ratio = backward(*known, seen, i)
         yield LayerProbe(
-            name=layer.name,
+            name=each.name,
             path=layer.path,
             shape=tuple(program.model.graph.types[layer.output].shape),
             fan_in=layer.kernel.fan_in,
@@ -227,7 +232,18 @@ def _records(program: _Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
 
 
 def _normalized(layer: Layer) -> bool:
-    return layer.activation is not None and layer.activation.source != layer.output
+    return layer.activation is not None and layer.output not in layer.activation.sources
+
+
+def _each(model: Model, seen: Sequence[Any]) -> list[Any]:
+    # The statistics of every instance: those of a loop come stacked.
+    layers = [layer for layer in model.layers if measurable(model.graph, layer)]
+    each = []
+    for layer, stacked in zip(layers, seen, strict=True):
+        counts = copies(model.graph, layer)
+        for index in np.ndindex(counts):
+            each.append(jax.tree.map(lambda x, i=index: x[i], stacked))
+    return each
 
 
 def _number(value: Any) -> float | None:
@@ -239,14 +255,14 @@ def _histogram(seen: Mapping[str, Any]) -> Histogram:
     return Histogram(counts, float(seen["low"]), float(seen["high"]))
 
 
-def _require_finite(model: Model, seen: Mapping[str, Any], params: Any) -> None:
+def _require_finite(program: _Program, seen: Mapping[str, Any], params: Any) -> None:
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
     paths = [
         "/".join(path_parts(path))
         for path, leaf in leaves
         if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
     ]
-    names = [layer.name for layer in model.layers]
+    names = [each.name for each in program.layers]
     layers = seen["layers"]
     places = [
         *((f"parameter {p}", ok) for p, ok in zip(paths, seen["params"], strict=True)),

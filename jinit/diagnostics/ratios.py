@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..graph.elementwise import Activation
-from ..graph.taps import Layer, Model
+from ..graph.instances import Instance
 from ..theory.mean_field import gradient_factor, variance_map
 
 
@@ -17,11 +17,11 @@ Pair = tuple[float | None, float | None]
 
 
 def forward(
-    model: Model, activations: Sequence[Phi], seen: Sequence[Any], i: int
+    layers: Sequence[Instance], activations: Sequence[Phi], seen: Sequence[Any], i: int
 ) -> Pair:
     """Rms z over what went in: the layer before or, for a first layer, the input."""
-    layer, at = model.layers[i], seen[i]
-    weights = layer.kernel.fan_in * square(at["kernel_rms"])
+    layer, at = layers[i], seen[i]
+    weights = layer.layer.kernel.fan_in * square(at["kernel_rms"])
     biases = square(at["bias_rms"])
     if not layer.before:
         q = square(at["signal"]["rms"])
@@ -35,24 +35,23 @@ def forward(
 
 
 def backward(
-    model: Model, activations: Sequence[Phi], seen: Sequence[Any], i: int
+    layers: Sequence[Instance], activations: Sequence[Phi], seen: Sequence[Any], i: int
 ) -> Pair:
     """Gradient std at layer `i` over that at the one layer after."""
-    layers = model.layers
     after = [j for j, each in enumerate(layers) if i in each.before]
     if len(after) != 1:
         return None, None
     (j,) = after
     here, there = (square(seen[k]["gradient"]["std"]) for k in (i, j))
     q, phi = square(seen[i]["z"]["rms"]), activations[i]
-    weights = layers[j].kernel.fan_out * square(seen[j]["kernel_rms"])
+    weights = layers[j].layer.kernel.fan_out * square(seen[j]["kernel_rms"])
     predicted = _theory(gradient_factor, layers[j], phi, q, weights)
     return _ratio(here, there), _ratio(predicted, 1.0)
 
 
 def _theory(
     law: Callable[..., float],
-    layer: Layer,
+    layer: Instance,
     phi: Phi,
     q: float,
     *variances: float,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..core.text import aligned
+
 
 HEAD = (
     *("layer", "φ", "std(z)", "std(φ)", "flat", "dead", "std(g)"),
@@ -36,16 +38,7 @@ def rows(probe: Any) -> Iterator[tuple[str, ...]]:
 
 def plain(probe: Any) -> str:
     """The table as aligned text."""
-    cells = [HEAD, *rows(probe)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    aligned = [
-        [
-            text.rjust(width) if column else text.ljust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in cells
-    ]
-    return "\n".join("  ".join(row).rstrip() for row in aligned)
+    return aligned([HEAD, *rows(probe)])
 
 
 def rich_table(probe: Any, title: str = "") -> Any:

@@ -1,16 +1,18 @@
-"""Activations found in a graph: the element-wise function that starts at a value."""
+"""Activations found in a graph: the element-wise function between two values."""
 
 import dataclasses
 import functools
+import heapq
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import JaxprEqn
 
-from .jaxpr import body, flatten, Graph, leaf_equations, Op, run
+from .graph import Graph, Op
+from .read import body_jaxpr, flatten, leaf_equations
 
 
 # Primitives that compute each entry of the result from the same entry of the operands.
@@ -25,45 +27,53 @@ ELEMENTWISE = frozenset({
     "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square",
     "stop_gradient", "sub", "tan", "tanh", "xor",
 })
+# Operations that only rename the axes or the dtype of a signal, links among them.
+MOVES = frozenset({
+    "convert_element_type", "copy", "copy_p", "enter", "expand_dims", "leave", "psum",
+    "psum_invariant", "pvary", "reshape", "sharding_constraint", "shard", "squeeze",
+    "stack", "transpose",
+})
 # fmt: on
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Activation:
-    """The element-wise function φ that a graph applies from one value to another.
+    """The element-wise function φ that a graph applies from `sources` to `result`.
 
     Called on an array of the shape and dtype it was traced with, it runs the traced
     operations, derivative rules included. On any other it runs the same formulas in
     that shape and precision, so it can be integrated as a function of one number.
+    A product of two signals, such as SwiGLU, has two sources.
     """
 
-    source: int
+    sources: tuple[int, ...]
     result: int
     ops: tuple[Op, ...]
     constants: Mapping[int, Any]
     traced: Any
 
-    def __call__(self, z: Any) -> jax.Array:
+    def __call__(self, *z: Any) -> jax.Array:
         """φ(z), entry by entry."""
-        z = jnp.asarray(z)
-        as_traced = (z.shape, z.dtype) == (self.traced.shape, self.traced.dtype)
-        bind = Op.bind if as_traced else functools.partial(_bind_like, z)
-        return run(self.ops, {**self.constants, self.source: z}, bind=bind)[self.result]
+        z = tuple(map(jnp.asarray, z))
+        as_traced = (z[0].shape, z[0].dtype) == (self.traced.shape, self.traced.dtype)
+        bind = Op.bind if as_traced else functools.partial(_bind_like, z[0])
+        values = dict(self.constants) | dict(zip(self.sources, z, strict=True))
+        return _run(self.ops, values, bind)[self.result]
 
 
-def is_elementwise(equation: JaxprEqn) -> bool:
-    """Whether an equation works entry by entry, spreading scalars at most."""
-    return all(
+def is_elementwise(op: Op) -> bool:
+    """Whether an operation works entry by entry, spreading scalars at most."""
+    return op.equation is not None and all(
         each.primitive.name in ELEMENTWISE or _spreads_scalar(each)
-        for each in leaf_equations(equation)
+        for each in leaf_equations(op.equation)
     )
 
 
 def uniform_values(graph: Graph) -> set[int]:
     """The values that hold one fixed number: scalar constants and what they make."""
     uniform = {i for i, c in graph.constants.items() if math.prod(jnp.shape(c)) == 1}
-    for op in graph.ops:
-        if uniform.issuperset(op.inputs) and op.inputs and is_elementwise(op.equation):
+    for op in graph.steps:
+        if uniform.issuperset(op.inputs) and op.inputs and is_elementwise(op):
             uniform.update(op.outputs)
     return uniform
 
@@ -75,36 +85,57 @@ def follow(graph: Graph, source: int, uniform: Set[int]) -> Activation | None:
     else, so that no single function carries the signal on.
     """
     inside, shape = {source}, graph.types[source].shape
-    for op in graph.ops:
-        operands = set(op.inputs)
+    waiting = [graph.order[op] for op in graph.readers.get(source, ())]
+    while waiting:
+        op = graph.steps[heapq.heappop(waiting)]
         if (
-            operands & inside
-            and operands <= inside | uniform
+            inside.isdisjoint(op.outputs)
+            and all(i in inside or i in uniform for i in op.inputs)
             and graph.types[op.outputs[0]].shape == shape
-            and is_elementwise(op.equation)
+            and is_elementwise(op)
         ):
             inside.update(op.outputs)
+            for reader in (r for i in op.outputs for r in graph.readers.get(i, ())):
+                heapq.heappush(waiting, graph.order[reader])
     exits = [i for i in inside if i in graph.outputs or _leaves(graph, i, inside)]
     if len(exits) != 1 or exits == [source]:
         return None
-    return _between(graph, source, exits[0])
+    return between(graph, exits[0], {source}, uniform)
 
 
-def identity(graph: Graph, value: int) -> Activation:
-    """The activation of a linear layer: none."""
-    return _between(graph, value, value)
+def between(
+    graph: Graph, result: int, stops: Set[int], uniform: Set[int]
+) -> Activation | None:
+    """The element-wise function that makes `result` of values at which nothing stops.
 
+    It goes back from `result` to the values in `stops` and to all that is not made
+    element by element, its sources. None where there are none or more than two, or one
+    is not of the shape of the result.
+    """
+    ops, sources, met = [], [], set()
 
-def _between(graph: Graph, source: int, result: int) -> Activation:
-    needed, ops = {result}, []
-    for op in reversed(graph.ops):
-        if source not in op.outputs and needed.intersection(op.outputs):
-            needed.update(op.inputs)
-            ops.append(op)
-    ops = ops if result != source else []
-    constants = {i: graph.constants[i] for i in needed & graph.constants.keys()}
+    def back(value: int) -> None:
+        if value in met:
+            return
+        met.add(value)
+        maker = graph.makers.get(value)
+        if value not in graph.constants or value not in uniform:
+            if value in stops or maker is None or not is_elementwise(maker):
+                sources.append(value)
+                return
+            for operand in maker.inputs:
+                back(operand)
+            ops.append(maker)
+
+    back(result)
+    shape = graph.types[result].shape
+    if len(sources) not in {1, 2} or any(
+        graph.types[i].shape != shape for i in sources
+    ):
+        return None
+    constants = {i: graph.constants[i] for i in met & graph.constants.keys()}
     return Activation(
-        source, result, tuple(reversed(ops)), constants, graph.types[source]
+        tuple(sources), result, tuple(ops), constants, graph.types[sources[0]]
     )
 
 
@@ -120,13 +151,20 @@ def _spreads_scalar(equation: JaxprEqn) -> bool:
     return spreads and math.prod(aval.shape) == 1
 
 
+def _run(ops: Iterable[Op], values: dict[int, Any], bind: Any) -> dict[int, Any]:
+    for op in ops:
+        results = bind(op, *(values[i] for i in op.inputs))
+        values.update(zip(op.outputs, results, strict=True))
+    return values
+
+
 def _bind_like(z: jax.Array, op: Op, *operands: Any) -> Sequence[Any]:
     # The traced operation on operands of the shape and precision of `z`.
-    inner = body(op.equation)
+    inner = body_jaxpr(op.equation) if op.equation else None
     if inner is not None:
         graph = flatten(inner)
         values = dict(graph.constants) | dict(zip(graph.inputs, operands, strict=True))
-        values = run(graph.ops, values, bind=functools.partial(_bind_like, z))
+        values = _run(graph.ops, values, functools.partial(_bind_like, z))
         return [values[i] for i in graph.outputs]
     operands = tuple(_like(z, operand) for operand in operands)
     if op.name in {"broadcast_in_dim", "reshape"}:

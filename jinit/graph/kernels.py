@@ -2,9 +2,9 @@
 
 import dataclasses
 import math
-from typing import Any
 
-from .jaxpr import Graph, Op
+from .axes import Axes
+from .graph import Graph, Op
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +21,19 @@ class Kernel:
     out_axes: tuple[int, ...]
     fan_in: float
     fan_out: float
+    groups: int = 1
 
 
-def read_kernel(graph: Graph, op: Op, position: int) -> Kernel | None:
-    """The kernel at operand `position` of a layer operation; None if `op` is none."""
-    shape = graph.types[op.inputs[position]].shape
+def read_kernel(
+    graph: Graph, op: Op, position: int, axes: Axes | None
+) -> Kernel | None:
+    """The kernel at operand `position` of a layer operation; None if `op` is none.
+
+    `axes` tells which of its axes lie on several devices.
+    """
+    shape = tuple(graph.types[op.inputs[position]].shape)
+    if axes is not None:
+        shape = tuple(n * parts for n, parts in zip(shape, axes.parts, strict=True))
     if op.name == "dot_general":
         return _dense(op, position, shape)
     if op.name == "conv_general_dilated" and position == 1:
@@ -50,24 +58,9 @@ def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
     # A stride reads each input entry less often; a dilated input is mostly zeros.
     fan_in = taps * shape[in_axis] / math.prod(op.params["lhs_dilation"])
     fan_out = taps * shape[out_axis] / groups / math.prod(op.params["window_strides"])
-    return Kernel(op.inputs[1], tuple(window), (in_axis,), (out_axis,), fan_in, fan_out)
-
-
-def leaf_axes(graph: Graph, value: int) -> tuple[int, tuple[int, ...]] | None:
-    """The graph input that `value` is a transpose of, with the axis each axis was.
-
-    None where anything but a transpose or a change of dtype stands between them.
-    """
-    makers = {i: op for op in graph.ops for i in op.outputs}
-    axes: tuple[Any, ...] = tuple(range(len(graph.types[value].shape)))
-    while value in makers:
-        op = makers[value]
-        if op.name == "transpose":
-            axes = tuple(op.params["permutation"][axis] for axis in axes)
-        elif op.name not in {"convert_element_type", "copy"}:
-            return None
-        value = op.inputs[0]
-    return (value, axes) if value in graph.inputs else None
+    return Kernel(
+        op.inputs[1], tuple(window), (in_axis,), (out_axis,), fan_in, fan_out, groups
+    )
 
 
 def _size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:

@@ -6,183 +6,272 @@ module, an Equinox module and a plain function all look the same, and none needs
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence, Set
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
 
-from .elementwise import Activation, follow, identity, uniform_values
-from .jaxpr import Graph, Op
+from .axes import Axes, track
+from .elementwise import Activation, follow, MOVES, uniform_values
+from .flow import data_values, depths, nearest, normalized, parameter_leaves
+from .graph import Graph, Op
 from .kernels import Kernel, read_kernel
+from .residuals import Closing, find_closings
+from .signals import read_signals, SUMS
 
 
 LAYERS = frozenset({"dot_general", "conv_general_dilated"})
-# Operations that only rename the axes or the dtype of a signal.
-MOVES = frozenset(
-    {"convert_element_type", "copy", "expand_dims", "reshape", "squeeze", "transpose"}
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layer:
     """One layer: `output = signal · kernel + bias`, each a value's number in the graph.
 
-    `before` holds the numbers of the layers whose output reaches the signal with no
-    other layer between; it is empty for a layer that reads the model's input.
-    `chained` says that the signal is exactly the activation of that one layer, so that
-    theory can predict this layer from it. `last` says that no layer follows.
+    Attributes:
+        name: The layer, by its module's path.
+        path: The path of its kernel.
+        op: The product.
+        signal: What it reads.
+        kernel: The kernel, with its fans.
+        axes: Where the axes of the kernel leaf are in the kernel; None if unknown.
+        bias: What is added to the product, if anything.
+        output: The pre-activation: the product with its bias.
+        first: What it reads; in a loop, in the first iteration.
+        later: What it reads in later iterations.
+        reads: The activation that made the signal; see `Signals.activation`.
+        factors: The two functions that `reads` multiplies, if it does.
+        normalization: The operation that normalizes what `reads` starts from, if any.
+        activation: The one function that follows the output, if there is one.
+        last: Whether no layer follows.
+        depth: Its number on the longest way from the input, from 1.
+        recurrent: Whether the kernel reads what it made itself, one step before.
+        closing: The residual branch that it ends, if any.
     """
 
     name: str
     path: str
+    op: Op
     signal: int
     kernel: Kernel
+    axes: Axes | None
     bias: int | None
     output: int
-    before: frozenset[int]
+    first: "Feed"
+    later: "Feed"
+    reads: Activation | None
+    factors: tuple[Activation | None, ...]
+    normalization: Op | None
     activation: Activation | None
-    chained: bool
     last: bool
+    depth: int
+    recurrent: bool
+    closing: Closing | None
 
 
 @dataclasses.dataclass(frozen=True)
-class _Origins:
-    """For every value: the parameter leaves it comes from, and which come from data."""
+class Feed:
+    """What a layer reads.
 
-    leaves: dict[int, frozenset[int]]
-    data: set[int]
+    Attributes:
+        before: The numbers of the layers whose output reaches the signal with no other
+            layer between; none for a layer that reads the model's input.
+        same: Those of them that are in the same iteration of a loop.
+        chained: Whether the signal is exactly the activation of one layer before, so
+            that theory can predict this layer from it.
+    """
+
+    before: frozenset[int]
+    same: frozenset[int]
+    chained: bool
+
+
+class Layers:
+    """The layers of a graph whose first inputs are the parameters at `paths`."""
+
+    def __init__(self, graph: Graph, paths: Sequence[str]):
+        self.graph, self.paths = graph, paths
+        self.data = data_values(graph, len(paths))
+        self.leaves = parameter_leaves(graph, len(paths), self.data)
+        self.axes = track(graph, self.leaves)
+        self.norms = normalized(graph, self.data, self.leaves)
+        self.uniform = uniform_values(graph)
+        self.layers = tuple(self._find())
 
     def fixed(self, value: int) -> bool:
         """Whether a value comes from parameters alone."""
-        return bool(self.leaves.get(value)) and value not in self.data
+        return value in self.leaves
+
+    def main_leaf(self, value: int) -> int:
+        """The largest parameter that a value comes from."""
+        axes = self.axes.get(value)
+        largest = lambda i: self.graph.types[i].size
+        return axes.leaf if axes else max(self.leaves[value], key=largest)
+
+    def _find(self) -> Iterator[Layer]:
+        graph, found = self.graph, list(self._products())
+        ends = [self._preactivation(op, kernel) for op, _, kernel in found]
+        outputs = {output: i for i, (output, _) in enumerate(ends)}
+        self.signals = read_signals(
+            graph, self.data, self.uniform, {*outputs, *self.norms}
+        )
+        first, later, same = (
+            nearest(graph, outputs, around) for around in (0, 1, None)
+        )
+        near = lambda signal: first[signal] | later[signal]
+        depth, follows = depths(graph, outputs), _Following(self, outputs, first)
+        main = [self.main_leaf(kernel.value) for _, _, kernel in found]
+        recurrent = {
+            i
+            for i, (_, signal, kernel) in enumerate(found)
+            if self._recurs(i, main, kernel, near(signal))
+        }
+        sums = self.signals.stops - outputs.keys() - self.norms.keys()
+        closing, self.closings = find_closings(
+            graph, outputs, sums, self.data, recurrent
+        )
+        paths = [self.paths[graph.inputs.index(leaf)] for leaf in main]
+        names = _names(paths)
+        read = frozenset().union(*(near(signal) for _, signal, _ in found))
+        for i, (op, signal, kernel) in enumerate(found):
+            output, bias = ends[i]
+            reads = self.signals.activation(signal)
+            starts = reads.sources if reads else ()
+            norm = next((self.norms[v] for v in starts if v in self.norms), None)
+            yield Layer(
+                name=names[i],
+                path=paths[i],
+                op=op,
+                signal=signal,
+                kernel=kernel,
+                axes=self.axes.get(kernel.value),
+                bias=bias,
+                output=output,
+                first=follows.feed(signal, first[signal], same[signal]),
+                later=follows.feed(signal, later[signal], same[signal]),
+                reads=reads,
+                factors=self.signals.factors(reads) if reads else (),
+                normalization=norm,
+                activation=follows.activation(i),
+                last=i not in read,
+                depth=depth[output],
+                recurrent=i in recurrent,
+                closing=closing.get(i),
+            )
+
+    def _products(self) -> Iterator[tuple[Op, int, Kernel]]:
+        for op in self.graph.steps:
+            for position, value in enumerate(op.inputs if op.name in LAYERS else ()):
+                signal = op.inputs[1 - position]
+                if self.fixed(value) and signal in self.data:
+                    axes = self.axes.get(value)
+                    kernel = read_kernel(self.graph, op, position, axes)
+                    if kernel:
+                        yield op, signal, kernel
+
+    def _preactivation(self, op: Op, kernel: Kernel) -> tuple[int, int | None]:
+        # The bias belongs to the pre-activation: go on to where it is added, if it is.
+        # What has more entries than a kernel has outputs is no bias, but a position.
+        graph, sizes = self.graph, self.graph.types[kernel.value].shape
+        summed = kernel.in_axes + kernel.window_axes
+        most = math.prod(n for k, n in enumerate(sizes) if k not in summed)
+        value = output = op.outputs[0]
+        while value not in graph.outputs and len(graph.readers.get(value, ())) == 1:
+            (reader,) = graph.readers[value]
+            if reader.name in SUMS:
+                bias = [
+                    i
+                    for i in reader.inputs
+                    if self.fixed(i) and graph.types[i].size <= most
+                ]
+                return (reader.outputs[0], bias[0]) if bias else (output, None)
+            if reader.name not in MOVES or reader.name in {"leave", "stack"}:
+                break
+            value = reader.outputs[0]
+            output = value if reader.name == "transpose" else output
+        return output, None
+
+    def _recurs(
+        self, i: int, main: Sequence[int], kernel: Kernel, near: Set[int]
+    ) -> bool:
+        axes = self.axes.get(kernel.value)
+        same = any(main[j] == main[i] for j in near)
+        return same and not (axes and axes.sliced)
 
 
-def _origins(graph: Graph, n_leaves: int) -> _Origins:
-    leaves = {i: frozenset({i}) for i in graph.inputs[:n_leaves]}
-    data = set(graph.inputs[n_leaves:])
-    for op in graph.ops:
-        above = frozenset[int]().union(*(leaves.get(i, ()) for i in op.inputs))
-        leaves |= dict.fromkeys(op.outputs, above)
-        data.update(op.outputs if data.intersection(op.inputs) else ())
-    return _Origins(leaves, data)
+@dataclasses.dataclass(frozen=True)
+class _Following:
+    """The function that follows each layer, as far as there is a single one."""
 
+    layers: Layers
+    outputs: Mapping[int, int]
+    first: Mapping[int, frozenset[int]]
 
-def find_layers(graph: Graph, paths: Sequence[str]) -> Iterator[Layer]:
-    """The layers of a graph whose first inputs are the parameters at `paths`."""
-    origins = _origins(graph, len(paths))
-    found = list(_products(graph, origins))
-    ends = [_preactivation(graph, op, origins) for op, _, _ in found]
-    outputs = [output for output, _ in ends]
-    nearest, uniform = _nearest(graph, outputs), uniform_values(graph)
-    activations = [
-        _activation(graph, i, value, nearest, uniform)
-        for i, value in enumerate(outputs)
-    ]
-    leaves = [_main_leaf(graph, origins, kernel.value) for _, _, kernel in found]
-    names = _names([paths[graph.inputs.index(leaf)] for leaf in leaves])
-    read = frozenset[int]().union(*(nearest[signal] for _, signal, _ in found))
-    for i, (_, signal, kernel) in enumerate(found):
-        yield Layer(
-            name=names[i],
-            path=paths[graph.inputs.index(leaves[i])],
-            signal=signal,
-            kernel=kernel,
-            bias=ends[i][1],
-            output=outputs[i],
-            before=nearest[signal],
-            activation=activations[i],
-            chained=_chained(graph, signal, nearest[signal], outputs, activations),
-            last=i not in read,
+    @functools.cached_property
+    def _behind(self) -> dict[int, list[int]]:
+        # The values that one layer alone reaches, in order: at one of them, its output
+        # or what a normalization made of it, its activation starts.
+        behind = {i: [output] for output, i in self.outputs.items()}
+        for step in self.layers.graph.steps:
+            for value in step.outputs:
+                if len(self.first[value]) == 1 and value not in self.outputs:
+                    (layer,) = self.first[value]
+                    behind[layer].append(value)
+        return behind
+
+    @functools.cached_property
+    def _found(self) -> list[Activation | None]:
+        graph = self.layers.graph
+        found = []
+        for output, i in self.outputs.items():
+            starts = [v for v in self._behind[i] if _alike(graph, v, output)]
+            found.append(next(filter(None, map(self._start, starts)), None))
+            if found[-1] is None and self._goes_straight_on(output):
+                found[-1] = Activation((output,), output, (), {}, graph.types[output])
+        return found
+
+    def activation(self, layer: int) -> Activation | None:
+        return self._found[layer]
+
+    def feed(self, signal: int, before: frozenset[int], same: frozenset[int]) -> Feed:
+        return Feed(before, before & same, self._chained(signal, before))
+
+    def _chained(self, signal: int, before: frozenset[int]) -> bool:
+        if len(before) != 1:
+            return False
+        (layer,) = before
+        found = self._found[layer]
+        return (
+            found is not None
+            and self.outputs.get(found.sources[0]) == layer
+            and signal in _moved(self.layers.graph, found.result, MOVES | {"carry"})
+        )
+
+    def _start(self, value: int) -> Activation | None:
+        found = follow(self.layers.graph, value, self.layers.uniform)
+        changes = found and any(op.name not in MOVES for op in found.ops)
+        return found if changes else None
+
+    def _goes_straight_on(self, value: int) -> bool:
+        graph = self.layers.graph
+        return all(
+            reader.name in LAYERS | MOVES
+            for each in _moved(graph, value, MOVES)
+            for reader in graph.readers.get(each, ())
         )
 
 
-def _products(graph: Graph, origins: _Origins) -> Iterator[tuple[Op, int, Kernel]]:
-    for op in graph.ops:
-        if op.name in LAYERS:
-            for position, value in enumerate(op.inputs):
-                signal = op.inputs[1 - position]
-                kernel = read_kernel(graph, op, position)
-                if kernel and origins.fixed(value) and signal in origins.data:
-                    yield op, signal, kernel
+def _alike(graph: Graph, a: int, b: int) -> bool:
+    same_shape = graph.types[a].shape == graph.types[b].shape
+    return same_shape and graph.loops.get(a) == graph.loops.get(b)
 
 
-def _preactivation(graph: Graph, op: Op, origins: _Origins) -> tuple[int, int | None]:
-    # The bias belongs to the pre-activation: go on to where it is added, if it is.
-    value = output = op.outputs[0]
-    while value not in graph.outputs and len(graph.readers.get(value, ())) == 1:
-        (reader,) = graph.readers[value]
-        if reader.name in {"add", "add_any", "sub"}:
-            bias = [i for i in reader.inputs if origins.fixed(i)]
-            return (reader.outputs[0], bias[0]) if bias else (output, None)
-        if reader.name not in MOVES:
-            break
-        value = reader.outputs[0]
-        output = value if reader.name == "transpose" else output
-    return output, None
-
-
-def _nearest(graph: Graph, outputs: Sequence[int]) -> dict[int, frozenset[int]]:
-    # The layers from which each value is reached with no other layer between.
-    number = {value: i for i, value in enumerate(outputs)}
-    nearest = dict.fromkeys(range(len(graph.types)), frozenset[int]())
-    for op in graph.ops:
-        above = frozenset[int]().union(*(nearest[i] for i in op.inputs))
-        for value in op.outputs:
-            nearest[value] = frozenset({number[value]}) if value in number else above
-    return nearest
-
-
-def _activation(
-    graph: Graph,
-    layer: int,
-    output: int,
-    nearest: dict[int, frozenset[int]],
-    uniform: Set[int],
-) -> Activation | None:
-    # The first value after the layer, the pre-activation or what a normalization made
-    # of it, at which a single element-wise function starts.
-    shape = graph.types[output].shape
-    for value in [output, *(i for op in graph.ops for i in op.outputs)]:
-        if nearest[value] == {layer} and graph.types[value].shape == shape:
-            activation = follow(graph, value, uniform)
-            if activation and any(op.name not in MOVES for op in activation.ops):
-                return activation
-    return identity(graph, output) if _goes_straight_on(graph, output) else None
-
-
-def _moved(graph: Graph, value: int) -> Set[int]:
-    moved = {value}
-    for op in graph.ops:
-        if op.name in MOVES and moved.intersection(op.inputs):
-            moved.update(op.outputs)
+def _moved(graph: Graph, value: int, moves: Set[str]) -> Set[int]:
+    moved, waiting = {value}, [value]
+    while waiting:
+        for reader in graph.readers.get(waiting.pop(), ()):
+            if reader.name in moves:
+                waiting += set(reader.outputs) - moved
+                moved.update(reader.outputs)
     return moved
-
-
-def _goes_straight_on(graph: Graph, value: int) -> bool:
-    return all(
-        reader.name in LAYERS | MOVES
-        for each in _moved(graph, value)
-        for reader in graph.readers.get(each, ())
-    )
-
-
-def _chained(
-    graph: Graph,
-    signal: int,
-    before: frozenset[int],
-    outputs: Sequence[int],
-    activations: Sequence[Activation | None],
-) -> bool:
-    if len(before) != 1:
-        return False
-    (layer,) = before
-    activation = activations[layer]
-    return (
-        activation is not None
-        and activation.source == outputs[layer]
-        and signal in _moved(graph, activation.result)
-    )
-
-
-def _main_leaf(graph: Graph, origins: _Origins, value: int) -> int:
-    return max(origins.leaves[value], key=lambda i: graph.types[i].size)
 
 
 def _names(paths: Sequence[str]) -> list[str]:

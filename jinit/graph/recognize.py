@@ -1,14 +1,15 @@
 """The name of an element-wise function, told from its values."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.activations import activation_function
+from ..core.activations import activation_function, GATES
+from .elementwise import Activation
 
 
 # Known functions, the most frequent first: what `recognize` can name.
@@ -67,6 +68,20 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
         found = (_compare(values, name, slack) for name in NAMES)
         _recognized[formula] = next(filter(None, found), None)
     return _recognized[formula]
+
+
+def label(
+    activation: Activation | None, factors: Sequence[Activation | None] = ()
+) -> str | None:
+    """The name of an activation, or of a gated pair of these factors."""
+    if activation is None:
+        return None
+    if len(activation.sources) == 1:
+        known = recognize(activation)
+        return known.name if known else "other"
+    names = {label(factor) for factor in factors}
+    gates = [name for name, phi in GATES.items() if {phi, "identity"} == names]
+    return gates[0] if gates else "other"
 
 
 # The layers of a model tend to share one activation: it is compiled once.

@@ -9,7 +9,7 @@ import pytest
 from jinit.core.activations import activation_function
 from jinit.core.gains import gain
 from jinit.graph.elementwise import follow, uniform_values
-from jinit.graph.jaxpr import flatten, RULES
+from jinit.graph.read import flatten, RULES
 from jinit.graph.recognize import NAMES, recognize
 
 

@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from jinit.graph.kernels import leaf_axes
 from jinit.graph.recognize import recognize
 from jinit.graph.taps import read_model
 
@@ -70,13 +69,13 @@ def test_the_bias_belongs_to_the_preactivation(name):
 
 def test_a_layer_knows_what_it_follows():
     model = read_model(*MODELS["linen"]())
-    assert [set(each.before) for each in model.layers] == [set(), {0}, {1}]
-    assert [each.chained for each in model.layers] == [False, True, True]
+    assert [set(each.first.before) for each in model.layers] == [set(), {0}, {1}]
+    assert [each.first.chained for each in model.layers] == [False, True, True]
     assert [each.last for each in model.layers] == [False, False, True]
 
 
 def test_pooling_and_normalization_break_the_chain():
-    assert [each.chained for each in read_model(*MODELS["cnn"]()).layers] == [
+    assert [each.first.chained for each in read_model(*MODELS["cnn"]()).layers] == [
         False,
         True,
         True,
@@ -84,8 +83,8 @@ def test_pooling_and_normalization_break_the_chain():
     ]
     dense, readout = read_model(*MODELS["batch norm"]()).layers
     assert dense.activation is not None
-    assert dense.activation.source != dense.output
-    assert not readout.chained
+    assert dense.output not in dense.activation.sources
+    assert not readout.first.chained
 
 
 def test_a_change_of_dtype_is_no_activation():
@@ -99,8 +98,8 @@ def test_a_change_of_dtype_is_no_activation():
 
 def test_attention_is_fed_by_three_layers():
     model = read_model(*MODELS["block"]())
-    assert model.layers[3].before == {0, 1, 2}
-    assert not model.layers[3].chained
+    assert model.layers[3].first.before == {0, 1, 2}
+    assert not model.layers[3].first.chained
 
 
 def test_a_shared_kernel_is_a_layer_each_time():
@@ -135,12 +134,12 @@ def test_a_layer_behind_a_derivative_rule_is_found():
 
 def test_a_transposed_kernel_is_traced_to_its_leaf():
     model = read_model(*MODELS["plain"]())
-    second = model.layers[1].kernel
-    found = leaf_axes(model.graph, second.value)
-    assert found is not None
-    leaf, axes = found
-    assert model.paths[model.graph.inputs.index(leaf)] == "w2"
-    assert [axes[axis] for axis in second.in_axes + second.out_axes] == [1, 0]
+    second = model.layers[1]
+    assert second.axes is not None
+    assert model.paths[model.graph.inputs.index(second.axes.leaf)] == "w2"
+    kernel = second.kernel
+    own = [second.axes.axes[axis] for axis in kernel.in_axes + kernel.out_axes]
+    assert own == [(1,), (0,)]
 
 
 @pytest.mark.parametrize(

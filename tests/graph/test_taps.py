@@ -22,7 +22,8 @@ def test_the_gradient_at_a_tap_is_that_of_the_hand_written_network():
 
     apply = lambda p, x: jnp.sin(jax.nn.relu(x @ p[0] + p[1]) @ p[2])
     model = read_model(apply, [w1, b1, w2], x)
-    values, gradients = model.tap([w1, b1, w2], x, jnp.sum)
+    taps = [layer.output for layer in model.layers]
+    _, values, gradients = model.tap([w1, b1, w2], x, jnp.sum, taps, taps)
     for layer, gradient, preactivation in zip(model.layers, expected, z, strict=True):
         assert jnp.array_equal(values[layer.output], preactivation)
         assert jnp.array_equal(gradients[layer.output], gradient)
@@ -33,7 +34,8 @@ def test_the_tap_gradient_is_that_of_the_bias_summed_over_examples(name):
     apply, params, x = MODELS[name]()
     model = read_model(apply, params, x)
     loss = lambda y: jnp.sum(jnp.cos(y))
-    _, gradients = model.tap(params, x, loss)
+    taps = [layer.output for layer in model.layers]
+    _, _, gradients = model.tap(params, x, loss, (), taps)
     wanted = jax.grad(lambda p: loss(apply(p, x)))(params)
     leaves = jax.tree_util.tree_flatten_with_path(wanted)[0]
     by_path = {"/".join(path_parts(path)): leaf for path, leaf in leaves}
@@ -51,7 +53,8 @@ def test_outputs_of_any_structure_reach_the_loss():
     apply = lambda w, x: {"logits": x @ w, "label": jnp.argmax(x @ w, -1)}
     w, x = jnp.ones((4, 3)), jnp.ones((2, 4))
     model = read_model(apply, w, x)
-    _, gradients = model.tap(w, x, lambda out: out["logits"].sum())
+    taps = [model.layers[0].output]
+    _, _, gradients = model.tap(w, x, lambda out: out["logits"].sum(), (), taps)
     assert jnp.array_equal(gradients[model.layers[0].output], jnp.ones((2, 3)))
 
 

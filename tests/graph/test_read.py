@@ -2,7 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinit.graph.jaxpr import flatten, RULES
+from jinit.graph.read import flatten, RULES
+from jinit.graph.run import evaluate
 
 from .models import MODELS
 
@@ -42,7 +43,7 @@ def test_a_flat_graph_computes_what_the_function_does(keeps_rules):
     arguments = _arguments()
     opens = lambda equation: not keeps_rules or equation.primitive.name not in RULES
     graph = flatten(jax.make_jaxpr(_nested)(*arguments), opens)
-    run = jax.jit(lambda *xs: graph.evaluate(xs)[graph.outputs[0]])
+    run = jax.jit(lambda *xs: evaluate(graph, xs)[0][0])
     assert jnp.array_equal(run(*arguments), jax.jit(_nested)(*arguments))
 
 
@@ -51,7 +52,7 @@ def test_a_kept_rule_gives_its_own_derivative():
         jax.make_jaxpr(jax.nn.relu)(0.0), lambda e: e.primitive.name not in RULES
     )
     opened = flatten(jax.make_jaxpr(jax.nn.relu)(0.0))
-    slope = lambda graph: jax.grad(lambda x: graph.evaluate([x])[graph.outputs[0]])(0.0)
+    slope = lambda graph: jax.grad(lambda x: evaluate(graph, [x])[0][0])(0.0)
     assert slope(relu) == 0.0  # jax.nn.relu's rule
     assert slope(opened) == 0.5  # that of the maximum inside it
 
@@ -67,22 +68,24 @@ def test_what_no_output_needs_is_left_out():
 def test_one_jaxpr_called_twice_gives_separate_values():
     twice = jax.jit(jnp.sin)
     graph = flatten(jax.make_jaxpr(lambda x: twice(twice(x)))(1.0))
-    assert float(graph.evaluate([1.0])[graph.outputs[0]]) == pytest.approx(
+    assert float(evaluate(graph, [1.0])[0][0]) == pytest.approx(
         float(jnp.sin(jnp.sin(1.0)))
     )
 
 
-def test_a_perturbation_is_added_before_anything_reads_the_value():
+def test_a_visit_changes_a_value_before_anything_reads_it():
     graph = flatten(jax.make_jaxpr(lambda x: jnp.sin(2 * x))(1.0))
     doubled = graph.ops[0].outputs[0]
-    values = graph.evaluate([1.0], add={doubled: 0.5})
-    assert float(values[graph.outputs[0]]) == pytest.approx(float(jnp.sin(2.5)))
+    visits = {doubled: lambda value, given: (value + given, value)}
+    (output,), seen = evaluate(graph, [1.0], visits, {doubled: 0.5})
+    assert float(output) == pytest.approx(float(jnp.sin(2.5)))
+    assert seen == {doubled: 2.0}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_evaluates_as_it_does(name):
     apply, params, x = MODELS[name]()
     graph = flatten(jax.make_jaxpr(apply)(params, x))
-    run = jax.jit(lambda leaves: graph.evaluate(leaves)[graph.outputs[0]])
+    run = jax.jit(lambda leaves: evaluate(graph, leaves)[0][0])
     seen, expected = run(jax.tree.leaves((params, x))), jax.jit(apply)(params, x)
     assert jnp.allclose(seen, expected, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,151 @@
+"""A computation as operations on numbered values: what a jaxpr says, without its nests.
+
+A jitted function inside another is opened up, so that what follows a layer is the next
+operation, not the end of a list. Loops and branches stay single operations, to be run,
+and carry the operations of their body, to be read: `Graph.steps`.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from jax.extend.core import JaxprEqn
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Op:
+    """One operation on the numbered values of a graph: outputs = equation(inputs).
+
+    A link has no equation: it says under which number a body knows an outer value.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    equation: JaxprEqn | None = None
+    body: "Body | None" = None
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The primitive's parameters."""
+        return self.equation.params if self.equation else {}
+
+    def bind(self, *operands: Any) -> Sequence[Any]:
+        """Runs the operation on `operands`."""
+        assert self.equation is not None
+        primitive = self.equation.primitive
+        with self.equation.ctx.manager:
+            result = primitive.bind(*operands, **primitive.get_bind_params(self.params))
+        return result if primitive.multiple_results else (result,)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Body:
+    """What a loop runs each time, or a branch once.
+
+    Attributes:
+        enter: Links from outer values: "enter" for one that stays, "unstack" for one
+            taken apart along its first axis, "carry" from the initial value and from
+            what the last iteration left, "shard" for a part of an array.
+        ops: The operations.
+        leave: Links to outer values: "leave", "stack" for one put together along a new
+            first axis, "either" for one of several.
+        carries: How many values pass from one iteration to the next.
+    """
+
+    enter: tuple[Op, ...]
+    ops: tuple[Op, ...]
+    leave: tuple[Op, ...]
+    carries: int = 0
+
+    def split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """The operands of a scan: constants, first carries, and those it slices."""
+        pairs = [*zip(self.enter, operands, strict=True)]
+        kinds = ("enter", "carry", "unstack")
+        constants, carries, slices = (
+            [operand for link, operand in pairs if link.name == kind] for kind in kinds
+        )
+        return constants, carries, slices
+
+    @functools.cached_property
+    def steps(self) -> tuple[Op, ...]:
+        """The operations inside, those of inner bodies included, and the links."""
+        return (*self.enter, *_steps(self.ops), *self.leave)
+
+    @functools.cached_property
+    def values(self) -> frozenset[int]:
+        """The numbers made inside."""
+        inner = (step for step in self.steps if step not in self.leave)
+        return frozenset(value for step in inner for value in step.outputs)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Graph:
+    """A flat computation over numbered values, each made by at most one operation."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    ops: tuple[Op, ...]
+    constants: Mapping[int, Any]
+    types: tuple[Any, ...]
+
+    @functools.cached_property
+    def steps(self) -> tuple[Op, ...]:
+        """The operations; of a loop or branch, those inside and the links."""
+        return tuple(_steps(self.ops))
+
+    @functools.cached_property
+    def order(self) -> Mapping[Op, int]:
+        """The place of each step among all."""
+        return {step: i for i, step in enumerate(self.steps)}
+
+    @functools.cached_property
+    def makers(self) -> Mapping[int, Op]:
+        """The step that makes each value."""
+        return {value: step for step in self.steps for value in step.outputs}
+
+    @functools.cached_property
+    def readers(self) -> Mapping[int, tuple[Op, ...]]:
+        """The steps that read each value."""
+        readers: dict[int, tuple[Op, ...]] = {}
+        for step in self.steps:
+            for value in set(step.inputs):
+                readers[value] = (*readers.get(value, ()), step)
+        return readers
+
+    @functools.cached_property
+    def loops(self) -> Mapping[int, tuple[Op, ...]]:
+        """Whose bodies each inner value belongs to, outermost first."""
+        loops: dict[int, tuple[Op, ...]] = {}
+
+        def walk(ops: Iterable[Op], around: tuple[Op, ...]) -> None:
+            for op in ops:
+                if op.body:
+                    inner = (*around, op)
+                    links = [i for link in op.body.enter for i in link.outputs]
+                    loops.update(dict.fromkeys(links, inner))
+                    walk(op.body.ops, inner)
+                if around:
+                    loops.update(dict.fromkeys(op.outputs, around))
+
+        walk(self.ops, ())
+        return loops
+
+
+def _steps(ops: Iterable[Op]) -> Iterator[Op]:
+    for op in ops:
+        if op.body:
+            yield from op.body.steps
+        else:
+            yield op
+
+
+def live(ops: Sequence[Op], outputs: Sequence[int]) -> tuple[Op, ...]:
+    """The operations that the outputs depend on."""
+    needed, found = set(outputs), []
+    for op in reversed(ops):
+        if needed.intersection(op.outputs):
+            needed.update(op.inputs)
+            found.append(op)
+    return tuple(reversed(found))

@@ -1,0 +1,163 @@
+"""What a parameter is for, told from the operations in which it meets the data."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Literal
+
+from .elementwise import MOVES
+from .flow import needed_values, rooted, statistics
+from .graph import Op
+from .layers import Layer, Layers
+from .signals import SUMS
+
+
+Role = Literal[
+    "kernel",
+    "depthwise kernel",
+    "recurrent kernel",
+    "output head",
+    "embedding",
+    "bias",
+    "norm scale",
+    "norm offset",
+    "norm statistic",
+    "positional",
+    "token",
+    "gate",
+    "unused",
+    "unknown",
+]
+KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """One meeting of a parameter with the data.
+
+    Attributes:
+        op: The operation.
+        value: The operand that the parameter has become.
+        role: What it is there.
+        layer: The layer whose kernel it is, if any.
+        note: What is special, or why the role is unknown.
+    """
+
+    op: Op
+    value: int
+    role: Role
+    layer: Layer | None = None
+    note: str = ""
+
+
+class Roles:
+    """The uses of every parameter of a model."""
+
+    def __init__(self, found: Layers):
+        self.found, self.graph = found, found.graph
+        self.layers = {layer.op: layer for layer in found.layers}
+        self.needed = needed_values(self.graph)
+        self.averages = statistics(self.graph, found.data)
+        self.roots = rooted(self.graph, found.leaves)
+
+    def uses(self) -> dict[int, list[Use]]:
+        """By parameter leaf, in the order of computation."""
+        uses: dict[int, list[Use]] = {}
+        for op, value in self._meetings():
+            for leaf in self.found.leaves[value]:
+                uses.setdefault(leaf, []).append(self._use(op, value, leaf))
+        return uses
+
+    def _meetings(self) -> Iterator[tuple[Op, int]]:
+        for op in self.graph.steps:
+            if self.needed.isdisjoint(op.outputs):
+                continue
+            if self.found.data.issuperset(op.outputs):
+                for value in dict.fromkeys(i for i in op.inputs if self.found.fixed(i)):
+                    yield op, value
+
+    def _use(self, op: Op, value: int, leaf: int) -> Use:
+        others = [i for i in op.inputs if i in self.found.data]
+        layer = self.layers.get(op)
+        if layer and layer.kernel.value == value:
+            return self._kernel(layer, value, leaf)
+        if op.name in {"gather", "dynamic_slice"} and op.inputs[0] == value:
+            return Use(op, value, "embedding")
+        if op.name in SUMS:
+            return Use(op, value, self._added(op, value, leaf, others))
+        if op.name in {"mul", "div"}:
+            return Use(op, value, self._multiplied(op, value, leaf, others))
+        if op.name in {"concatenate", "select_n", "carry", "dynamic_update_slice"}:
+            return Use(op, value, "token")
+        return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
+
+    def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
+        meeting = self._joined(value, leaf)
+        if meeting == "dot_general":
+            note = "one factor of a kernel that is a product of parameters"
+            return Use(layer.op, value, "kernel", layer, note)
+        if meeting not in {None, "concatenate"} and leaf != self.found.main_leaf(value):
+            note = f"part of the kernel of {layer.name}, through `{meeting}`"
+            return Use(layer.op, value, "gate", note=note)
+        note = f"one of several kernels in one `{layer.op.name}`" if meeting else ""
+        if self._one_hot(layer.signal):
+            return Use(layer.op, value, "embedding", layer, "its signal is one-hot")
+        if layer.recurrent:
+            return Use(layer.op, value, "recurrent kernel", layer, note)
+        if layer.last and layer.closing is None:
+            return Use(layer.op, value, "output head", layer, note)
+        kernel = layer.kernel
+        per_group = [self.graph.types[value].shape[axis] for axis in kernel.in_axes]
+        depthwise = kernel.groups > 1 and per_group == [1]
+        role = "depthwise kernel" if depthwise else "kernel"
+        return Use(layer.op, value, role, layer, note)
+
+    def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
+        reads = self.graph.readers.get(op.outputs[0], ())
+        norms = self.found.norms
+        if any(reader in norms.values() for reader in reads) and not any(
+            i in norms for i in others
+        ):
+            return "norm statistic" if self._stored(reads) else "bias"
+        if any(i in norms for i in others):
+            return "norm offset"
+        if any(layer.bias == value for layer in self.found.layers):
+            return "bias"
+        shape = self.graph.types[leaf].shape
+        axes = self.found.axes.get(value)
+        own = {k for group in axes.axes for k in group} if axes else range(len(shape))
+        return "bias" if sum(shape[k] > 1 for k in own) <= 1 else "positional"
+
+    def _stored(self, reads: tuple[Op, ...]) -> bool:
+        # (x − mean) / √variance with both from the parameters.
+        return any(i in self.roots for reader in reads for i in reader.inputs)
+
+    def _multiplied(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
+        if leaf in self.roots.get(value, ()):
+            return "norm statistic"
+        norms = self.found.norms
+        signal = any(i in norms or i in self.averages for i in others)
+        return "norm scale" if signal or value in self.roots else "gate"
+
+    def _joined(self, value: int, leaf: int) -> str | None:
+        """The operation in which a leaf, on its way to `value`, meets another leaf."""
+        alone, first, waiting = frozenset({leaf}), None, [value]
+        while waiting:
+            maker = self.graph.makers.get(waiting.pop())
+            if maker is None:
+                continue
+            parts = [self.found.leaves.get(i, frozenset()) for i in maker.inputs]
+            if (
+                self.found.leaves.get(maker.outputs[0], alone) > alone
+                and alone in parts
+            ):
+                first = maker.name
+            waiting += [
+                i for i, p in zip(maker.inputs, parts, strict=True) if leaf in p
+            ]
+        return first
+
+    def _one_hot(self, signal: int) -> bool:
+        maker = self.graph.makers.get(signal)
+        while maker and maker.name in MOVES:
+            maker = self.graph.makers.get(maker.inputs[0])
+        return maker is not None and maker.name == "eq"

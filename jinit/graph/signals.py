@@ -1,0 +1,105 @@
+"""The signal that a layer reads: what made it, back to the layer or sum it comes from."""
+
+import dataclasses
+from collections.abc import Set
+
+from .elementwise import Activation, between, is_elementwise, MOVES
+from .flow import sweep
+from .graph import Graph, Op
+
+
+SUMS = frozenset({"add", "add_any", "sub"})
+# Operations that select or average entries of a signal, and no more.
+POOLS = MOVES | frozenset(
+    {
+        "broadcast_in_dim", "concatenate", "cumsum", "dynamic_slice", "gather", "pad",
+        "reduce_max", "reduce_sum", "reduce_window_max", "reduce_window_sum", "rev",
+        "select_n", "slice", "unstack",
+    }
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Signals:
+    """The values that come from data, and those at which a signal starts anew."""
+
+    graph: Graph
+    data: Set[int]
+    uniform: Set[int]
+    sums: Set[int]
+    stops: Set[int]
+
+    def activation(self, value: int) -> Activation | None:
+        """The element-wise function that makes a signal, up to pools and scalings.
+
+        The identity where none does; None where it is no function of one signal, or of
+        two that it multiplies.
+        """
+        graph, met = self.graph, set[int]()
+        while True:
+            maker = graph.makers.get(value)
+            if maker is None or value in self.stops or value in met:
+                return self._identity(value)
+            met.add(value)
+            if maker.name == "carry":
+                value = maker.inputs[1]
+            elif maker.name in POOLS and not self._chooses(maker):
+                value = next(i for i in maker.inputs if i in self.data)
+            elif is_elementwise(maker):
+                found = between(graph, value, self.stops, self.uniform)
+                if found is None or not self._scales(found):
+                    return found
+                (value,) = found.sources
+            else:
+                return self._identity(value)
+
+    def factors(self, activation: Activation) -> tuple[Activation | None, ...]:
+        """The two activations whose product a function of two signals is, if any."""
+        maker = self.graph.makers.get(activation.result)
+        if len(activation.sources) != 2 or maker is None or maker.name != "mul":
+            return ()
+        return tuple(
+            between(self.graph, i, self.stops, self.uniform) for i in maker.inputs
+        )
+
+    def _identity(self, value: int) -> Activation:
+        return Activation((value,), value, (), {}, self.graph.types[value])
+
+    def _chooses(self, op: Op) -> bool:
+        # max(x, 0) written as a selection is an activation; a mask is not.
+        return op.name == "select_n" and op.inputs[0] in self.data
+
+    def _scales(self, activation: Activation) -> bool:
+        # A multiple of its one source.
+        return len(activation.sources) == 1 and all(
+            op.name in MOVES | {"neg"}
+            or (
+                op.name in {"mul", "div"}
+                and sum(i not in self.uniform for i in op.inputs) == 1
+            )
+            for op in activation.ops
+        )
+
+
+def read_signals(
+    graph: Graph, data: Set[int], uniform: Set[int], stops: Set[int]
+) -> Signals:
+    """Finds the sums of signals that start at different values of `stops`."""
+    sums = set[int]()
+
+    def rule(op: Op, origins: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        parts = [origins[i] for i in op.inputs if i in origins]
+        if not parts:
+            return None
+        if op.name in SUMS and len(parts) == 2 and parts[0].isdisjoint(parts[1]):
+            sums.add(op.outputs[0])
+        elif op.name in MOVES or is_elementwise(op):
+            sums.difference_update(op.outputs)
+            return frozenset().union(*parts)
+        return frozenset(op.outputs[:1])
+
+    inputs = [i for i in graph.inputs if i in data]
+    start = {i: frozenset({i}) for i in (*inputs, *stops)}
+    sweep(graph, start, rule)
+    sums -= set(stops)
+    return Signals(graph, data, uniform, sums, stops | sums)

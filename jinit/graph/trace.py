@@ -1,0 +1,291 @@
+"""What a model's computation says about each of its parameters."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..core.text import aligned
+from .elementwise import Activation
+from .layers import Layer
+from .recognize import label
+from .roles import KERNELS, Role, Roles, Use
+from .taps import Model, read_model
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What one parameter is and what its computation does with it.
+
+    Attributes:
+        path: Its path in the tree: `params/Dense_0/kernel`.
+        shape: Its shape.
+        dtype: Its dtype.
+        role: Its role: "kernel", "depthwise kernel", "recurrent kernel", "output head",
+            "embedding", "bias", "norm scale", "norm offset", "norm statistic" (of a
+            batch norm after training), "positional" (added by position), "token" (put
+            among the data), "gate" (a multiplier), "unused" or "unknown".
+        op: The operation in which it meets the data, such as `dot_general`.
+        fan_in: Of a kernel, the terms summed into one entry of the result; of an
+            embedding, 1. None for other roles.
+        fan_out: The entries of the result that one input entry takes part in.
+        window_axes: The axes of a convolution's window.
+        in_axes: The axes that are summed, but for the window.
+        out_axes: The axes that the result keeps. All axes are those of the parameter;
+            None where a reshape has mixed them.
+        stack_axes: Axes of independent copies: scanned layers, experts, positions.
+        stack: The sizes of these.
+        uses: How often it meets the data; above 1 it is tied.
+        order: The place of its first use among all parameters, from 0; None if unused.
+        depth: Layers on the longest way to its own, itself included.
+        activation: The function that made the signal a kernel reads, as a callable: the
+            identity if there is none, None where it is no function of one signal or of
+            the two of a gated pair.
+        activation_name: Its name; "other" if it has none.
+        normalized: Whether that signal, before the activation, was normalized.
+        closes_residual: Whether its layer ends a residual branch.
+        branches: How many branches that stream sums; 0 if it closes none.
+        place: How many of them come before this one.
+        note: What else there is to know, and why where something is unknown.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    role: Role
+    op: str | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+    window_axes: tuple[int, ...] | None = None
+    in_axes: tuple[int, ...] | None = None
+    out_axes: tuple[int, ...] | None = None
+    stack_axes: tuple[int, ...] = ()
+    uses: int = 0
+    order: int | None = None
+    depth: int | None = None
+    activation: Activation | None = None
+    activation_name: str | None = None
+    normalized: bool = False
+    closes_residual: bool = False
+    branches: int = 0
+    place: int = 0
+    note: str = ""
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """The sizes of the stacked axes."""
+        return tuple(self.shape[axis] for axis in self.stack_axes)
+
+    @property
+    def tied(self) -> bool:
+        """Whether the parameter is used more than once."""
+        return self.uses > 1
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it is a kernel of any kind."""
+        return self.role in KERNELS
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """The rows of `jinit.trace`, one per parameter, in the order of the tree.
+
+    Iterates over rows; `trace["params/Dense_0/kernel"]` is the row of that path.
+    """
+
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, path: str) -> Row:
+        for row in self.rows:
+            if row.path == path:
+                return row
+        paths = [row.path for row in self.rows]
+        near = difflib.get_close_matches(path, paths, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise KeyError(f"`jinit.trace` has no parameter {path!r}.{hint}")
+
+    @property
+    def in_order(self) -> tuple[Row, ...]:
+        """The rows in the order of computation, unused ones last."""
+        last = len(self.rows)
+        key = lambda row: last if row.order is None else row.order
+        return tuple(sorted(self.rows, key=key))
+
+    def diagram(self) -> str:
+        """The stream from input to output as text, with what each layer reads."""
+        from .diagram import draw
+
+        return draw(self)
+
+    def __str__(self) -> str:
+        return aligned([HEAD, *map(cells, self.in_order)], left=3)
+
+    def __rich__(self) -> Any:
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
+        for i, head in enumerate(HEAD):
+            table.add_column(
+                head, justify="right" if 3 <= i < 6 else "left", overflow="fold"
+            )
+        for row in self.in_order:
+            table.add_row(*cells(row))
+        return table
+
+
+HEAD = ("parameter", "role", "shape", "stack", "fan_in", "fan_out", "reads", "remarks")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row under `HEAD`."""
+    remarks = [
+        "normalized" if row.normalized else "",
+        f"closes 1 of {row.branches} branches" if row.closes_residual else "",
+        f"used {row.uses} times" if row.tied else "",
+        row.note,
+    ]
+    return (
+        row.path,
+        row.role,
+        "×".join(map(str, row.shape)) or "scalar",
+        "×".join(map(str, row.stack)),
+        count(row.fan_in),
+        count(row.fan_out),
+        row.activation_name or "",
+        "; ".join(filter(None, remarks)),
+    )
+
+
+def count(value: float | None) -> str:
+    """A fan as text: a whole number where it is one."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def trace(apply: Callable[..., Any], params: Any, *inputs: Any) -> Trace:
+    """What a model's computation does with each parameter, read without running it.
+
+    The roles, exact fans and activations are read from the jaxpr of
+    `apply(params, *inputs)`: through jit, remat, scan, while, cond, vmap and shard_map,
+    and along a parameter through reshape, transpose, cast, slice and concatenation. So
+    they are right where a shape alone misleads: attention heads, experts, grouped and
+    transposed convolutions, stacked layers. What can not be known, the row's note says.
+
+    Args:
+        apply: A function of the parameters and the inputs, such as a linen module's
+            `apply`.
+        params: The parameters: a tree of arrays or of `jax.ShapeDtypeStruct`s. Nothing
+            is allocated or run.
+        *inputs: Arrays, shapes, or trees of them.
+
+    Returns:
+        A `Trace`: print it, iterate over its rows, or index it by path.
+
+    Raises:
+        TypeError: When `params` or an input holds something other than arrays.
+
+    Example:
+        >>> import flax.linen as nn, jax, jinit
+        >>> model = nn.MultiHeadDotProductAttention(num_heads=8)
+        >>> x = jax.ShapeDtypeStruct((2, 16, 256), "float32")
+        >>> params = jax.eval_shape(model.init, jax.random.key(0), x, x)
+        >>> row = jinit.trace(model.apply, params, x, x)["params/query/kernel"]
+        >>> row.shape, row.role, row.fan_in  # jax's initializers take 8 · 256 for it
+        ((256, 8, 32), 'kernel', 256)
+    """
+    _require_arrays((params, inputs))
+    return trace_model(read_model(apply, params, *inputs))
+
+
+def trace_model(model: Model) -> Trace:
+    """The trace of a model already read."""
+    graph, uses = model.graph, Roles(model.found).uses()
+    first = sorted(uses, key=lambda leaf: graph.order[uses[leaf][0].op])
+    order = {leaf: place for place, leaf in enumerate(first)}
+    return Trace(
+        tuple(
+            _row(model, path, leaf, uses.get(leaf, []), order.get(leaf))
+            for path, leaf in zip(model.paths, graph.inputs, strict=False)
+        )
+    )
+
+
+def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None) -> Row:
+    kind = model.graph.types[leaf]
+    row = Row(path, tuple(kind.shape), np.dtype(kind.dtype), "unused", order=order)
+    if not uses:
+        note = "no output depends on it" if leaf not in model.graph.outputs else ""
+        return dataclasses.replace(row, note=note)
+    use = uses[0]
+    axes = model.found.axes.get(use.value)
+    known = axes is not None and axes.leaf == leaf
+    every = set(range(len(row.shape)))
+    own = {k for group in axes.axes for k in group} if axes and known else every
+    sliced = axes is not None and axes.sliced and known
+    row = dataclasses.replace(
+        row,
+        role=use.role,
+        op=use.op.name,
+        uses=1 if sliced else len({each.op for each in uses}),
+        stack_axes=tuple(sorted(every - own)),
+        note="; ".join(dict.fromkeys(each.note for each in uses if each.note)),
+    )
+    layer = next((each.layer for each in uses if each.layer), None)
+    if use.role == "embedding":
+        row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
+    return _with_layer(row, layer, leaf) if layer else row
+
+
+def _with_layer(row: Row, layer: Layer, leaf: int) -> Row:
+    kernel, axes = layer.kernel, layer.axes
+    row = dataclasses.replace(
+        row,
+        depth=layer.depth,
+        activation=layer.reads,
+        activation_name=label(layer.reads, layer.factors),
+        normalized=layer.normalization is not None,
+        closes_residual=layer.closing is not None,
+        branches=layer.closing.branches if layer.closing else 0,
+        place=layer.closing.place if layer.closing else 0,
+    )
+    if row.role != "embedding":
+        row = dataclasses.replace(row, fan_in=kernel.fan_in, fan_out=kernel.fan_out)
+    if axes is None or axes.leaf != leaf:
+        return row
+    groups = [
+        tuple(k for axis in own for k in axes.axes[axis])
+        for own in (kernel.window_axes, kernel.in_axes, kernel.out_axes)
+    ]
+    listed = [k for group in groups for k in group]
+    if len(set(listed)) < len(listed):
+        note = "a reshape mixes the axes of inputs and outputs"
+        return dataclasses.replace(row, note="; ".join(filter(None, [row.note, note])))
+    window, in_axes, out_axes = groups
+    stack = tuple(k for k in range(len(row.shape)) if k not in listed)
+    return dataclasses.replace(
+        row,
+        window_axes=window,
+        in_axes=in_axes,
+        out_axes=out_axes,
+        stack_axes=stack,
+    )
+
+
+def _require_arrays(tree: Any) -> None:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
+            raise TypeError(
+                "`jinit.trace` needs `params` and inputs to hold arrays only. Got "
+                f"{leaf!r} at {jax.tree_util.keystr(path[1:])}. Split the model first, "
+                "with `nnx.split` or `eqx.partition(model, eqx.is_array)`."
+            )

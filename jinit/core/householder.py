@@ -1,17 +1,17 @@
 """Haar matrices from sampled Householder vectors, formed by matrix products alone.
 
 The QR factorization of a Gaussian matrix turns its first column x into a reflection H
-that takes e₁ to ±x / ‖x‖, and leaves a smaller Gaussian matrix, independent of x. So
-there is nothing to factor: draw the vectors x, each one entry shorter than the last,
-and multiply the reflections out. Random signs (phases, if complex) make it Haar.
+that takes x to −s e₁, and leaves a smaller Gaussian matrix, independent of x. So there
+is nothing to factor: draw the vectors x, each one entry shorter than the last, and
+multiply the reflections out. The signs (phases, if complex) that make the diagonal of R
+positive make Q Haar.
 
     v = x + s e₁,   s = sign(x₁) ‖x‖,   H = I − 2 v vᴴ / vᴴv
-    Q = H₁ H₂ ⋯ Hₙ diag(± 1)
+    Q = H₁ H₂ ⋯ Hₙ diag(−sign(x₁))
 
-A panel of b reflections, with the x in the columns of X and the v in those of V, is one
-block:
+A panel of b reflections, with the v in the columns of V, is one block:
 
-    H₁ ⋯ H_b = I − V T Vᴴ,   T⁻¹ = triu(VᴴV, 1) + ½ diag(VᴴV) = triu(Xᴴ V)
+    H₁ ⋯ H_b = I − V T Vᴴ,   T⁻¹ = triu(VᴴV, 1) + ½ diag(VᴴV)
 
 References:
     Stewart. The efficient generation of random orthogonal matrices with an application
@@ -20,9 +20,9 @@ References:
     Householder transformations. SIAM J. Sci. Stat. Comput. 10, 1989.
     Puglisi. Modification of the Householder method based on the compact WY
     representation. SIAM J. Sci. Stat. Comput. 13, 1992.
+    Schulz. Iterative Berechnung der reziproken Matrix. ZAMM 13, 1933.
 """
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -32,8 +32,11 @@ import numpy as np
 from . import sampling
 
 
-# Vectors drawn from one key. It is part of the law, unlike the width of a panel.
+# Vectors drawn from one key, and part of the law, unlike the width of a panel.
 _STRIP = 32
+
+# The largest T that is inverted without recursion.
+_BLOCK = 64
 
 
 def householder(
@@ -53,30 +56,73 @@ def householder(
     square matrix. Several devices apply every panel to all of Q, so that no step moves
     the borders between shards. The two agree within rounding.
     """
-    key_signs, key_vectors = jax.random.split(key)
-    strips = -(-columns // _STRIP)
-    keys = jax.random.split(key_vectors, strips)
-    # In a loop: XLA would otherwise draw the signs anew for every row of Q.
-    strip = lambda key: sampling.normal(key, (*batch, 1, _STRIP), dtype)
-    signs = jax.lax.map(strip, jax.random.split(key_signs, strips))
-    signs = _phase(_side_by_side(signs)[..., :columns])
-    if special:
-        rest = jnp.prod(signs, -1, keepdims=True) * (-1) ** columns
-        signs = jnp.where(jnp.arange(columns) == 0, signs * rest.conj(), signs)
-    draw = functools.partial(_vectors, shape=(*batch, rows, _STRIP), dtype=dtype)
+    strip = max(1, min(_STRIP, columns))
+    # A key made from a counter: XLA fails to compile a slice of many keys in a loop.
+    draw = jax.vmap(
+        lambda i: sampling.normal(
+            jax.random.fold_in(key, i), (*batch, rows, strip), dtype
+        )
+    )
     form = _grow if jax.device_count() == 1 else _sweep
     # A GPU or TPU would round the factors of a float32 product.
     with jax.default_matmul_precision("highest"):
-        return form(draw, keys, signs, rows)
+        Q, phase = form(draw, jnp.zeros((*batch, rows, columns), dtype))
+    if special:
+        rest = jnp.prod(phase, -1, keepdims=True).conj()
+        phase = jnp.where(jnp.arange(columns) == 0, phase * rest, phase)
+    return -Q * phase[..., None, :]
 
 
-def _vectors(
-    keys: jax.Array, start, shape: tuple[int, ...], dtype: np.dtype
-) -> jax.Array:
-    """A panel of vectors x: each begins one row lower, the first at row `start`."""
-    X = _side_by_side(jax.vmap(lambda key: sampling.normal(key, shape, dtype))(keys))
-    row, column = _positions(*X.shape[-2:])
-    return jnp.where(row >= column + start, X, 0)
+def _grow(draw: Callable, zero: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """From the last panel to the first, Q ← (I − V T Vᴴ) diag(I, Q)."""
+    *batch, rows, columns = zero.shape
+    strip = min(_STRIP, columns)
+    width = strip * _strips_in_panel(columns)
+    starts = range(0, columns, width)
+    X = _side_by_side(draw(jnp.arange(-(-columns // strip))))
+    X = _padded(X, (0, 0), (0, len(starts) * width - X.shape[-1]))
+    X = jnp.moveaxis(X.reshape(*batch, rows, len(starts), width), -2, 0)
+    first = width * jnp.arange(len(starts)).reshape(-1, *[1] * zero.ndim)
+    # The barriers keep XLA from making the vectors anew at each use.
+    X = jax.lax.optimization_barrier(_shortened(X, first, columns))
+    V, half, phase = _reflections(X, first)
+    V = jax.lax.optimization_barrier(V)
+    V = [v[..., start:, : columns - start] for start, v in zip(starts, V, strict=True)]
+    gram = jnp.stack([_enlarged(_adjoint(v) @ v, width) for v in V])
+    T = inverse(jnp.triu(gram, 1) + _diagonal(half))
+    Q = jnp.zeros((*batch, rows - columns, 0), zero.dtype)
+    for v, t in reversed([*zip(V, T, strict=True)]):
+        b = v.shape[-1]
+        Q = _bordered(Q, b)
+        Q = Q - v @ (t[..., :b, :b] @ (_adjoint(v) @ Q))
+    return Q, _side_by_side(phase[..., None, :])[..., 0, :columns]
+
+
+def _strips_in_panel(columns: int) -> int:
+    """Few panels compile fast; eight come within a quarter of the least arithmetic."""
+    if columns <= _BLOCK:
+        return 1
+    return 2 * -(-columns // (_BLOCK * (4 if columns < 2048 else 8)))
+
+
+def _sweep(draw: Callable, zero: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """From the last panel to the first, Q ← (I − V T Vᴴ) Q, all of Q each time."""
+    columns = zero.shape[-1]
+    strip = min(_STRIP, columns)
+    # Each device holds whole panels, which should be less than its share of Q.
+    strips = max(1, columns // (2 * strip * jax.device_count()))
+
+    def step(Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
+        X = _side_by_side(draw(first + jnp.arange(strips)))
+        X = _shortened(X, strip * first, columns)
+        V, half, phase = _reflections(X, strip * first)
+        T = inverse(jnp.triu(_adjoint(V) @ V, 1) + _diagonal(half))
+        return Q - V @ (T @ (_adjoint(V) @ Q)), phase
+
+    firsts = jnp.arange(0, -(-columns // strip), strips)
+    I = zero + jnp.eye(*zero.shape[-2:], dtype=zero.dtype)
+    Q, phase = jax.lax.scan(step, I, firsts, reverse=True)
+    return Q, _side_by_side(phase[..., None, :])[..., 0, :columns]
 
 
 def _side_by_side(strips: jax.Array) -> jax.Array:
@@ -85,56 +131,24 @@ def _side_by_side(strips: jax.Array) -> jax.Array:
     return jnp.moveaxis(strips, 0, -2).reshape(*batch, rows, -1)
 
 
-def _grow(draw: Callable, keys: jax.Array, signs: jax.Array, rows: int) -> jax.Array:
-    """From the last panel to the first, Q ← (I − V T Vᴴ) diag(I, Q)."""
-    columns = signs.shape[-1]
-    width = _panel_width(columns / 8)
-    # The barrier keeps XLA from drawing the vectors anew at each use.
-    X = jax.lax.optimization_barrier(draw(keys, 0))[..., :columns]
-    panels = [X[..., s:, s : s + width] for s in range(0, columns, width)]
-    V, T = zip(*(_reflections(x, 0) for x in panels), strict=True)
-    T = inverse(jnp.stack([_enlarged(t, T[0].shape[-1]) for t in T]))
-    Q = jnp.zeros((*signs.shape[:-2], rows - columns, 0), signs.dtype)
-    for start, v, t in reversed([*zip(range(0, columns, width), V, T, strict=True)]):
-        b = v.shape[-1]
-        sign = signs[..., start : start + b]
-        W = [_adjoint(v[..., :b, :]) * sign, _adjoint(v[..., b:, :]) @ Q]
-        Q = _joined(sign, Q) - v @ (t[..., :b, :b] @ jnp.concatenate(W, -1))
-    return Q
+def _shortened(X: jax.Array, start, columns: int) -> jax.Array:
+    """Each vector begins one row lower, the first at row `start`, and none is extra."""
+    row, column = _positions(X.shape)
+    return jnp.where((row >= column + start) & (column + start < columns), X, 0)
 
 
-def _sweep(draw: Callable, keys: jax.Array, signs: jax.Array, rows: int) -> jax.Array:
-    """From the last panel to the first, Q ← (I − V T Vᴴ) Q, all of Q each time."""
-    columns = signs.shape[-1]
-    width = _panel_width(columns / (2 * jax.device_count()))
-    strips = jnp.arange(width // _STRIP)
-
-    def step(Q: jax.Array, start: jax.Array):
-        X = draw(keys[jnp.minimum(start // _STRIP + strips, len(keys) - 1)], start)
-        X = jnp.where(start + jnp.arange(width) < columns, X, 0)[..., :columns]
-        V, T = _reflections(X, start)
-        return Q - V @ (inverse(T) @ (_adjoint(V) @ Q)), None
-
-    Q = jnp.eye(rows, columns, dtype=signs.dtype) * signs
-    return jax.lax.scan(step, Q, jnp.arange(0, columns, width), reverse=True)[0]
-
-
-def _panel_width(columns: float) -> int:
-    """A whole number of strips, near `columns` but within what multiplies fast."""
-    return _STRIP * min(16, max(1, round(columns / _STRIP)))
-
-
-def _reflections(X: jax.Array, start) -> tuple[jax.Array, jax.Array]:
-    """V and T⁻¹ of the vectors in X, the first of which begins at row `start`."""
-    row, column = _positions(*X.shape[-2:])
+def _reflections(X: jax.Array, start) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """V, the ½ vᴴv and the phases of the x₁; the first x begins at row `start`."""
+    row, column = _positions(X.shape)
     is_first = row == column + start
     first = jnp.sum(jnp.where(is_first, X, 0), -2)
     norm = jnp.linalg.norm(X, axis=-2)
-    V = jnp.where(is_first, X + (_phase(first) * norm)[..., None, :], X)
-    # ½ vᴴv, to more digits than the product would have; 1 where there is no vector.
+    phase = _phase(first)
+    V = jnp.where(is_first, X + (phase * norm)[..., None, :], X)
+    # To more digits than the product would have; 1 where there is no vector.
     half = norm * (norm + jnp.abs(first))
     half = jnp.where(half == 0, 1, half).astype(X.dtype)
-    return V, jnp.triu(_adjoint(V) @ V, 1) + _diagonal(half)
+    return V, half, phase
 
 
 def _phase(x: jax.Array) -> jax.Array:
@@ -149,54 +163,55 @@ def inverse(T: jax.Array) -> jax.Array:
     [  D]   = [          D⁻¹  ]
     """
     size = T.shape[-1]
-    if size <= 16 or size % 2:
-        return _substituted(T)
+    if size <= _BLOCK or size % 2:
+        return _iterated(T)
     half = size // 2
-    C = T[..., :half, half:]
     A, D = inverse(jnp.stack([T[..., :half, :half], T[..., half:, half:]]))
-    upper = jnp.concatenate([A, -A @ C @ D], -1)
-    lower = jnp.concatenate([jnp.zeros_like(C), D], -1)
-    return jnp.concatenate([upper, lower], -2)
+    B = A @ (T[..., :half, half:] @ D)
+    # A sum of padded blocks is a single pass, which compiles faster than joining them.
+    before, after = (half, 0), (0, half)
+    upper_left, lower_right = _padded(A, after, after), _padded(D, before, before)
+    return upper_left + lower_right - _padded(B, after, before)
 
 
-def _substituted(T: jax.Array) -> jax.Array:
-    """The inverse X of T from T X = I, row by row from the last."""
-    I = jnp.eye(T.shape[-1], dtype=T.dtype)
+def _iterated(T: jax.Array) -> jax.Array:
+    """Newton's iteration (Schulz 1933), X ← X (2 I − T X).
 
-    def step(i: jax.Array, X: jax.Array) -> jax.Array:
-        row = I.shape[0] - 1 - i
-        t = jnp.take(T, row, axis=-2)
-        # The rows of X from this one up are still zero.
-        known = I[row] - (t[..., None, :] @ X)[..., 0, :]
-        return X.at[..., row, :].set(known / t[..., row, None])
-
-    return jax.lax.fori_loop(0, I.shape[0], step, jnp.zeros_like(T))
+    It squares the residual I − T X. From the inverse of the diagonal this is strictly
+    triangular, so that log₂ n steps leave 0; two more remove what rounding left.
+    """
+    size = T.shape[-1]
+    I = jnp.eye(size, dtype=T.dtype)
+    start, steps = I / jnp.where(I == 0, 1, T), (size - 1).bit_length() + 2
+    return jax.lax.fori_loop(0, steps, lambda _, X: X @ (2 * I - T @ X), start)
 
 
-def _joined(sign: jax.Array, Q: jax.Array) -> jax.Array:
-    """diag(sign, Q)."""
-    before = sign.shape[-1]
-    Q = jnp.pad(Q, [(0, 0)] * (Q.ndim - 2) + [(before, 0)] * 2)
-    sign = jnp.pad(sign, [(0, 0)] * (Q.ndim - 1) + [(0, Q.shape[-1] - before)])
-    row, column = _positions(*Q.shape[-2:])
-    return jnp.where((row == column) & (row < before), sign, Q)
+def _bordered(Q: jax.Array, before: int) -> jax.Array:
+    """diag(I, Q)."""
+    Q = _padded(Q, (before, 0), (before, 0))
+    row, column = _positions(Q.shape)
+    return jnp.where((row == column) & (row < before), 1, Q)
 
 
 def _enlarged(T: jax.Array, size: int) -> jax.Array:
-    """diag(T, I)."""
-    missing = size - T.shape[-1]
-    T = jnp.pad(T, [(0, 0)] * (T.ndim - 2) + [(0, missing)] * 2)
-    return T + _diagonal((jnp.arange(size) >= size - missing).astype(T.dtype))
+    """diag(T, 0)."""
+    missing = 0, size - T.shape[-1]
+    return _padded(T, missing, missing)
+
+
+def _padded(A: jax.Array, rows: tuple[int, int], columns: tuple[int, int]) -> jax.Array:
+    """Zero rows before and after, and zero columns."""
+    return jnp.pad(A, [(0, 0)] * (A.ndim - 2) + [rows, columns])
 
 
 def _diagonal(values: jax.Array) -> jax.Array:
     return values[..., None] * jnp.eye(values.shape[-1], dtype=values.dtype)
 
 
-def _positions(rows: int, columns: int) -> tuple[jax.Array, jax.Array]:
+def _positions(shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     """The row and the column of each entry."""
     row, column = (
-        jax.lax.broadcasted_iota("int32", (rows, columns), i) for i in (0, 1)
+        jax.lax.broadcasted_iota("int32", shape[-2:], axis) for axis in (0, 1)
     )
     return row, column
 

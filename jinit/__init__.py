@@ -11,6 +11,8 @@ from .core.initializer import Initializer as Initializer, law as law
 from .core.registry import from_config as from_config, get as get
 from .diagnostics.probe import probe as probe
 from .diagnostics.report import report as report
+from .graph.trace import trace as trace
+from .model.auto import auto as auto, explain as explain
 from .schemes.classical import (
     fan_in_uniform as fan_in_uniform,
     glorot_normal as glorot_normal,
@@ -42,6 +44,7 @@ from .schemes.given import (
     zeros_init as zeros_init,
 )
 from .schemes.identity import dirac as dirac, eye as eye, identity as identity
+from .schemes.looks_linear import looks_linear as looks_linear
 from .schemes.orthogonal import (
     block_orthogonal as block_orthogonal,
     glorot_orthogonal as glorot_orthogonal,

@@ -65,6 +65,7 @@ CASES = {
     "lecun_uniform": Case(jinit.lecun_uniform(fans=(7, 5))),
     "normal": Case(jinit.normal(0.02, mean=0.5)),
     "ones": Case(jinit.ones),
+    "looks_linear": Case(jinit.looks_linear(gain=2.0)),
     "orthogonal": Case(jinit.orthogonal(gain="tanh")),
     "scaled_orthogonal": Case(jinit.scaled_orthogonal(gain="relu", method="svd")),
     "sigmoid_uniform": Case(jinit.sigmoid_uniform),

@@ -112,10 +112,12 @@ def _reshaped(axes: Axes, before: tuple[int, ...], after: tuple[int, ...]) -> Ax
 
 
 def _gathered(op: Op, axes: Axes, ndim: int) -> Axes:
+    # The axes that are looked up lie where the indices put them.
     numbers: Any = op.params["dimension_numbers"]
     gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-    kept = iter(i for i in range(len(axes.axes)) if i not in gone)
-    offsets = numbers.offset_dims
-    return axes.pick(
-        tuple(next(kept) if i in offsets else None for i in range(ndim)), sliced=True
+    looked_up = tuple(k for i in sorted(gone) for k in axes.axes[i])
+    kept = iter(group for i, group in enumerate(axes.axes) if i not in gone)
+    groups = (
+        next(kept) if i in numbers.offset_dims else looked_up for i in range(ndim)
     )
+    return Axes(axes.leaf, tuple(groups), (1,) * ndim, sliced=True)

@@ -11,10 +11,10 @@ T = TypeVar("T")
 # Operations linear in each operand that holds data.
 LINEAR = MOVES | frozenset(
     {
-        "add", "add_any", "broadcast_in_dim", "carry", "concatenate", "conv_general_dilated",
-        "cumsum", "div", "dot_general", "dynamic_slice", "either", "gather", "mul",
-        "neg", "pad", "reduce_sum", "reduce_window_sum", "rev", "scatter-add",
-        "select_n", "slice", "sub", "unstack",
+        "add", "add_any", "broadcast_in_dim", "carry", "concatenate",
+        "conv_general_dilated", "cumsum", "div", "dot_general", "dynamic_slice",
+        "either", "gather", "mul", "neg", "pad", "reduce_sum", "reduce_window_sum",
+        "rev", "scatter-add", "select_n", "slice", "sub", "unstack",
     }
 )  # fmt: skip
 _ROOTS = frozenset({"sqrt", "rsqrt", "pow"})
@@ -98,7 +98,7 @@ def nearest(
 def carried(
     graph: Graph, makers: Mapping[int, int], data: set[int]
 ) -> dict[int, frozenset[int]]:
-    """Of every value: the layers of whose output it is linear, once around each loop."""
+    """Of every value: the layers whose output it is linear in, once around a loop."""
     start = {value: frozenset({layer}) for value, layer in makers.items()}
 
     def rule(op: Op, layers: dict[int, frozenset[int]]) -> frozenset[int]:
@@ -169,9 +169,9 @@ def normalized(
             return None
         (signal,) = signals
         others = [i for i in op.inputs if i != signal]
-        if op.name in {"mul", "div"}:
-            if any(average.get(i) or i in stored for i in others):
-                return op
+        by_root = any(average.get(i) or i in stored for i in others)
+        if op.name in {"mul", "div"} and by_root:
+            return op
         if signal not in norms:
             return None
         affine = op.name in {"add", "add_any", "mul", "sub"}

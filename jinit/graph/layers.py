@@ -42,9 +42,13 @@ class Layer:
         normalization: The operation that normalizes what `reads` starts from, if any.
         activation: The one function that follows the output, if there is one.
         last: Whether no layer follows.
+        follows: The number of the one layer before it if the signal is, axis for axis,
+            that layer's activation.
         depth: Its number on the longest way from the input, from 1.
         recurrent: Whether the kernel reads what it made itself, one step before.
         closing: The residual branch that it ends, if any.
+        stream: The branches that are summed in what it reads, if that is not normalized
+            since.
     """
 
     name: str
@@ -62,9 +66,11 @@ class Layer:
     normalization: Op | None
     activation: Activation | None
     last: bool
+    follows: int | None
     depth: int
     recurrent: bool
     closing: Closing | None
+    stream: Closing | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,9 +119,8 @@ class Layers:
         self.signals = read_signals(
             graph, self.data, self.uniform, {*outputs, *self.norms}
         )
-        first, later, same = (
-            nearest(graph, outputs, around) for around in (0, 1, None)
-        )
+        first, later, same = (nearest(graph, outputs, i) for i in (0, 1, None))
+        self.first = first
         near = lambda signal: first[signal] | later[signal]
         depth, follows = depths(graph, outputs), _Following(self, outputs, first)
         main = [self.main_leaf(kernel.value) for _, _, kernel in found]
@@ -125,9 +130,7 @@ class Layers:
             if self._recurs(i, main, kernel, near(signal))
         }
         sums = self.signals.stops - outputs.keys() - self.norms.keys()
-        closing, self.closings = find_closings(
-            graph, outputs, sums, self.data, recurrent
-        )
+        closing, closed = find_closings(graph, outputs, sums, self.data, recurrent)
         paths = [self.paths[graph.inputs.index(leaf)] for leaf in main]
         names = _names(paths)
         read = frozenset().union(*(near(signal) for _, signal, _ in found))
@@ -152,9 +155,11 @@ class Layers:
                 normalization=norm,
                 activation=follows.activation(i),
                 last=i not in read,
+                follows=follows.directly(signal, first[signal] | later[signal]),
                 depth=depth[output],
                 recurrent=i in recurrent,
                 closing=closing.get(i),
+                stream=next((closed[v] for v in starts if v in closed), None),
             )
 
     def _products(self) -> Iterator[tuple[Op, int, Kernel]]:
@@ -188,6 +193,26 @@ class Layers:
             value = reader.outputs[0]
             output = value if reader.name == "transpose" else output
         return output, None
+
+    def is_head(self, layer: Layer) -> bool:
+        """Whether the output of a layer becomes the model's, and gates nothing.
+
+        A router's goes to the output too, but as a factor of what other layers made.
+        """
+        if not layer.last or layer.closing:
+            return False
+        reached, waiting = {layer.output}, [layer.output]
+        while waiting:
+            for reader in self.graph.readers.get(waiting.pop(), ()):
+                waiting += set(reader.outputs) - reached
+                reached.update(reader.outputs)
+        mine = self.layers.index(layer)
+        return not any(
+            step.name in {"mul", "dot_general"}
+            and any(self.first.get(i, frozenset()) - {mine} for i in step.inputs)
+            for step in self.graph.steps
+            if not reached.isdisjoint(step.inputs)
+        )
 
     def _recurs(
         self, i: int, main: Sequence[int], kernel: Kernel, near: Set[int]
@@ -234,7 +259,12 @@ class _Following:
     def feed(self, signal: int, before: frozenset[int], same: frozenset[int]) -> Feed:
         return Feed(before, before & same, self._chained(signal, before))
 
-    def _chained(self, signal: int, before: frozenset[int]) -> bool:
+    def _chained(
+        self,
+        signal: int,
+        before: frozenset[int],
+        moves: Set[str] = MOVES | {"carry"},
+    ) -> bool:
         if len(before) != 1:
             return False
         (layer,) = before
@@ -242,8 +272,12 @@ class _Following:
         return (
             found is not None
             and self.outputs.get(found.sources[0]) == layer
-            and signal in _moved(self.layers.graph, found.result, MOVES | {"carry"})
+            and signal in _moved(self.layers.graph, found.result, moves)
         )
+
+    def directly(self, signal: int, before: frozenset[int]) -> int | None:
+        casts = {"convert_element_type", "copy"}
+        return min(before) if self._chained(signal, before, casts) else None
 
     def _start(self, value: int) -> Activation | None:
         found = follow(self.layers.graph, value, self.layers.uniform)

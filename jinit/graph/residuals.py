@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from .flow import carried, depths, nearest
 from .graph import Graph
@@ -10,14 +10,17 @@ from .graph import Graph
 
 @dataclasses.dataclass(frozen=True)
 class Closing:
-    """A layer's place at the end of a residual branch.
+    """A place where a residual branch is added to its stream.
 
-    `branches` counts those that the stream sums, each iteration of a loop for itself;
-    `place` those before this one, up to the first iteration.
+    Attributes:
+        branches: How many the stream sums, each iteration of a loop for itself.
+        first: How many are summed there, this one included, in the first iteration.
+        last: The same in the last iteration.
     """
 
     branches: int
-    place: int
+    first: int
+    last: int
 
 
 def find_closings(
@@ -77,13 +80,18 @@ def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:
     for value in streams:
         members.setdefault(root(value), []).append(value)
     return {
-        value: Closing(sum(times), sum(times[:i]))
+        value: closing
         for values in members.values()
-        for times in [[_times(graph, each) for each in values]]
-        for i, value in enumerate(values)
+        for value, closing in _places(graph, values)
     }
 
 
-def _times(graph: Graph, value: int) -> int:
-    loops: Sequence = graph.loops.get(value, ())
-    return math.prod(loop.params.get("length", 1) for loop in loops)
+def _places(graph: Graph, values: Sequence[int]) -> Iterator[tuple[int, Closing]]:
+    # The sums inside one loop take turns; those of earlier loops are all done.
+    loops = [graph.loops.get(value, ()) for value in values]
+    times = [math.prod(op.params.get("length", 1) for op in loop) for loop in loops]
+    for i, value in enumerate(values):
+        turns = [j for j, loop in enumerate(loops) if loop == loops[i]]
+        first = sum(times[: turns[0]]) + turns.index(i) + 1
+        last = first + (times[i] - 1) * len(turns)
+        yield value, Closing(sum(times), first, last)

@@ -91,19 +91,21 @@ class Roles:
         return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
 
     def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
-        meeting = self._joined(value, leaf)
-        if meeting == "dot_general":
+        joined = self._joined(value, leaf)
+        main = leaf == self.found.main_leaf(value) and value in self.found.axes
+        note = ""
+        if joined and joined.name == "concatenate":
+            note = f"one of several kernels in one `{layer.op.name}`"
+        elif joined and not main:
+            if not self._is_factor(joined, value):
+                note = f"part of the kernel of {layer.name}, through `{joined.name}`"
+                return Use(layer.op, value, "gate", note=note)
             note = "one factor of a kernel that is a product of parameters"
-            return Use(layer.op, value, "kernel", layer, note)
-        if meeting not in {None, "concatenate"} and leaf != self.found.main_leaf(value):
-            note = f"part of the kernel of {layer.name}, through `{meeting}`"
-            return Use(layer.op, value, "gate", note=note)
-        note = f"one of several kernels in one `{layer.op.name}`" if meeting else ""
         if self._one_hot(layer.signal):
             return Use(layer.op, value, "embedding", layer, "its signal is one-hot")
         if layer.recurrent:
             return Use(layer.op, value, "recurrent kernel", layer, note)
-        if layer.last and layer.closing is None:
+        if self.found.is_head(layer):
             return Use(layer.op, value, "output head", layer, note)
         kernel = layer.kernel
         per_group = [self.graph.types[value].shape[axis] for axis in kernel.in_axes]
@@ -138,23 +140,26 @@ class Roles:
         signal = any(i in norms or i in self.averages for i in others)
         return "norm scale" if signal or value in self.roots else "gate"
 
-    def _joined(self, value: int, leaf: int) -> str | None:
+    def _joined(self, value: int, leaf: int) -> Op | None:
         """The operation in which a leaf, on its way to `value`, meets another leaf."""
         alone, first, waiting = frozenset({leaf}), None, [value]
+        leaves = self.found.leaves
         while waiting:
             maker = self.graph.makers.get(waiting.pop())
-            if maker is None:
+            parts = [leaves.get(i, frozenset()) for i in maker.inputs] if maker else []
+            if maker is None or not parts:
                 continue
-            parts = [self.found.leaves.get(i, frozenset()) for i in maker.inputs]
-            if (
-                self.found.leaves.get(maker.outputs[0], alone) > alone
-                and alone in parts
-            ):
-                first = maker.name
+            if leaves[maker.outputs[0]] > alone and alone in parts:
+                first = maker
             waiting += [
                 i for i, p in zip(maker.inputs, parts, strict=True) if leaf in p
             ]
         return first
+
+    def _is_factor(self, op: Op, value: int) -> bool:
+        # As in W + AB; but not where a product of parameters makes a norm of them.
+        product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
+        return op.name == "dot_general" and product >= kernel
 
     def _one_hot(self, signal: int) -> bool:
         maker = self.graph.makers.get(signal)

@@ -1,4 +1,4 @@
-"""The signal that a layer reads: what made it, back to the layer or sum it comes from."""
+"""The signal that a layer reads: what made it, back to the layer or sum before."""
 
 import dataclasses
 from collections.abc import Set
@@ -32,8 +32,8 @@ class Signals:
     def activation(self, value: int) -> Activation | None:
         """The element-wise function that makes a signal, up to pools and scalings.
 
-        The identity where none does; None where it is no function of one signal, or of
-        two that it multiplies.
+        The identity where none does; None where it is no function of one signal or of
+        two, or where a concatenation joins several.
         """
         graph, met = self.graph, set[int]()
         while True:
@@ -44,7 +44,10 @@ class Signals:
             if maker.name == "carry":
                 value = maker.inputs[1]
             elif maker.name in POOLS and not self._chooses(maker):
-                value = next(i for i in maker.inputs if i in self.data)
+                signals = [i for i in maker.inputs if i in self.data]
+                if len(signals) > 1:
+                    return None
+                (value,) = signals
             elif is_elementwise(maker):
                 found = between(graph, value, self.stops, self.uniform)
                 if found is None or not self._scales(found):

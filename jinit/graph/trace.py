@@ -46,9 +46,12 @@ class Row:
             the two of a gated pair.
         activation_name: Its name; "other" if it has none.
         normalized: Whether that signal, before the activation, was normalized.
+        follows: The path of the one kernel whose layer's activation the signal is, axis
+            for axis; None where there is no such layer.
         closes_residual: Whether its layer ends a residual branch.
         branches: How many branches that stream sums; 0 if it closes none.
-        place: How many of them come before this one.
+        summed: The share of its stream's branches that a kernel's signal holds already:
+            0 at its start or after a normalization, 1 at its end.
         note: What else there is to know, and why where something is unknown.
     """
 
@@ -69,9 +72,10 @@ class Row:
     activation: Activation | None = None
     activation_name: str | None = None
     normalized: bool = False
+    follows: str | None = None
     closes_residual: bool = False
     branches: int = 0
-    place: int = 0
+    summed: float = 0.0
     note: str = ""
 
     @property
@@ -243,20 +247,23 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
     layer = next((each.layer for each in uses if each.layer), None)
     if use.role == "embedding":
         row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
-    return _with_layer(row, layer, leaf) if layer else row
+    return _with_layer(model, row, layer, leaf) if layer else row
 
 
-def _with_layer(row: Row, layer: Layer, leaf: int) -> Row:
-    kernel, axes = layer.kernel, layer.axes
+def _with_layer(model: Model, row: Row, layer: Layer, leaf: int) -> Row:
+    kernel, axes, follows = layer.kernel, layer.axes, layer.follows
+    unclear = "" if layer.reads else "reads no function of one signal"
     row = dataclasses.replace(
         row,
+        note="; ".join(filter(None, [row.note, unclear])),
         depth=layer.depth,
         activation=layer.reads,
         activation_name=label(layer.reads, layer.factors),
         normalized=layer.normalization is not None,
+        follows=None if follows is None else model.layers[follows].path,
         closes_residual=layer.closing is not None,
         branches=layer.closing.branches if layer.closing else 0,
-        place=layer.closing.place if layer.closing else 0,
+        summed=_summed(layer),
     )
     if row.role != "embedding":
         row = dataclasses.replace(row, fan_in=kernel.fan_in, fan_out=kernel.fan_out)
@@ -279,6 +286,13 @@ def _with_layer(row: Row, layer: Layer, leaf: int) -> Row:
         out_axes=out_axes,
         stack_axes=stack,
     )
+
+
+def _summed(layer: Layer) -> float:
+    # In a loop, half of what its iterations add is there on average.
+    if layer.stream is None:
+        return 0.0
+    return (layer.stream.first + layer.stream.last) / 2 / layer.stream.branches
 
 
 def _require_arrays(tree: Any) -> None:

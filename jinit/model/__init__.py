@@ -1,0 +1,1 @@
+"""Initial weights for whole models."""

@@ -1,0 +1,105 @@
+"""Chains of layers without normalization, and how far random weights drift in them."""
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ..core.activations import activation_function
+from ..core.gains import gaussian_moments
+from ..graph.recognize import NAMES, recognize
+from ..graph.trace import Row, Trace
+from ..schemes.looks_linear import Sides
+
+
+# The spread of log E z² at which a second moment leaves [½, 2] as often as not.
+DRIFT = math.log(2)
+_GRID = np.linspace(0.25, 8.0, 16, dtype=np.float32)
+_STEP = 1e-3
+
+
+def mirrored(trace: Trace) -> dict[str, Sides]:
+    """The kernels of chains in which Gaussian weights would lose the scale.
+
+    The second moment of a layer of n units is a random walk over depth,
+
+        Var log q ← (E φ⁴ / (E φ²)² − 1) / n + (d log E φ² / d log q)² Var log q
+
+    which drifts for ReLU, where the last factor is 1, and explodes for GELU and SiLU,
+    where it is larger. Where its spread passes log 2, weights that keep every signal
+    exactly are needed: `jinit.looks_linear`, if φ(z) − φ(−z) is a multiple of z.
+
+    Returns:
+        By path, which sides to mirror.
+    """
+    rows = {row.path: row for row in trace if row.is_kernel}
+    chosen: dict[str, Sides] = {}
+    for chain in _chains(rows):
+        if _spread(chain) > DRIFT:
+            chosen |= dict.fromkeys((row.path for row in chain), "both")
+            chosen |= {chain[0].path: "out", chain[-1].path: "in"}
+    return chosen
+
+
+def _chains(rows: Mapping[str, Row]) -> Iterator[list[Row]]:
+    """Maximal runs of kernels, each the only one to read the activation before it."""
+    readers: dict[str, list[Row]] = {}
+    for row in rows.values():
+        if row.follows in rows:
+            readers.setdefault(row.follows, []).append(row)
+    after = {path: each[0] for path, each in readers.items() if len(each) == 1}
+    after = {path: row for path, row in after.items() if _joins(rows[path], row)}
+    inner = {row.path for row in after.values()}
+    for path, row in rows.items():
+        if path in after and path not in inner:
+            chain = [row]
+            while chain[-1].path in after:
+                chain.append(after[chain[-1].path])
+            yield chain
+
+
+def _joins(before: Row, row: Row) -> bool:
+    # Units can be paired: plain axes of an even size, and φ(z) − φ(−z) ∝ z.
+    ends = before.out_axes, row.in_axes
+    if before.stack_axes or row.stack_axes or any(not e or len(e) > 1 for e in ends):
+        return False
+    units = before.shape[ends[0][0]] if ends[0] else 1
+    plain = row.role != "depthwise kernel" and not (row.tied or before.tied)
+    return plain and units % 2 == 0 and odd_slope(row) is not None
+
+
+def odd_slope(row: Row) -> float | None:
+    """The c for which φ(z) − φ(−z) = c z, if φ has a name and there is one."""
+    known = recognize(row.activation) if row.activation_name in NAMES else None
+    slope = _odd_slope(known.name) if known else None
+    return None if known is None or slope is None else known.scale * slope
+
+
+@functools.cache
+def _odd_slope(name: str) -> float | None:
+    phi = activation_function(name)
+    slopes = (np.asarray(phi(_GRID)) - np.asarray(phi(-_GRID))) / _GRID
+    constant = np.allclose(slopes, slopes[0], rtol=1e-4) and slopes[0] > 0
+    return float(slopes[0]) if constant else None
+
+
+def _spread(chain: list[Row]) -> float:
+    variance = 0.0
+    for before, row in itertools.pairwise(chain):
+        units = before.shape[before.out_axes[0]] if before.out_axes else 1
+        excess, slope = _moments(row.activation_name or "identity")
+        variance = excess / units + slope**2 * variance
+    return math.sqrt(variance)
+
+
+@functools.cache
+def _moments(name: str) -> tuple[float, float]:
+    """E φ⁴ / (E φ²)² − 1 and d log E φ² / d log q, at q = 1."""
+    phi = activation_function(name)
+    second, above, below = (
+        gaussian_moments(name, q).second for q in (1.0, 1 + _STEP, 1 - _STEP)
+    )
+    fourth = gaussian_moments(lambda z: phi(z) ** 2).second
+    return fourth / second**2 - 1, (above - below) / (2 * _STEP) / second

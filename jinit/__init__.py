@@ -9,6 +9,7 @@ from .core.fans import (
 from .core.gains import gain as gain, gaussian_moments as gaussian_moments
 from .core.initializer import Initializer as Initializer, law as law
 from .core.registry import from_config as from_config, get as get
+from .data.lsuv import lsuv as lsuv
 from .diagnostics.probe import probe as probe
 from .diagnostics.report import report as report
 from .graph.trace import trace as trace

@@ -14,6 +14,7 @@ from ..core.initializer import Initializer
 from ..core.settings import choose
 from ..core.text import aligned
 from ..graph.recognize import recognize
+from ..graph.roles import Role
 from ..graph.trace import count, Row, trace
 from ..schemes.classical import he_normal, he_uniform, lecun_normal, lecun_uniform
 from ..schemes.distributions import normal
@@ -33,16 +34,23 @@ POSITION = 0.02  # the usual standard deviation of learned positions and tokens
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What one parameter gets, and why; `initializer` is None where it is kept.
+    """What one parameter gets, and why.
 
-    `order` is its place in the computation, None if it is unused.
+    Attributes:
+        path: Its path in the tree.
+        shape: Its shape.
+        initializer: The law to draw from; None where the value is kept.
+        reason: Why.
+        role: Its role in the trace.
+        order: Its place in the computation; None if it is unused.
     """
 
     path: str
     shape: tuple[int, ...]
     initializer: Initializer | None
     reason: str
-    order: int | None = None
+    role: Role
+    order: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +232,7 @@ def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
     initializer, reason = _law(row, options) if is_weight else (None, "not a weight")
     if initializer is None and not has_value:
         initializer, reason = _default(row), f"{reason}: {row.note or row.role}"
-    return Choice(row.path, row.shape, initializer, reason, row.order)
+    return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
 
 
 def _law(row: Row, options: _Options) -> tuple[Initializer | None, str]:

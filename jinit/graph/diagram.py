@@ -1,0 +1,38 @@
+"""The stream of a model as text: its layers from input to output."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from .trace import Row, Trace
+
+
+def draw(trace: "Trace") -> str:
+    """One line per parameter that shapes the stream, in the order of computation."""
+    rows = [row for row in trace.in_order if row.order is not None]
+    return "\n".join(
+        ["input", *(line for row in rows for line in _lines(row)), "output"]
+    )
+
+
+def _lines(row: "Row") -> Iterator[str]:
+    if row.role in {"bias", "norm offset", "norm statistic"}:
+        return
+    if row.role == "norm scale":
+        yield f" │ normalized, × {row.path}"
+        return
+    if row.activation_name not in {None, "identity"}:
+        yield f" │ {row.activation_name}"
+    mark = "⊕" if row.closes_residual else "●"
+    yield f" {mark} {row.path}  {_what(row)}"
+
+
+def _what(row: "Row") -> str:
+    if row.fan_in is None:
+        return row.role
+    copies = "".join(f" × {n}" for n in row.stack)
+    fans = f"{row.fan_in:.6g} → {row.fan_out:.6g}{copies}"
+    role = "" if row.role == "kernel" else f"{row.role}, "
+    closing = f", added to the stream (1 of {row.branches})" if row.branches else ""
+    return role + fans + closing

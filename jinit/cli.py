@@ -94,7 +94,43 @@ def _parser() -> argparse.ArgumentParser:
     text = report.add_mutually_exclusive_group()
     text.add_argument("--json", action="store_true", help="print JSON, not tables")
     text.add_argument("--csv", action="store_true", help="print CSV, not tables")
+    _add_trace(commands)
     return parser
+
+
+def _add_trace(commands: Any) -> None:
+    trace = commands.add_parser(
+        "trace",
+        help="show what a model's computation does with each parameter",
+        description="Reads the computation of a model: the role, exact fans and "
+        "activation of every parameter. Nothing is allocated or run.",
+    )
+    trace.set_defaults(run=_trace)
+    add = trace.add_argument
+    add(
+        "model",
+        metavar="MODULE:FACTORY",
+        help="a function that returns a Flax module or (apply, params)",
+    )
+    add(
+        "--input-shape",
+        type=_shape,
+        metavar="N,N,...",
+        required=True,
+        help="the shape of the input, such as 1,224,224,3",
+    )
+    add(
+        "--input-dtype",
+        default="float32",
+        metavar="DTYPE",
+        help="its dtype (default: float32; int32 for tokens)",
+    )
+    add("--diagram", action="store_true", help="draw the stream instead of a table")
+    add(
+        "--explain",
+        action="store_true",
+        help="show the weights that jinit.auto would draw, and why",
+    )
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -140,6 +176,31 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _trace(arguments: argparse.Namespace) -> int:
+    import jax
+
+    from .graph.trace import trace
+    from .model.auto import explain
+    from .model.load import load_model
+
+    _require("rich")
+    try:
+        x = jax.ShapeDtypeStruct(arguments.input_shape, arguments.input_dtype)
+    except TypeError:
+        raise RefusalError(
+            f"--input-dtype needs a dtype. Got {arguments.input_dtype!r}"
+        ) from None
+    key = jax.random.key(0)
+    apply, params = load_model(arguments.model, x, key, "jinit trace")
+    if arguments.explain:
+        _show(explain(apply, params, x))
+    elif arguments.diagram:
+        print(trace(apply, params, x).diagram())
+    else:
+        _show(trace(apply, params, x))
+    return 0
+
+
 def _check_figure(path: str) -> None:
     # Before the work, not after it.
     folder, kind = pathlib.Path(path).parent, pathlib.Path(path).suffix
@@ -164,6 +225,16 @@ def _print(result: Any, arguments: argparse.Namespace) -> None:
 
         # A pipe has no width: give the tables the room they need.
         Console(width=None if sys.stdout.isatty() else 100).print(result)
+
+
+def _show(result: Any) -> None:
+    # Folded to the width of a terminal; whole lines in a pipe.
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(result)
+    else:
+        print(result)
 
 
 def _say(text: str) -> None:

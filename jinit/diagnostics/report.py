@@ -15,8 +15,9 @@ from ..core.registry import get
 from ..core.settings import check, choose, Count
 from ..graph.recognize import NAMES
 from ..graph.taps import read_model
+from ..model.load import load_model, Subject
 from .datasets import DATASETS, load, standardize
-from .models import load_model, mlp, redraw, Subject
+from .models import mlp, redraw
 from .probe import examine, NotFiniteError, warn_of_scale
 from .records import Histogram, LayerProbe, Probe
 

@@ -1,6 +1,6 @@
 """What flows where: each fact about all values, in one sweep over the graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TypeVar
 
 from .elementwise import ELEMENTWISE, is_elementwise, MOVES
@@ -35,7 +35,9 @@ def sweep(
         changed = False
         for op in graph.steps:
             fact = rule(op, facts)
-            for value in op.outputs if fact is not None else ():
+            if fact is None:
+                continue
+            for value in op.outputs:
                 if value not in start and facts.get(value) != fact:
                     facts[value], changed = fact, True
     return facts
@@ -49,7 +51,7 @@ def data_values(graph: Graph, n_leaves: int) -> set[int]:
 
 
 def parameter_leaves(
-    graph: Graph, n_leaves: int, data: set[int]
+    graph: Graph, n_leaves: int, data: Set[int]
 ) -> dict[int, frozenset[int]]:
     """Of every value that comes from parameters alone: from which of them."""
 
@@ -96,7 +98,7 @@ def nearest(
 
 
 def carried(
-    graph: Graph, makers: Mapping[int, int], data: set[int]
+    graph: Graph, makers: Mapping[int, int], data: Set[int]
 ) -> dict[int, frozenset[int]]:
     """Of every value: the layers whose output it is linear in, once around a loop."""
     start = {value: frozenset({layer}) for value, layer in makers.items()}
@@ -121,7 +123,7 @@ def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:
     return sweep(graph, {}, rule)
 
 
-def statistics(graph: Graph, data: set[int]) -> dict[int, bool]:
+def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
     """The values made of averages of data alone; True where a root was taken."""
 
     def rule(op: Op, found: dict[int, bool]) -> bool | None:
@@ -154,7 +156,7 @@ def rooted(
 
 
 def normalized(
-    graph: Graph, data: set[int], leaves: Mapping[int, frozenset[int]]
+    graph: Graph, data: Set[int], leaves: Mapping[int, frozenset[int]]
 ) -> dict[int, Op]:
     """The signals divided by a standard deviation, with the dividing operation.
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
+from .axes import Axes
 from .elementwise import MOVES
 from .flow import needed_values, rooted, statistics
 from .graph import Op
@@ -39,6 +40,7 @@ class Use:
         value: The operand that the parameter has become.
         role: What it is there.
         layer: The layer whose kernel it is, if any.
+        axes: Where the axes of the parameter are in the operand, if known.
         note: What is special, or why the role is unknown.
     """
 
@@ -46,6 +48,7 @@ class Use:
     value: int
     role: Role
     layer: Layer | None = None
+    axes: Axes | None = None
     note: str = ""
 
 
@@ -64,7 +67,10 @@ class Roles:
         uses: dict[int, list[Use]] = {}
         for op, value in self._meetings():
             for leaf in self.found.leaves[value]:
-                uses.setdefault(leaf, []).append(self._use(op, value, leaf))
+                use = self._use(op, value, leaf)
+                axes = self._axes(value, leaf)
+                use = dataclasses.replace(use, axes=axes)
+                uses.setdefault(leaf, []).append(use)
         return uses
 
     def _meetings(self) -> Iterator[tuple[Op, int]]:
@@ -102,16 +108,31 @@ class Roles:
                 return Use(layer.op, value, "gate", note=note)
             note = "one factor of a kernel that is a product of parameters"
         if self._one_hot(layer.signal):
-            return Use(layer.op, value, "embedding", layer, "its signal is one-hot")
+            return Use(
+                layer.op, value, "embedding", layer, note="its signal is one-hot"
+            )
         if layer.recurrent:
-            return Use(layer.op, value, "recurrent kernel", layer, note)
+            return Use(layer.op, value, "recurrent kernel", layer, note=note)
         if self.found.is_head(layer):
-            return Use(layer.op, value, "output head", layer, note)
+            return Use(layer.op, value, "output head", layer, note=note)
         kernel = layer.kernel
         per_group = [self.graph.types[value].shape[axis] for axis in kernel.in_axes]
         depthwise = kernel.groups > 1 and per_group == [1]
         role = "depthwise kernel" if depthwise else "kernel"
-        return Use(layer.op, value, role, layer, note)
+        return Use(layer.op, value, role, layer, note=note)
+
+    def _axes(self, value: int, leaf: int) -> Axes | None:
+        found = self.found.axes.get(value)
+        if found is None or found.leaf == leaf:
+            return found
+        # Concatenated with others: as the one that stands for all, if nothing follows.
+        joined = self._joined(value, leaf)
+        if joined is None or joined.name != "concatenate":
+            return None
+        whole = self.found.axes.get(joined.outputs[0])
+        parts = (self.found.axes.get(i) for i in joined.inputs)
+        own = next((axes for axes in parts if axes and axes.leaf == leaf), None)
+        return own if whole and whole.axes == found.axes else None
 
     def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
         reads = self.graph.readers.get(op.outputs[0], ())

@@ -231,11 +231,9 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
         note = "no output depends on it" if leaf not in model.graph.outputs else ""
         return dataclasses.replace(row, note=note)
     use = uses[0]
-    axes = model.found.axes.get(use.value)
-    known = axes is not None and axes.leaf == leaf
     every = set(range(len(row.shape)))
-    own = {k for group in axes.axes for k in group} if axes and known else every
-    sliced = axes is not None and axes.sliced and known
+    own = {k for group in use.axes.axes for k in group} if use.axes else every
+    sliced = use.axes is not None and use.axes.sliced
     row = dataclasses.replace(
         row,
         role=use.role,
@@ -244,14 +242,14 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(each.note for each in uses if each.note)),
     )
-    layer = next((each.layer for each in uses if each.layer), None)
-    if use.role == "embedding":
+    use = next((each for each in uses if each.layer), use)
+    if row.role == "embedding":
         row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
-    return _with_layer(model, row, layer, leaf) if layer else row
+    return _with_layer(model, row, use, use.layer) if use.layer else row
 
 
-def _with_layer(model: Model, row: Row, layer: Layer, leaf: int) -> Row:
-    kernel, axes, follows = layer.kernel, layer.axes, layer.follows
+def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
+    kernel, axes, follows = layer.kernel, use.axes, layer.follows
     unclear = "" if layer.reads else "reads no function of one signal"
     row = dataclasses.replace(
         row,
@@ -267,7 +265,7 @@ def _with_layer(model: Model, row: Row, layer: Layer, leaf: int) -> Row:
     )
     if row.role != "embedding":
         row = dataclasses.replace(row, fan_in=kernel.fan_in, fan_out=kernel.fan_out)
-    if axes is None or axes.leaf != leaf:
+    if axes is None:
         return row
     groups = [
         tuple(k for axis in own for k in axes.axes[axis])

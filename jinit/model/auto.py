@@ -162,8 +162,15 @@ def auto(
         Zhang, Dauphin, Ma. Fixup initialization. ICLR 2019.
         https://arxiv.org/abs/1901.09321
     """
-    options = {"law": law, "direction": direction, "residual": residual}
-    plan = explain(apply, params, *inputs, **options, mirror=mirror)
+    plan = explain(
+        apply,
+        params,
+        *inputs,
+        law=law,
+        direction=direction,
+        residual=residual,
+        mirror=mirror,
+    )
     return plan.draw(key, params)
 
 
@@ -290,10 +297,10 @@ def _squared_gain(row: Row, variance: float, direction: Direction) -> float:
     name, phi = row.activation_name, row.activation
     if name is None or phi is None:
         return 1 / variance
+    if name == "other" and len(phi.sources) > 1:
+        return 1 / variance
     known = None if name in GATES else recognize(phi)
     scale = known.scale if known else 1.0
-    if name == "other" and len(phi.sources) > 1:
-        return 1.0
     moments = gaussian_moments(phi if name == "other" else name, variance)
     both = (moments.second + moments.slope) / 2
     kept = {"forward": moments.second, "backward": moments.slope, "both": both}

@@ -47,7 +47,7 @@ def _chains(rows: Mapping[str, Row]) -> Iterator[list[Row]]:
     """Maximal runs of kernels, each the only one to read the activation before it."""
     readers: dict[str, list[Row]] = {}
     for row in rows.values():
-        if row.follows in rows:
+        if row.follows is not None and row.follows in rows:
             readers.setdefault(row.follows, []).append(row)
     after = {path: each[0] for path, each in readers.items() if len(each) == 1}
     after = {path: row for path, row in after.items() if _joins(rows[path], row)}
@@ -72,7 +72,8 @@ def _joins(before: Row, row: Row) -> bool:
 
 def odd_slope(row: Row) -> float | None:
     """The c for which φ(z) − φ(−z) = c z, if φ has a name and there is one."""
-    known = recognize(row.activation) if row.activation_name in NAMES else None
+    named = row.activation if row.activation_name in NAMES else None
+    known = recognize(named) if named else None
     slope = _odd_slope(known.name) if known else None
     return None if known is None or slope is None else known.scale * slope
 

@@ -19,8 +19,8 @@ Sides = Literal["both", "in", "out"]
 
 def _half(shape: tuple[int, ...], in_axis: int, out_axis: int, sides: Sides):
     """The shape of the quarter or half that the others mirror, and the axes to join."""
-    mirrored = {"both": (out_axis, in_axis), "in": (in_axis,), "out": (out_axis,)}
-    axes = tuple(axis % max(len(shape), 1) for axis in mirrored[sides])
+    mirrored = {"both": [out_axis, in_axis], "in": [in_axis], "out": [out_axis]}
+    axes = [axis % max(len(shape), 1) for axis in mirrored[sides]]
     odd = len(shape) < 2 or len(set(axes)) < len(axes)
     if odd or any(shape[axis] % 2 for axis in axes):
         raise ValueError(

@@ -1,0 +1,170 @@
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+import jinit
+
+from ..graph.models import MODELS
+from ..graph.zoo import GPT
+
+
+KEY = jax.random.key(0)
+X = 3 * jax.random.normal(jax.random.key(1), (64, 8))
+
+
+def _by_hand(weights, x):
+    """Mishkin and Matas, algorithm 1, for a tanh network, one layer at a time."""
+    scaled = []
+    for w in weights:
+        z = x @ w
+        scaled.append(w / z.std())
+        x = np.tanh(z / z.std())
+    return scaled
+
+
+def test_one_pass_equals_the_algorithm_layer_by_layer():
+    keys = jax.random.split(KEY, 4)
+    weights = [jax.random.normal(key, (8, 8)) for key in keys]
+
+    def apply(params, x):
+        for w in params:
+            x = jnp.tanh(x @ w)
+        return x
+
+    params, record = jinit.lsuv(apply, weights, X, start="given")
+    expected = _by_hand([np.asarray(w, float) for w in weights], np.asarray(X, float))
+    for w, by_hand in zip(params, expected, strict=True):
+        assert jnp.allclose(w, by_hand, rtol=1e-4)
+    assert [each.after for each in record] == pytest.approx([1.0] * 4, abs=1e-5)
+    assert record.layers[0].before == pytest.approx(float((X @ weights[0]).std()))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_layer_of_any_framework_ends_with_variance_one(name):
+    apply, params, x = MODELS[name]()
+    scaled, record = jinit.lsuv(apply, params, x, start="given")
+    stds = [each.after for each in record]
+    assert stds == pytest.approx([1.0] * len(record), abs=1e-4)
+    assert jax.tree.structure(scaled) == jax.tree.structure(params)
+
+
+def test_the_probe_sees_what_the_record_says():
+    apply, params, x = MODELS["block"]()
+    scaled, record = jinit.lsuv(apply, params, x, KEY)
+    for layer, each in zip(jinit.probe(apply, scaled, x).layers, record, strict=True):
+        assert layer.name == each.name
+        assert layer.std == pytest.approx(each.after, abs=1e-4)
+
+
+def test_nothing_but_kernels_changes_and_the_draw_is_deterministic():
+    apply, params, x = MODELS["block"]()
+    first, again = (jinit.lsuv(apply, params, x, KEY).params for _ in range(2))
+    kernels = {row.path for row in jinit.trace(apply, params, x) if row.is_kernel}
+    pairs = zip(jax.tree.leaves(params), jax.tree.leaves(first), strict=True)
+    for row, (old, new) in zip(jinit.trace(apply, params, x), pairs, strict=True):
+        assert (row.path in kernels) != bool(jnp.array_equal(old, new))
+    assert all(map(np.array_equal, jax.tree.leaves(first), jax.tree.leaves(again)))
+
+
+def test_scanned_layers_get_a_scale_each():
+    model = GPT(depth=3, width=16, heads=2, vocab=11)
+    tokens = jax.random.randint(jax.random.key(2), (8, 4), 0, 11)
+    params: Any = model.init(KEY, tokens)
+    params["params"]["blocks"]["up"]["kernel"] *= jnp.array([1.0, 10.0, 100.0])[
+        :, None, None
+    ]
+    scaled, record = jinit.lsuv(model.apply, params, tokens, start="given")
+    ups = [each for each in record if each.name.startswith("blocks/up[")]
+    assert [each.name for each in ups] == [f"blocks/up[{i}]" for i in range(3)]
+    assert [each.scale for each in ups] == pytest.approx([1, 0.1, 0.01], rel=0.3)
+    assert [each.after for each in record] == pytest.approx(
+        [1.0] * len(record), abs=0.05
+    )
+    kernel = lambda p: p["params"]["blocks"]["up"]["kernel"]
+    old, new = kernel(params), kernel(scaled)
+    factors = jnp.array([each.scale for each in ups])[:, None, None]
+    assert jnp.allclose(new, old * factors, rtol=1e-4)
+
+
+def test_shared_and_composed_kernels_take_more_passes():
+    tied = lambda p, x: jnp.tanh(jnp.tanh(x @ p["w"]) @ p["w"].T)
+    params = {"w": jax.random.normal(KEY, (8, 8))}
+    _, record = jinit.lsuv(tied, params, X, KEY, tolerance=0.02)
+    assert len(record) == 1
+    assert record.layers[0].after == pytest.approx(1.0, abs=0.01)
+
+    model: Any = nn.WeightNorm(nn.Dense(16))
+    params = model.init(KEY, X)
+    scaled, record = jinit.lsuv(model.apply, params, X, start="given")
+    assert record.layers[0].path.endswith("kernel/scale")
+    assert float(model.apply(scaled, X).std()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_center_gives_every_unit_mean_zero():
+    apply, params, x = MODELS["linen"]()
+    scaled, _ = jinit.lsuv(apply, params, x + 5.0, KEY, center=True)
+    first = scaled["params"]["Dense_0"]
+    z = (x + 5.0) @ first["kernel"] + first["bias"]
+    assert jnp.allclose(z.mean(0), 0, atol=1e-5)
+    assert first["bias"].any()
+
+
+def test_the_target_and_the_dtype_are_kept():
+    model = nn.Dense(16, param_dtype=jnp.bfloat16)
+    scaled, record = jinit.lsuv(model.apply, model.init(KEY, X), X, KEY, target=2.0)
+    assert scaled["params"]["kernel"].dtype == jnp.bfloat16
+    assert record.layers[0].after == pytest.approx(2.0, rel=0.02)
+
+
+def test_sharded_parameters_and_batches_are_taken():
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    place = lambda x, *spec: jax.device_put(
+        x, jax.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
+    )
+    apply, params = lambda w, x: x @ w, jax.random.normal(KEY, (8, 16))
+    expected = jinit.lsuv(apply, params, X, start="given").params
+    scaled, _ = jinit.lsuv(
+        apply, place(params, None, "data"), place(X, "data"), start="given"
+    )
+    assert jnp.allclose(scaled, expected, rtol=1e-6)
+
+
+def test_the_record_prints_and_plots(tmp_path):
+    apply, params, x = MODELS["plain"]()
+    _, record = jinit.lsuv(apply, params, x, KEY)
+    assert str(record).splitlines()[0].split() == [
+        "layer", "std", "before", "scale", "std", "after",
+    ]  # fmt: skip
+    assert len(str(record).splitlines()) == 1 + len(record)
+    record.plot(str(tmp_path / "lsuv.png"))
+    assert (tmp_path / "lsuv.png").stat().st_size > 1000
+
+
+def test_progress_is_told_pass_by_pass():
+    said: list[str] = []
+    apply, params, x = MODELS["plain"]()
+    jinit.lsuv(apply, params, x, KEY, progress=said.append)
+    assert said == ["lsuv: pass 1", "lsuv: pass 2"]
+
+
+@pytest.mark.parametrize(
+    ("apply", "x", "message"),
+    [
+        (lambda w, x: x @ w, X.at[3, 2].set(jnp.nan), "inf or nan first in the batch"),
+        (lambda w, x: jnp.log(x @ w) @ w, X, r"first in `log`, after "),
+        (lambda w, x: 0 * x @ w, X, "constant output"),
+        (lambda w, x: x.sum() + w.sum(), X, "a model with a layer"),
+    ],
+)
+def test_what_can_not_be_scaled_is_refused(apply, x, message):
+    with pytest.raises(ValueError, match=rf"`jinit.lsuv` needs.*{message}"):
+        jinit.lsuv(apply, jnp.eye(8), x, start="given")
+
+
+def test_the_orthonormal_start_needs_a_key():
+    with pytest.raises(ValueError, match=r"`jinit.lsuv` needs a key"):
+        jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), X)

@@ -1,0 +1,203 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+import jinit
+from jinit.core.gains import gaussian_moments, squared_gain
+from jinit.model.auto import Choice
+from jinit.model.keys import path_key
+
+from ..graph.zoo import GPT, image, shapes, text, ZOO
+
+
+KEY = jax.random.key(0)
+
+
+def deep(phi, depth=50, width=64):
+    layers = [f for _ in range(depth) for f in (nn.Dense(width), phi)]
+    return nn.Sequential(layers)
+
+
+def choice(plan, path) -> Choice:
+    return next(each for each in plan if each.path == path)
+
+
+@pytest.mark.parametrize(
+    "phi", [nn.relu, nn.gelu, nn.silu, jnp.tanh, nn.selu], ids=lambda phi: phi.__name__
+)
+def test_fifty_layers_keep_the_second_moment_where_the_default_loses_it(phi):
+    model, x = deep(phi), jax.random.normal(jax.random.key(1), (128, 64))
+    default = jax.jit(model.init)(KEY, x)
+    params = jinit.auto(model.apply, default, KEY, x)
+
+    def moments(params):
+        seen = model.apply(params, x, capture_intermediates=_dense)[1]
+        each = seen["intermediates"].values()
+        return jnp.stack([jnp.mean(z["__call__"][0] ** 2) for z in each])
+
+    before, after = jax.jit(moments)(default), jax.jit(moments)(params)
+    assert len(after) == 50
+    assert after.min() > 0.5
+    assert after.max() < 2
+    if phi is not nn.selu:  # LeCun's law, Flax's default, is the one for SELU
+        assert before.min() < 0.05
+
+
+def _dense(module, _):
+    return isinstance(module, nn.Dense)
+
+
+@pytest.mark.parametrize("law", ["truncated_normal", "normal", "uniform", "orthogonal"])
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_every_law_has_the_variance_that_the_fans_and_the_gain_ask_for(law, direction):
+    params = {"a": jnp.zeros((64, 4, 16)), "b": jnp.zeros((32, 4, 16))}
+    apply = lambda p, x: jnp.einsum(
+        "bhk,dhk->bd", jnp.tanh(jnp.einsum("bi,ihk->bhk", x, p["a"])), p["b"]
+    )
+    plan = jinit.explain(
+        apply, params, jnp.zeros((8, 64)), law=law, direction=direction
+    )
+    fan = {"forward": 64, "backward": 32, "both": 48}[direction]
+    expected = squared_gain("tanh", direction) / fan
+    init = choice(plan, "b").initializer
+    assert init is not None
+    assert init.std((32, 4, 16)) ** 2 == pytest.approx(expected, rel=1e-6)
+    drawn = plan.draw(KEY, params)["b"]
+    assert float(jnp.mean(drawn**2)) == pytest.approx(expected, rel=0.15)
+
+
+def test_each_reason_names_the_fan_the_activation_and_the_branch():
+    plan = jinit.explain(*ZOO["GPT"]())
+    down = choice(plan, "params/blocks/down/kernel")
+    assert down.reason == "fan_in 768, swiglu before it, closes 1 of 24 branches"
+    assert down.initializer is not None
+    assert down.initializer.std(down.shape) ** 2 == pytest.approx(
+        1 / (24 * 768 * gaussian_moments("swiglu").second)
+    )
+    assert choice(plan, "params/tokens/embedding").initializer == jinit.normal(
+        stddev=256**-0.5
+    )
+    conv = choice(jinit.explain(*ZOO["U-Net"]()), "params/down1/kernel")
+    assert conv.initializer == jinit.he_normal()
+    assert conv.reason == "fan_in 144 = 3·3·16, relu before it"
+    assert str(plan).splitlines()[1].startswith("params/tokens/embedding")
+
+
+def test_roles_get_their_constants():
+    every = [
+        c for name in ("ViT-B/16", "ResNet-50") for c in jinit.explain(*ZOO[name]())
+    ]
+    by_role = {c.role: c.initializer for c in every}
+    assert by_role["bias"] == by_role["norm offset"] == jinit.zeros()
+    assert by_role["norm scale"] == jinit.ones()
+    assert by_role["positional"] == by_role["token"] == jinit.normal(stddev=0.02)
+
+
+def test_zero_residuals_make_every_block_its_skip():
+    module = GPT(depth=2, width=16, heads=2, vocab=11)
+    apply, params, x = shapes(module, text(2, 4))
+    x = jnp.arange(8).reshape(2, 4)
+    drawn = jinit.auto(apply, params, KEY, x, residual="zero")
+    blocks = drawn["params"]["blocks"]
+    assert not blocks["down"]["kernel"].any()
+    embed, norm = drawn["params"]["tokens"]["embedding"], 1e-6
+    h = embed[x] + drawn["params"]["positions"]["embedding"][:4]
+    h = h * jax.lax.rsqrt(jnp.mean(h * h, -1, keepdims=True) + norm)
+    assert jnp.allclose(apply(drawn, x), h @ embed.T, atol=1e-5)
+
+
+def test_an_unnormalized_residual_stream_stays_within_a_factor_of_two():
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            for _ in range(12):
+                y = nn.relu(nn.Dense(256)(x))
+                x = x + nn.Dense(128)(y)
+            return nn.Dense(10, name="head")(x)
+
+    x = jax.random.normal(jax.random.key(1), (256, 128))
+    apply, params, _ = shapes(Net(), image(256, 128))
+    drawn = jinit.auto(apply, params, KEY, x)
+    layers = {each.name: each for each in jinit.probe(apply, drawn, x).layers}
+    inner = [layers[f"Dense_{2 * i}"].second_moment for i in range(12)]
+    assert min([*inner, layers["head"].second_moment]) > 0.5
+    assert max([*inner, layers["head"].second_moment]) < 2
+    scales = [choice(jinit.explain(apply, params, x), f"params/Dense_{2 * i}/kernel")
+              for i in range(12)]  # fmt: skip
+    stds = [each.initializer.std(each.shape) for each in scales if each.initializer]
+    assert stds == sorted(stds, reverse=True)  # the stream grows, the readers shrink
+
+
+def test_recurrent_kernels_are_orthogonal_per_gate():
+    x = jnp.zeros((2, 3, 6))
+    rnn = nn.RNN(nn.OptimizedLSTMCell(8))
+    params = jinit.auto(rnn.apply, rnn.init(KEY, x), KEY, x)
+    kernel = params["params"]["cell"]["hf"]["kernel"]
+    assert jnp.allclose(kernel.T @ kernel, jnp.eye(8), atol=1e-5)
+
+    def fused(p, x):  # a cell with all four gates in one kernel
+        def step(h, x):
+            i, f, g, o = jnp.split(x @ p["wi"] + h @ p["wh"], 4, -1)
+            return jax.nn.sigmoid(o) * jnp.tanh(i * g + f), None
+
+        return jax.lax.scan(step, jnp.zeros((2, 8)), x.swapaxes(0, 1))[0]
+
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    params = jinit.auto(fused, {"wi": shape(6, 32), "wh": shape(8, 32)}, KEY, x)
+    for gate in jnp.split(params["wh"], 4, 1):
+        assert jnp.allclose(gate.T @ gate, jnp.eye(8), atol=1e-5)
+
+
+def test_a_key_depends_on_its_path_alone():
+    small, large = (deep(nn.relu, depth) for depth in (2, 4))
+    x = jnp.ones((1, 64))
+    draw = lambda model: jinit.auto(
+        model.apply, jax.eval_shape(model.init, KEY, x), KEY, x
+    )["params"]
+    assert jnp.array_equal(
+        draw(small)["layers_2"]["kernel"], draw(large)["layers_2"]["kernel"]
+    )
+    keys = [jax.random.key_data(path_key(KEY, path)) for path in ("a/b", "a/c", "b/a")]
+    assert len({tuple(map(int, key)) for key in keys}) == 3
+
+
+def test_what_is_no_weight_is_kept_and_without_a_value_gets_a_default():
+    apply = lambda p, x: jnp.maximum(x @ p["w"], p["floor"]) * p["gate"]
+    params = {
+        "w": jnp.ones((4, 4)), "floor": jnp.full(4, -3.0), "gate": jnp.full(4, 0.5),
+        "step": jnp.asarray(7),
+    }  # fmt: skip
+    drawn = jinit.auto(apply, params, KEY, jnp.ones((2, 4)))
+    assert drawn["floor"] is params["floor"]
+    assert drawn["gate"] is params["gate"]
+    assert drawn["step"] is params["step"]
+    abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
+    drawn = jinit.auto(apply, abstract, KEY, jnp.ones((2, 4)))
+    assert jnp.array_equal(drawn["gate"], jnp.ones(4))
+    assert drawn["step"].dtype == params["step"].dtype
+
+
+def test_dtypes_are_those_of_the_parameters():
+    model = nn.Sequential([nn.Dense(8, param_dtype=jnp.bfloat16), nn.relu, nn.Dense(4)])
+    x = image(2, 6)
+    params = jinit.auto(model.apply, jax.eval_shape(model.init, KEY, x), KEY, x)
+    kernels = params["params"]
+    assert kernels["layers_0"]["kernel"].dtype == jnp.bfloat16
+    assert kernels["layers_2"]["kernel"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"law": "he"}, r"`jinit.auto` needs `law`"),
+        ({"direction": "up"}, r"`jinit.auto` needs `direction`"),
+        ({"residual": "small"}, r"`jinit.auto` needs `residual`"),
+    ],
+)
+def test_unknown_options_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        jinit.auto(
+            lambda w, x: x @ w, np.ones((2, 2)), KEY, np.ones((1, 2)), **settings
+        )

@@ -162,6 +162,20 @@ def test_a_table_added_by_position_is_positional(position):
     assert seen == {"table": "positional", "w": "output head"}
 
 
+def test_a_table_of_attention_logits_is_positional():
+    def apply(p, x):
+        logits = (x @ p["q"]) @ (x @ p["k"]).swapaxes(-1, -2)
+        return jax.nn.softmax(logits + p["table"]) @ (x @ p["v"])
+
+    params = {"table": image(5, 5), **{name: image(8, 8) for name in "qkv"}}
+    assert roles(apply, params, image(2, 5, 8)) == {
+        "table": "positional",
+        "q": "kernel",
+        "k": "kernel",
+        "v": "kernel",
+    }
+
+
 def test_a_class_token_is_a_token():
     def apply(p, x):
         cls = jnp.broadcast_to(p["cls"], (2, 1, 8))
@@ -231,6 +245,16 @@ def test_what_multiplies_a_branch_is_a_gate(shape):
         "gate": "gate",
         "w": "kernel",
         "out": "output head",
+    }
+
+
+def test_a_temperature_is_a_gate():
+    apply = lambda p, x, y: (x @ p["a"]) @ (y @ p["b"]).T * jnp.exp(p["temperature"])
+    params = {"a": image(8, 4), "b": image(6, 4), "temperature": image()}
+    assert roles(apply, params, image(2, 8), image(2, 6)) == {
+        "a": "kernel",
+        "b": "kernel",
+        "temperature": "gate",
     }
 
 

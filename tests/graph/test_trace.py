@@ -439,6 +439,13 @@ def test_the_activation_is_named_and_callable(name):
     assert jnp.allclose(row.activation(x), ACTIVATIONS[name](x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("phi", [nn.relu, nn.gelu, nn.silu, jnp.tanh])
+def test_the_activation_is_named_in_low_precision_too(phi):
+    dense = lambda: nn.Dense(8, dtype=jnp.bfloat16)
+    trace = jinit.trace(*linen(nn.Sequential([dense(), phi, dense()]), 2, 4))
+    assert trace["params/layers_2/kernel"].activation_name == phi.__name__
+
+
 MASK = jax.random.bernoulli(jax.random.key(0), 0.5, (2, 6, 8))
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..graph.elementwise import Activation
+from ..graph.finite import first_not_finite
 from ..graph.instances import copies, Instance, measurable, unroll
 from ..graph.layers import Layer
 from ..graph.recognize import label, recognize
@@ -109,7 +110,7 @@ def examine(
     program = _program(apply, loss, params, batch)
     seen = jax.device_get(program.measure(params, batch, key))
     layers = _each(program.model, seen["layers"])
-    _require_finite(program, seen | {"layers": layers}, params)
+    _require_finite(program, seen | {"layers": layers}, params, batch)
     input_std = float(layers[0]["signal"]["std"])
     return Probe(tuple(_records(program, layers)), input_std)
 
@@ -255,7 +256,9 @@ def _histogram(seen: Mapping[str, Any]) -> Histogram:
     return Histogram(counts, float(seen["low"]), float(seen["high"]))
 
 
-def _require_finite(program: _Program, seen: Mapping[str, Any], params: Any) -> None:
+def _require_finite(
+    program: _Program, seen: Mapping[str, Any], params: Any, batch: Any
+) -> None:
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
     paths = [
         "/".join(path_parts(path))
@@ -264,16 +267,20 @@ def _require_finite(program: _Program, seen: Mapping[str, Any], params: Any) -> 
     ]
     names = [each.name for each in program.layers]
     layers = seen["layers"]
-    places = [
+    given = [
         *((f"parameter {p}", ok) for p, ok in zip(paths, seen["params"], strict=True)),
         *(("the batch", ok) for ok in seen["batch"]),
+    ]
+    forward = [
         *((n, at["finite"]) for n, at in zip(names, layers, strict=True)),
         *(("the outputs", ok) for ok in seen["outputs"]),
-        *(
-            (f"the gradient at {n}", at["gradient_finite"])
-            for n, at in reversed(list(zip(names, layers, strict=True)))
-        ),
     ]
-    for place, finite in places:
+    backward = [
+        (f"the gradient at {n}", at["gradient_finite"])
+        for n, at in reversed(list(zip(names, layers, strict=True)))
+    ]
+    for place, finite in (*given, *forward, *backward):
         if not finite:
+            if (place, finite) in forward:
+                place = first_not_finite(program.model, params, batch) or place
             raise NotFiniteError(place)

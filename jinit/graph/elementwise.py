@@ -52,6 +52,14 @@ class Activation:
     constants: Mapping[int, Any]
     traced: Any
 
+    @property
+    def precision(self) -> float:
+        """The rounding error of the coarsest dtype on the way."""
+        equations = [op.equation for op in self.ops if op.equation]
+        every = [self.traced, *(var.aval for e in equations for var in e.outvars)]
+        dtypes = [kind.dtype for kind in every if not _exact(kind.dtype)]
+        return max((float(jnp.finfo(dtype).eps) for dtype in dtypes), default=0.0)
+
     def __call__(self, *z: Any) -> jax.Array:
         """φ(z), entry by entry."""
         z = tuple(map(jnp.asarray, z))
@@ -171,7 +179,7 @@ def _bind_like(z: jax.Array, op: Op, *operands: Any) -> Sequence[Any]:
         return operands
     if op.name == "convert_element_type":
         dtype = op.params["new_dtype"]
-        return [_like(z, operands[0].astype(dtype) if _exact(dtype) else operands[0])]
+        return [_like(z, operands[0].astype(dtype if _exact(dtype) else z.dtype))]
     return op.bind(*operands)
 
 

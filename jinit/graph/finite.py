@@ -12,7 +12,7 @@ from .taps import Model
 
 
 def first_not_finite(model: Model, params: Any, inputs: Any) -> str | None:
-    """The first operation that makes inf or nan, as "`exp`, after Dense_2".
+    """The first layer or operation that makes inf or nan: "`exp`, after Dense_2".
 
     None where every value is finite. Inside `while` and `cond` nothing is looked at.
     """
@@ -42,6 +42,9 @@ def _place(model: Model, graph: Graph, value: int) -> str:
         place = graph.inputs.index(value)
         is_input = place >= len(model.paths)
         return "the batch" if is_input else f"parameter {model.paths[place]}"
+    for layer in model.layers:
+        if value in (*layer.op.outputs, layer.output):
+            return layer.name
     near = nearest(graph, {layer.output: i for i, layer in enumerate(model.layers)})
     after = [model.layers[i].name for i in sorted(near.get(value, ()))]
     where = f", after {' and '.join(after)}" if after else ""

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Set
 from typing import TypeVar
 
+import jax
+import jax.numpy as jnp
+
 from .elementwise import ELEMENTWISE, is_elementwise, MOVES
 from .graph import Graph, Op
 
@@ -44,8 +47,9 @@ def sweep(
 
 
 def data_values(graph: Graph, n_leaves: int) -> set[int]:
-    """The values that depend on an input that is no parameter."""
-    start = dict.fromkeys(graph.inputs[n_leaves:], True)
+    """The values that depend on an input that is no parameter and no random key."""
+    is_key = lambda i: jnp.issubdtype(graph.types[i].dtype, jax.dtypes.prng_key)
+    start = {i: True for i in graph.inputs[n_leaves:] if not is_key(i)}
     rule = lambda op, data: any(i in data for i in op.inputs) or None
     return set(sweep(graph, start, rule))
 

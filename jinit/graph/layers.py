@@ -117,18 +117,19 @@ class Layers:
         ends = [self._preactivation(op, kernel) for op, _, kernel in found]
         outputs = {output: i for i, (output, _) in enumerate(ends)}
         self.signals = read_signals(
-            graph, self.data, self.uniform, {*outputs, *self.norms}
+            graph, self.data, {*self.leaves}, self.uniform, {*outputs, *self.norms}
         )
         first, later, same = (nearest(graph, outputs, i) for i in (0, 1, None))
         self.first = first
         near = lambda signal: first[signal] | later[signal]
         depth, follows = depths(graph, outputs), _Following(self, outputs, first)
         main = [self.main_leaf(kernel.value) for _, _, kernel in found]
-        recurrent = {
-            i
+        again = {
+            main[i]
             for i, (_, signal, kernel) in enumerate(found)
             if self._recurs(i, main, kernel, near(signal))
         }
+        recurrent = {i for i, leaf in enumerate(main) if leaf in again}
         sums = self.signals.stops - outputs.keys() - self.norms.keys()
         closing, closed = find_closings(graph, outputs, sums, self.data, recurrent)
         paths = [self.paths[graph.inputs.index(leaf)] for leaf in main]
@@ -159,7 +160,10 @@ class Layers:
                 depth=depth[output],
                 recurrent=i in recurrent,
                 closing=closing.get(i),
-                stream=next((closed[v] for v in starts if v in closed), None),
+                stream=next(
+                    (closed[v].seen_from(graph, v, op) for v in starts if v in closed),
+                    None,
+                ),
             )
 
     def _products(self) -> Iterator[tuple[Op, int, Kernel]]:

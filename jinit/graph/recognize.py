@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..core.activations import activation_function, GATES
@@ -63,8 +62,7 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
     if formula not in _recognized:
         values = np.asarray(jax.jit(activation)(_GRID))
         # The constants of a function traced in bfloat16 have three digits.
-        traced = getattr(activation, "traced", _GRID)
-        slack = max(1e-5, float(jnp.finfo(traced.dtype).eps))
+        slack = max(1e-5, getattr(activation, "precision", 0.0))
         found = (_compare(values, name, slack) for name in NAMES)
         _recognized[formula] = next(filter(None, found), None)
     return _recognized[formula]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from .flow import carried, depths, nearest
-from .graph import Graph
+from .graph import Graph, Op
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,11 +16,23 @@ class Closing:
         branches: How many the stream sums, each iteration of a loop for itself.
         first: How many are summed there, this one included, in the first iteration.
         last: The same in the last iteration.
+        turns: How many the loop around it adds in one iteration.
     """
 
     branches: int
     first: int
     last: int
+    turns: int
+
+    def seen_from(self, graph: Graph, value: int, op: Op) -> "Closing":
+        """What an operation sees that reads this sum's value."""
+        loop, own = (graph.loops.get(i, ()) for i in (value, op.outputs[0]))
+        if len(loop) > len(own):  # after the loop
+            return dataclasses.replace(self, first=self.last)
+        if graph.order[graph.makers[value]] > graph.order[op]:  # one iteration later
+            first, last = self.first - self.turns, self.last - self.turns
+            return dataclasses.replace(self, first=first, last=last)
+        return self
 
 
 def find_closings(
@@ -51,15 +63,32 @@ def find_closings(
     for step in graph.steps:
         value = step.outputs[0]
         if value in sums:
-            stream, branch = sorted(step.inputs, key=lambda i: depth.get(i, 0))
+            # Of two equally deep, what is a sum already is the stream.
+            rank = lambda i: (depth.get(i, 0), i not in ends)
+            stream, branch = sorted(step.inputs, key=rank)
             layers = linear.get(branch, frozenset()) - linear.get(stream, frozenset())
-            deeper = depth.get(branch, 0) > depth.get(stream, 0)
-            if deeper and layers and not layers & excluded:
+            parted = rank(branch) > rank(stream) and _met(graph, data, stream, branch)
+            if parted and layers and not layers & excluded:
                 ends[value], streams[value] = layers, stream
     closings = _count(graph, streams)
     return {
         layer: closings[value] for value, layers in ends.items() for layer in layers
     }, closings
+
+
+def _met(graph: Graph, data: Set[int], *values: int) -> bool:
+    """Whether two values come from a common one, within one iteration of a loop."""
+    above = []
+    for value in values:
+        found, waiting = {value}, [value]
+        while waiting:
+            maker = graph.makers.get(waiting.pop())
+            inputs = maker.inputs if maker and maker.name != "carry" else ()
+            fresh = {i for i in inputs if i in data} - found
+            found |= fresh
+            waiting += fresh
+        above.append(found)
+    return not above[0].isdisjoint(above[1])
 
 
 def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:
@@ -94,4 +123,4 @@ def _places(graph: Graph, values: Sequence[int]) -> Iterator[tuple[int, Closing]
         turns = [j for j, loop in enumerate(loops) if loop == loops[i]]
         first = sum(times[: turns[0]]) + turns.index(i) + 1
         last = first + (times[i] - 1) * len(turns)
-        yield value, Closing(sum(times), first, last)
+        yield value, Closing(sum(times), first, last, len(turns))

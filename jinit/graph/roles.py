@@ -1,14 +1,14 @@
 """What a parameter is for, told from the operations in which it meets the data."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from .axes import Axes
 from .elementwise import MOVES
 from .flow import needed_values, rooted, statistics
 from .graph import Op
-from .layers import Layer, Layers
+from .layers import Layer, LAYERS, Layers
 from .signals import SUMS
 
 
@@ -29,6 +29,15 @@ Role = Literal[
     "unknown",
 ]
 KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
+
+
+def main_use(uses: "Sequence[Use]") -> "Use":
+    """The use that tells what a parameter is for, where it has several."""
+    recurrent = [use for use in uses if use.role == "recurrent kernel"]
+    kernels = [use for use in uses if use.role in KERNELS]
+    if recurrent or uses[0].role == "embedding":
+        return [*recurrent, uses[0]][0]
+    return [*kernels, uses[0]][0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Roles:
         if layer and layer.kernel.value == value:
             return self._kernel(layer, value, leaf)
         if op.name in {"gather", "dynamic_slice"} and op.inputs[0] == value:
-            return Use(op, value, "embedding")
+            return self._looked_up(op, value)
         if op.name in SUMS:
             return Use(op, value, self._added(op, value, leaf, others))
         if op.name in {"mul", "div"}:
@@ -95,6 +104,14 @@ class Roles:
         if op.name in {"concatenate", "select_n", "carry", "dynamic_update_slice"}:
             return Use(op, value, "token")
         return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
+
+    def _looked_up(self, op: Op, value: int) -> Use:
+        readers = self.graph.readers.get(op.outputs[0], ())
+        slices = op.params.get("slice_sizes", ())
+        if sum(n > 1 for n in slices) > 1 and any(r.name in LAYERS for r in readers):
+            note = "a kernel that the data choose; its fans are not read"
+            return Use(op, value, "unknown", note=note)
+        return Use(op, value, "embedding")
 
     def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
         joined = self._joined(value, leaf)
@@ -137,10 +154,8 @@ class Roles:
     def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
         reads = self.graph.readers.get(op.outputs[0], ())
         norms = self.found.norms
-        if any(reader in norms.values() for reader in reads) and not any(
-            i in norms for i in others
-        ):
-            return "norm statistic" if self._stored(reads) else "bias"
+        if self._stored(reads) and not any(i in norms for i in others):
+            return "norm statistic"
         if any(i in norms for i in others):
             return "norm offset"
         if any(layer.bias == value for layer in self.found.layers):
@@ -152,7 +167,9 @@ class Roles:
 
     def _stored(self, reads: tuple[Op, ...]) -> bool:
         # (x − mean) / √variance with both from the parameters.
-        return any(i in self.roots for reader in reads for i in reader.inputs)
+        norms = set(self.found.norms.values())
+        by_root = (i in self.roots for op in reads if op in norms for i in op.inputs)
+        return any(by_root)
 
     def _multiplied(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
         if leaf in self.roots.get(value, ()):

@@ -21,12 +21,15 @@ POOLS = MOVES | frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Signals:
-    """The values that come from data, and those at which a signal starts anew."""
+    """The values that come from data, and those at which a signal starts anew.
+
+    Noise is what comes neither from data nor from parameters, and is not one number.
+    """
 
     graph: Graph
     data: Set[int]
+    noise: Set[int]
     uniform: Set[int]
-    sums: Set[int]
     stops: Set[int]
 
     def activation(self, value: int) -> Activation | None:
@@ -43,8 +46,12 @@ class Signals:
             met.add(value)
             if maker.name == "carry":
                 value = maker.inputs[1]
+            elif maker.name == "either" or self._masks(maker):
+                value = next(i for i in maker.inputs if i in self.data)
             elif maker.name in POOLS and not self._chooses(maker):
-                signals = [i for i in maker.inputs if i in self.data]
+                signals = [i for i in _pooled(maker) if i in self.data]
+                if not signals:
+                    return self._identity(value)
                 if len(signals) > 1:
                     return None
                 (value,) = signals
@@ -68,6 +75,10 @@ class Signals:
     def _identity(self, value: int) -> Activation:
         return Activation((value,), value, (), {}, self.graph.types[value])
 
+    def _masks(self, op: Op) -> bool:
+        # A product with what is neither data nor parameter, as in dropout.
+        return op.name in {"mul", "div"} and any(i in self.noise for i in op.inputs)
+
     def _chooses(self, op: Op) -> bool:
         # max(x, 0) written as a selection is an activation; a mask is not.
         return op.name == "select_n" and op.inputs[0] in self.data
@@ -84,8 +95,17 @@ class Signals:
         )
 
 
+def _pooled(op: Op) -> tuple[int, ...]:
+    # What an index chooses from, not the index.
+    return op.inputs[:1] if op.name in {"gather", "dynamic_slice"} else op.inputs
+
+
 def read_signals(
-    graph: Graph, data: Set[int], uniform: Set[int], stops: Set[int]
+    graph: Graph,
+    data: Set[int],
+    leaves: Set[int],
+    uniform: Set[int],
+    stops: Set[int],
 ) -> Signals:
     """Finds the sums of signals that start at different values of `stops`."""
     sums = set[int]()
@@ -105,4 +125,6 @@ def read_signals(
     start = {i: frozenset({i}) for i in (*inputs, *stops)}
     sweep(graph, start, rule)
     sums -= set(stops)
-    return Signals(graph, data, uniform, sums, stops | sums)
+    every = range(len(graph.types))
+    noise = {i for i in every if i not in data | leaves | uniform}
+    return Signals(graph, data, noise, uniform, stops | sums)

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..core.text import aligned
 from .elementwise import Activation
+from .graph import Op
 from .layers import Layer
 from .recognize import label
-from .roles import KERNELS, Role, Roles, Use
+from .roles import KERNELS, main_use, Role, Roles, Use
 from .taps import Model, read_model
 
 
@@ -230,7 +231,7 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
     if not uses:
         note = "no output depends on it" if leaf not in model.graph.outputs else ""
         return dataclasses.replace(row, note=note)
-    use = uses[0]
+    use = main_use(uses)
     every = set(range(len(row.shape)))
     own = {k for group in use.axes.axes for k in group} if use.axes else every
     sliced = use.axes is not None and use.axes.sliced
@@ -238,14 +239,20 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
         row,
         role=use.role,
         op=use.op.name,
-        uses=1 if sliced else len({each.op for each in uses}),
+        uses=1 if sliced else len({_once(model, each.op) for each in uses}),
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(each.note for each in uses if each.note)),
     )
-    use = next((each for each in uses if each.layer), use)
+    use = use if use.layer else next((each for each in uses if each.layer), use)
     if row.role == "embedding":
         row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
     return _with_layer(model, row, use, use.layer) if use.layer else row
+
+
+def _once(model: Model, op: Op) -> Op:
+    # The branches of one `cond` are one use.
+    around = model.graph.loops.get(op.outputs[0], ())
+    return next((each for each in around if each.name == "cond"), op)
 
 
 def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:

@@ -204,7 +204,7 @@ def test_the_first_place_that_is_not_finite_is_named():
     _refused(ValueError, "first at parameter b", _two, good | {"b": eye / 0}, X)
     _refused(ValueError, "first at the batch", _two, good, X.at[0, 0].set(jnp.nan))
     _refused(ValueError, "first at b", _two, {"a": 1e30 * eye, "b": 1e30 * eye}, X)
-    _refused(ValueError, "first at the outputs", _two, good, X)
+    _refused(ValueError, "first at `log`, after b", _two, good, X)
 
 
 def test_a_gradient_that_is_not_finite_is_named():
@@ -235,3 +235,64 @@ def test_a_loss_that_is_no_scalar_is_refused():
 def test_an_output_without_a_gradient_is_refused():
     classify = lambda w, x: jnp.argmax(x @ w, -1)
     _refused(ValueError, "floating dtype", classify, jnp.eye(64), X)
+
+
+def _scanned(params, x):
+    step = lambda x, w: (jnp.tanh(x @ w), None)
+    return jax.lax.scan(step, x, params)[0]
+
+
+def _unrolled(params, x):
+    for w in params:
+        x = jnp.tanh(x @ w)
+    return x
+
+
+def test_scanned_layers_are_probed_as_if_unrolled():
+    weights = jax.random.normal(jax.random.key(0), (4, 32, 32)) / 5
+    x = jax.random.normal(jax.random.key(1), (64, 32))
+    scanned, unrolled = (
+        jinit.probe(_scanned, weights, x),
+        jinit.probe(_unrolled, list(weights), x),
+    )
+    assert [layer.name for layer in scanned.layers] == [f"[{i}]" for i in range(4)]
+    for one, other in zip(scanned.layers, unrolled.layers, strict=True):
+        for field in ("std", "activation_std", "gradient_std", "dead", "saturated"):
+            assert getattr(one, field) == pytest.approx(getattr(other, field), rel=1e-4)
+        for field in ("ratio", "predicted_ratio"):
+            assert getattr(one, field) == pytest.approx(getattr(other, field), rel=1e-4)
+        assert one.activation == other.activation == "tanh"
+    for one, other in list(zip(scanned.layers, unrolled.layers, strict=True))[:-1]:
+        assert one.gradient_ratio == pytest.approx(other.gradient_ratio, rel=1e-4)
+        assert one.predicted_gradient_ratio == pytest.approx(
+            other.predicted_gradient_ratio, rel=1e-4
+        )
+
+
+def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
+    def rnn(params, x):
+        step = lambda h, x: (jnp.tanh(x @ params["wi"] + h @ params["wh"]),) * 2
+        return jax.lax.scan(step, jnp.zeros((16, 8)), x)[1]
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {
+        "wi": jax.random.normal(keys[0], (4, 8)),
+        "wh": jax.random.normal(keys[1], (8, 8)),
+    }
+    x = jax.random.normal(keys[2], (5, 16, 4))
+    layers = {layer.path: layer for layer in jinit.probe(rnn, params, x).layers}
+    assert list(layers) == ["wi", "wh"]
+    assert layers["wi"].std == pytest.approx(float((x @ params["wi"]).std()), rel=1e-4)
+    h = jnp.concatenate([jnp.zeros((1, 16, 8)), rnn(params, x)[:-1]])
+    assert layers["wh"].std == pytest.approx(float((h @ params["wh"]).std()), rel=1e-4)
+
+
+def test_the_operation_that_first_makes_nan_is_named():
+    def apply(params, x):
+        x = jnp.tanh(x @ params["first"]["w"])
+        return jnp.log(x - 2) @ params["second"]["w"]
+
+    params = {"first": {"w": jnp.eye(4)}, "second": {"w": jnp.eye(4)}}
+    x = jax.random.normal(jax.random.key(0), (8, 4))
+    with pytest.raises(ValueError, match=r"first at `log`, after first"):
+        jinit.probe(apply, params, x)

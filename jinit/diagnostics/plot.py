@@ -39,7 +39,8 @@ def draw(probes: Mapping[str, Probe], path: str | None = None, title: str = "") 
     layers = {name: _chosen(probe.layers) for name, probe in probes.items()}
     columns = max(map(len, layers.values()))
     height = 1.0 + 0.95 * len(probes)
-    figure = Figure(figsize=(3.4 + 2.3 * columns, height), dpi=150, layout="none")
+    figure = Figure(figsize=(3.4 + 2.3 * columns, height), dpi=150)
+    figure.set_layout_engine("none")
     labels, *sides = figure.add_gridspec(
         1, 3, width_ratios=[2.7, columns, columns], wspace=0.06,
         left=0.01, right=0.99, top=1 - 0.7 / height, bottom=0.25 / height,

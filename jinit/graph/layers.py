@@ -131,7 +131,9 @@ class Layers:
         }
         recurrent = {i for i, leaf in enumerate(main) if leaf in again}
         sums = self.signals.stops - outputs.keys() - self.norms.keys()
-        closing, closed = find_closings(graph, outputs, sums, self.data, recurrent)
+        closing, self.closings = find_closings(
+            graph, outputs, sums, self.data, recurrent
+        )
         paths = [self.paths[graph.inputs.index(leaf)] for leaf in main]
         names = _names(paths)
         read = frozenset().union(*(near(signal) for _, signal, _ in found))
@@ -161,7 +163,11 @@ class Layers:
                 recurrent=i in recurrent,
                 closing=closing.get(i),
                 stream=next(
-                    (closed[v].seen_from(graph, v, op) for v in starts if v in closed),
+                    (
+                        self.closings[v].seen_from(graph, v, op)
+                        for v in starts
+                        if v in self.closings
+                    ),
                     None,
                 ),
             )

@@ -17,12 +17,14 @@ class Closing:
         first: How many are summed there, this one included, in the first iteration.
         last: The same in the last iteration.
         turns: How many the loop around it adds in one iteration.
+        start: The value that the stream starts from.
     """
 
     branches: int
     first: int
     last: int
     turns: int
+    start: int
 
     def seen_from(self, graph: Graph, value: int, op: Op) -> "Closing":
         """What an operation sees that reads this sum's value."""
@@ -111,16 +113,20 @@ def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:
     return {
         value: closing
         for values in members.values()
-        for value, closing in _places(graph, values)
+        for value, closing in _places(graph, values, streams[values[0]])
     }
 
 
-def _places(graph: Graph, values: Sequence[int]) -> Iterator[tuple[int, Closing]]:
+def _places(
+    graph: Graph, values: Sequence[int], start: int
+) -> Iterator[tuple[int, Closing]]:
     # The sums inside one loop take turns; those of earlier loops are all done.
+    while start in graph.makers and graph.makers[start].name == "carry":
+        start = graph.makers[start].inputs[0]
     loops = [graph.loops.get(value, ()) for value in values]
     times = [math.prod(op.params.get("length", 1) for op in loop) for loop in loops]
     for i, value in enumerate(values):
         turns = [j for j, loop in enumerate(loops) if loop == loops[i]]
         first = sum(times[: turns[0]]) + turns.index(i) + 1
         last = first + (times[i] - 1) * len(turns)
-        yield value, Closing(sum(times), first, last, len(turns))
+        yield value, Closing(sum(times), first, last, len(turns), start)

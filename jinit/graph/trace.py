@@ -208,7 +208,7 @@ def trace(apply: Callable[..., Any], params: Any, *inputs: Any) -> Trace:
         >>> row.shape, row.role, row.fan_in  # jax's initializers take 8 · 256 for it
         ((256, 8, 32), 'kernel', 256)
     """
-    _require_arrays((params, inputs))
+    require_arrays((params, inputs), "jinit.trace")
     return trace_model(read_model(apply, params, *inputs))
 
 
@@ -300,11 +300,12 @@ def _summed(layer: Layer) -> float:
     return (layer.stream.first + layer.stream.last) / 2 / layer.stream.branches
 
 
-def _require_arrays(tree: Any) -> None:
+def require_arrays(tree: Any, where: str) -> None:
+    """Refuses a tree of parameters and inputs with anything but arrays in it."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
             raise TypeError(
-                "`jinit.trace` needs `params` and inputs to hold arrays only. Got "
+                f"`{where}` needs `params` and inputs to hold arrays only. Got "
                 f"{leaf!r} at {jax.tree_util.keystr(path[1:])}. Split the model first, "
                 "with `nnx.split` or `eqx.partition(model, eqx.is_array)`."
             )

@@ -8,14 +8,14 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from ..core.activations import GATES
 from ..core.gains import gaussian_moments
 from ..core.initializer import Initializer
 from ..core.settings import choose
 from ..core.text import aligned
 from ..graph.recognize import recognize
 from ..graph.roles import Role
-from ..graph.trace import count, Row, trace
+from ..graph.taps import Model, read_model
+from ..graph.trace import count, require_arrays, Row, Trace, trace_model
 from ..schemes.classical import he_normal, he_uniform, lecun_normal, lecun_uniform
 from ..schemes.distributions import normal
 from ..schemes.given import ones, zeros
@@ -23,6 +23,7 @@ from ..schemes.looks_linear import looks_linear, Sides
 from ..schemes.orthogonal import block_orthogonal, orthogonal
 from .chains import mirrored, odd_slope
 from .keys import path_key
+from .moments import NOTHING, Size, Sizes
 
 
 Law = Literal["truncated_normal", "normal", "uniform", "orthogonal"]
@@ -114,13 +115,15 @@ def auto(
 
     Kernels keep the second moment of the signal at 1,
 
-        σ² = 1 / (fan_in · E φ(√q ξ)²),        ξ ~ N(0, 1)
+        σ² = 1 / (fan_in · E x²)
 
-    with the exact fan_in of the operation that reads the kernel and the activation φ
-    that made its input, both read by `jinit.trace`. q is 1, or 1 plus the share of the
-    residual branches that an unnormalized stream has summed. A layer that closes one of
-    N branches of a stream gets variance 1/N of that, so that all of them together add
-    as much as was there. Recurrent kernels are orthogonal, biases 0, norm scales 1.
+    with the exact fan_in of the operation that reads the kernel, and the second moment
+    of the signal x that it reads: E φ(z)² behind an activation φ, more where residual
+    branches were summed or the largest of a pool was taken, less behind an average. It
+    is told from the computation, for inputs of mean 0 and variance 1. A layer that
+    closes one of N branches of a stream gets variance 1/N of that, so that all of them
+    together add as much as was there. Recurrent kernels are orthogonal, biases 0, norm
+    scales 1.
 
     In a long chain of layers without normalization no random law holds the scale: it
     drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
@@ -215,8 +218,11 @@ def explain(
     choose("jinit.auto", "law", law, get_args(Law))
     choose("jinit.auto", "direction", direction, get_args(Direction))
     choose("jinit.auto", "residual", residual, get_args(Residual))
-    found = trace(apply, params, *inputs)
-    options = _Options(law, direction, residual, mirrored(found) if mirror else {})
+    require_arrays((params, inputs), "jinit.auto")
+    model = read_model(apply, params, *inputs)
+    found = trace_model(model)
+    chains = mirrored(found) if mirror else {}
+    options = _Options(law, direction, residual, chains, _signals(model, found))
     leaves = jax.tree.leaves(params)
     return Plan(
         tuple(
@@ -226,12 +232,41 @@ def explain(
     )
 
 
+def _signals(model: Model, found: Trace) -> dict[str, tuple[float, float]]:
+    """By kernel path, the second moment that it reads first and the one it makes."""
+    rows = dict(zip(model.graph.inputs, found, strict=False))
+
+    def parameter(leaves: frozenset[int]) -> Size:
+        return NOTHING.plus(max((_entries(rows[i]) for i in leaves), key=_second))
+
+    sizes = Sizes(model, parameter)
+    signals: dict[str, tuple[float, float]] = {}
+    for layer in model.layers:
+        target = sizes.branch(layer.closing) if layer.closing else 1.0
+        signals.setdefault(layer.path, (sizes.of(layer.signal).second, target))
+    return signals
+
+
+def _second(size: Size) -> float:
+    return size.second
+
+
+def _entries(row: Row) -> Size:
+    """What the entries of a parameter that is no kernel will be like."""
+    initializer, _ = _law(row, _Options("normal", "forward", "scaled", {}, {}))
+    mean = {"norm scale": 1.0, "gate": 1.0}.get(row.role, 0.0)
+    if row.is_kernel or initializer is None:
+        return Size(mean, mean**2)
+    return Size(mean, mean**2 + initializer.std(row.shape) ** 2)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Options:
     law: Law
     direction: Direction
     residual: Residual
     mirrored: Mapping[str, Sides]
+    signals: Mapping[str, tuple[float, float]]
 
 
 def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
@@ -277,34 +312,37 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
         found = _recurrent(row, row.in_axes, row.out_axes)
         if found:
             return found, "recurrent"
+    signal, target = options.signals.get(row.path, (1.0, 1.0))
     if row.path in options.mirrored:
-        return _mirrored(row, options.mirrored[row.path])
-    stream = 1 + row.summed * (options.residual == "scaled")
-    square = _squared_gain(row, stream, options.direction)
-    share = row.branches if row.closes_residual else 1
+        return _mirrored(row, options.mirrored[row.path], signal)
+    square = target * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
     if row.activation_name not in {None, "identity"}:
         reasons.append(f"{row.activation_name} before it")
-    if stream > 1:
-        reasons.append(f"reads a stream of variance {stream:.3g}")
-    if share > 1:
-        reasons.append(f"closes 1 of {share} branches")
-    return _drawn(row, square / share, options), ", ".join(reasons)
+    if not math.isclose(signal, _expected(row), rel_tol=0.01):
+        reasons.append(f"reads E x² = {signal:.3g}")
+    if row.closes_residual:
+        reasons.append(f"closes 1 of {row.branches} branches")
+    return _drawn(row, square, options), ", ".join(reasons)
 
 
-def _squared_gain(row: Row, variance: float, direction: Direction) -> float:
-    """1 / E φ², 1 / E φ′² or 2 / (E φ² + E φ′²), at that variance of what φ reads."""
+def _expected(row: Row) -> float:
+    """E φ(z)², which needs no remark; NaN where φ has no name."""
+    name = row.activation_name or "identity"
+    return math.nan if name == "other" else gaussian_moments(name).second
+
+
+def _squared_gain(row: Row, signal: float, direction: Direction) -> float:
+    """1 / E x², 1 / E φ′² or 2 / (E x² + E φ′²)."""
+    forward = signal if signal > 0 else 1.0
     name, phi = row.activation_name, row.activation
-    if name is None or phi is None:
-        return 1 / variance
-    if name == "other" and len(phi.sources) > 1:
-        return 1 / variance
-    known = None if name in GATES else recognize(phi)
+    if direction == "forward" or phi is None or len(phi.sources) > 1:
+        return 1 / forward
+    known = recognize(phi)
     scale = known.scale if known else 1.0
-    moments = gaussian_moments(phi if name == "other" else name, variance)
-    both = (moments.second + moments.slope) / 2
-    kept = {"forward": moments.second, "backward": moments.slope, "both": both}
-    return 1 / (kept[direction] * scale**2) if kept[direction] > 0 else 1.0
+    named = phi if name is None or name == "other" else name
+    slope = scale**2 * gaussian_moments(named).slope
+    return 1 / (slope if direction == "backward" else (forward + slope) / 2)
 
 
 def _counted(row: Row, direction: Direction) -> str:
@@ -336,9 +374,11 @@ def _drawn(row: Row, square: float, options: _Options) -> Initializer:
         settings["mode"] = _MODES[options.direction]
     if len(row.shape) < 2 or lecun.fans(row.shape) != fans:
         settings["fans"] = tuple(int(n) if n.is_integer() else n for n in fans)
-    if square == 2:
+    if math.isclose(square, 2):
         return he(**settings)
-    return lecun(**settings) if square == 1 else lecun(gain=square**0.5, **settings)
+    if not math.isclose(square, 1):
+        settings["gain"] = square**0.5
+    return lecun(**settings)
 
 
 def _orthogonal(
@@ -356,10 +396,10 @@ def _orthogonal(
     return orthogonal(**settings)
 
 
-def _mirrored(row: Row, sides: Sides) -> tuple[Initializer, str]:
+def _mirrored(row: Row, sides: Sides, signal: float) -> tuple[Initializer, str]:
     # What feeds a mirrored input is c z, of one half of the units.
     (in_axis,), (out_axis,) = row.in_axes or (0,), row.out_axes or (1,)
-    slope, terms = (1.0, 1) if sides == "out" else (odd_slope(row) or 1.0, 2)
+    slope, terms = (signal**0.5, 1) if sides == "out" else (odd_slope(row) or 1.0, 2)
     halves = [
         row.shape[axis] // (2 if sides in {"both", side} else 1)
         for axis, side in ((in_axis, "in"), (out_axis, "out"))

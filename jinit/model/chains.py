@@ -83,6 +83,7 @@ def _odd_slope(name: str) -> float | None:
     phi = activation_function(name)
     slopes = (np.asarray(phi(_GRID)) - np.asarray(phi(-_GRID))) / _GRID
     constant = np.allclose(slopes, slopes[0], rtol=1e-4) and slopes[0] > 0
+    constant = constant and name != "identity"  # it needs no mirror
     return float(slopes[0]) if constant else None
 
 

@@ -271,7 +271,10 @@ def test_scanned_layers_are_probed_as_if_unrolled():
 
 def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
     def rnn(params, x):
-        step = lambda h, x: (jnp.tanh(x @ params["wi"] + h @ params["wh"]),) * 2
+        def step(h, x):
+            h = jnp.tanh(x @ params["wi"] + h @ params["wh"])
+            return h, h
+
         return jax.lax.scan(step, jnp.zeros((16, 8)), x)[1]
 
     keys = jax.random.split(jax.random.key(0), 3)

@@ -79,9 +79,12 @@ def test_each_reason_names_the_fan_the_activation_and_the_branch():
     assert choice(plan, "params/tokens/embedding").initializer == jinit.normal(
         stddev=256**-0.5
     )
-    conv = choice(jinit.explain(*ZOO["U-Net"]()), "params/down1/kernel")
-    assert conv.initializer == jinit.he_normal()
-    assert conv.reason == "fan_in 144 = 3·3·16, relu before it"
+    plan_of_unet = jinit.explain(*ZOO["U-Net"]())
+    head = choice(plan_of_unet, "params/head/kernel")
+    assert head.initializer == jinit.he_normal()
+    assert head.reason == "fan_in 16 = 1·1·16, relu before it"
+    pooled = choice(plan_of_unet, "params/down1/kernel").reason
+    assert pooled.startswith("fan_in 144 = 3·3·16, relu before it, reads E x² = ")
     assert str(plan).splitlines()[1].startswith("params/tokens/embedding")
 
 

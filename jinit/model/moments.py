@@ -1,0 +1,241 @@
+"""The size of every signal, told from the computation before any weight is drawn."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from ..core.gains import gaussian_moments
+from ..graph.elementwise import Activation, between, is_elementwise
+from ..graph.graph import Op
+from ..graph.layers import Layer
+from ..graph.recognize import recognize
+from ..graph.residuals import Closing
+from ..graph.signals import POOLS, SUMS
+from ..graph.taps import Model
+
+
+class Size(NamedTuple):
+    """E x and E x² of the entries of a value."""
+
+    mean: float
+    second: float
+
+    @property
+    def variance(self) -> float:
+        """E x² − (E x)²."""
+        return max(self.second - self.mean**2, 0.0)
+
+    def times(self, factor: float) -> "Size":
+        """Of a multiple."""
+        return Size(factor * self.mean, factor**2 * self.second)
+
+    def plus(self, other: "Size") -> "Size":
+        """Of a sum with an independent value."""
+        mean = self.mean + other.mean
+        return Size(mean, mean**2 + self.variance + other.variance)
+
+
+UNIT, NOTHING = Size(0.0, 1.0), Size(0.0, 0.0)
+# Where the entries of a pool are between equal (0) and independent (1). Neighbors share
+# much of what they see; the fraction is a compromise.
+POOLED = 0.6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sizes:
+    """Sizes of values, if inputs have mean 0 and variance 1, and layers keep to theirs.
+
+    Attributes:
+        model: The model.
+        parameter: The size of what is made of the parameters with these numbers.
+    """
+
+    model: Model
+    parameter: Callable[[frozenset[int]], Size]
+    known: dict[int, Size] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def layers(self) -> Mapping[int, Layer]:
+        """The layers by the number of their output."""
+        return {layer.output: layer for layer in self.model.layers}
+
+    def of(self, value: int) -> Size:
+        """E x and E x² of a value; those of a unit signal where nothing is known."""
+        if value not in self.known:
+            self.known[value] = UNIT  # for a loop that leads back here
+            self.known[value] = self._size(value)
+        return self.known[value]
+
+    def _size(self, value: int) -> Size:
+        found, graph = self.model.found, self.model.graph
+        if value in self.layers:
+            closing = self.layers[value].closing
+            return Size(0.0, self.branch(closing) if closing else 1.0)
+        if value in found.leaves:
+            return self.parameter(found.leaves[value])
+        if value in found.norms:
+            return UNIT
+        maker = graph.makers.get(value)
+        if maker is None or value not in found.data:
+            return UNIT
+        if value in found.closings or (maker.name in SUMS and self._is_sum(maker)):
+            return self.of(maker.inputs[0]).plus(self.of(maker.inputs[1]))
+        rule = getattr(self, f"_{maker.name.replace('-', '_')}", None)
+        if rule is not None:
+            return rule(maker)
+        if is_elementwise(maker):
+            return self._elementwise(maker, value)
+        if maker.name in POOLS or maker.name == "either":
+            return self.of(self._signal(maker))
+        return UNIT
+
+    def _signal(self, op: Op) -> int:
+        return next(i for i in op.inputs if i in self.model.found.data)
+
+    def _is_sum(self, op: Op) -> bool:
+        found = self.model.found
+        stops = found.signals.stops
+        return op.outputs[0] in stops or any(i in found.leaves for i in op.inputs)
+
+    def _elementwise(self, op: Op, value: int) -> Size:
+        found, graph = self.model.found, self.model.graph
+        others = [i for i in op.inputs if i not in found.uniform]
+        fixed = [i for i in others if i not in found.data]
+        if fixed:  # a mask, a learned scale, a gate that starts at 1
+            return self.of(self._signal(op))
+        activation = between(graph, value, found.signals.stops, found.uniform)
+        if activation is not None and len(activation.sources) == 1:
+            return self._activated(activation)
+        if op.name == "mul" and len(others) == 2:
+            one, other = map(self.of, others)
+            return Size(one.mean * other.mean, one.second * other.second)
+        return self.of(self._signal(op))
+
+    def _activated(self, activation: Activation) -> Size:
+        before = self.of(activation.sources[0])
+        known = recognize(activation)
+        if known and known.name == "identity":
+            return before.times(known.scale)
+        if before.second <= 0:
+            return Size(*[float(activation(np.zeros(1))[0])] * 2)
+        phi, scale = (known.name, known.scale) if known else (activation, 1.0)
+        try:
+            moments = gaussian_moments(phi, before.second)
+        except (TypeError, ValueError):  # a function without Gaussian moments
+            return before
+        return Size(scale * moments.mean, scale**2 * moments.second)
+
+    def _concatenate(self, op: Op) -> Size:
+        counts = np.array([self.model.graph.types[i].size for i in op.inputs], float)
+        sizes = np.array([self.of(i) for i in op.inputs])
+        return Size(*map(float, counts @ sizes / counts.sum()))
+
+    def _gather(self, op: Op) -> Size:
+        return self.of(op.inputs[0])
+
+    _dynamic_slice = _gather
+
+    def _select_n(self, op: Op) -> Size:
+        # The mean of what is chosen from, constants such as the 0 of a mask left out.
+        if op.inputs[0] in self.model.found.data:
+            return self._elementwise(op, op.outputs[0])
+        return self.of(next(i for i in op.inputs[1:] if i in self.model.found.data))
+
+    def _reduce_sum(self, op: Op) -> Size:
+        return self._summed(op, self._shrinkage(op))
+
+    def _reduce_window_sum(self, op: Op) -> Size:
+        return self._summed(op, math.prod(op.params["window_dimensions"]))
+
+    def _summed(self, op: Op, count: int) -> Size:
+        """The variance of a sum is count² of equal terms, count of independent ones."""
+        size = self.of(op.inputs[0])
+        mean = count * size.mean
+        return Size(mean, mean**2 + count ** (2 - POOLED) * size.variance)
+
+    def _reduce_window_max(self, op: Op) -> Size:
+        return self._largest(op, math.prod(op.params["window_dimensions"]))
+
+    def _reduce_max(self, op: Op) -> Size:
+        return self._largest(op, self._shrinkage(op))
+
+    def _largest(self, op: Op, count: int) -> Size:
+        """Of the largest of `count` values φ(z), φ rising: φ of the largest z.
+
+        The largest of k standard normal numbers has the density k Φ(z)ᵏ⁻¹ times theirs.
+        """
+        value = op.inputs[0]
+        activation = self.model.found.signals.activation(value)
+        if activation is None or len(activation.sources) != 1:
+            return self.of(value)
+        z = np.linspace(-8.0, 8.0, 2001)
+        density = count * jax.scipy.special.ndtr(z) ** (count - 1) * np.exp(-(z**2) / 2)
+        density = np.asarray(density) / np.asarray(density).sum()
+        phi = activation(z * math.sqrt(self.of(activation.sources[0]).second))
+        largest = Size(*(float(density @ np.asarray(phi) ** k) for k in (1, 2)))
+        return Size(largest.mean, _between(self.of(value).second, largest.second))
+
+    def _shrinkage(self, op: Op) -> int:
+        types = self.model.graph.types
+        return types[op.inputs[0]].size // max(types[op.outputs[0]].size, 1)
+
+    def _dot_general(self, op: Op) -> Size:
+        # Two signals, such as attention weights and values, over independent entries.
+        graph = self.model.graph
+        (contracted, _), _ = op.params["dimension_numbers"]
+        shape = graph.types[op.inputs[0]].shape
+        count = math.prod(shape[axis] for axis in contracted)
+        one, other = (self.of(i) for i in op.inputs)
+        mean = count * one.mean * other.mean
+        noise = one.second * other.second - (one.mean * other.mean) ** 2
+        return Size(mean, mean**2 + count * max(noise, 0.0))
+
+    def _div(self, op: Op) -> Size:
+        above, below = op.inputs
+        makers, below_maker = self.model.graph.makers, None
+        while below in makers and makers[below].name in POOLS:
+            below_maker = makers[below]
+            (below, *_) = below_maker.inputs
+        if below == above and below_maker and below_maker.name == "reduce_sum":
+            # A softmax over unit logits: Σ p² = e / count, for many.
+            count = self._shrinkage(below_maker)
+            return Size(1 / count, min(math.e / count, 1.0) / count)
+        return self._elementwise(op, op.outputs[0])
+
+    def _carry(self, op: Op) -> Size:
+        # Half of what a loop adds to a stream is there on average.
+        first, last = op.inputs
+        return self.of(first).plus(Size(0.0, self._added(last) / 2))
+
+    def _leave(self, op: Op) -> Size:
+        (value,) = op.inputs
+        carries = [s for s in self.model.graph.steps if s.name == "carry"]
+        for carry in carries if value in self.model.found.closings else ():
+            if carry.inputs[1] == value:
+                return self.of(carry.inputs[0]).plus(Size(0.0, self._added(value)))
+        return self.of(value)
+
+    def _added(self, value: int) -> float:
+        """The second moment that a loop adds to the stream that it carries."""
+        closing = self.model.found.closings.get(value)
+        if closing is None:
+            return 0.0
+        return (closing.last - closing.first + closing.turns) * self.branch(closing)
+
+    def branch(self, closing: Closing) -> float:
+        """The second moment of one branch: all of a stream's add what it starts with.
+
+        That is 1 where every layer reads the stream normalized.
+        """
+        reads = (layer.stream for layer in self.model.layers)
+        raw = any(each and each.start == closing.start for each in reads)
+        return (self.of(closing.start).second if raw else 1.0) / closing.branches
+
+
+def _between(equal: float, independent: float) -> float:
+    return equal ** (1 - POOLED) * independent**POOLED

@@ -124,11 +124,11 @@ class Layers:
         near = lambda signal: first[signal] | later[signal]
         depth, follows = depths(graph, outputs), _Following(self, outputs, first)
         main = [self.main_leaf(kernel.value) for _, _, kernel in found]
-        again = {
-            main[i]
+        recurs = [
+            self._recurs(i, main, kernel, near(signal))
             for i, (_, signal, kernel) in enumerate(found)
-            if self._recurs(i, main, kernel, near(signal))
-        }
+        ]
+        again = {leaf for leaf, each in zip(main, recurs, strict=True) if each}
         recurrent = {i for i, leaf in enumerate(main) if leaf in again}
         sums = self.signals.stops - outputs.keys() - self.norms.keys()
         closing, self.closings = find_closings(
@@ -162,15 +162,12 @@ class Layers:
                 depth=depth[output],
                 recurrent=i in recurrent,
                 closing=closing.get(i),
-                stream=next(
-                    (
-                        self.closings[v].seen_from(graph, v, op)
-                        for v in starts
-                        if v in self.closings
-                    ),
-                    None,
-                ),
+                stream=self._stream(starts, op),
             )
+
+    def _stream(self, starts: Sequence[int], op: Op) -> Closing | None:
+        sums = (value for value in starts if value in self.closings)
+        return next((self.closings[v].seen_from(self.graph, v, op) for v in sums), None)
 
     def _products(self) -> Iterator[tuple[Op, int, Kernel]]:
         for op in self.graph.steps:

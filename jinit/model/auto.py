@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args, Literal
 
 import jax
@@ -11,94 +11,20 @@ import jax.numpy as jnp
 from ..core.gains import gaussian_moments
 from ..core.initializer import Initializer
 from ..core.settings import choose
-from ..core.text import aligned
 from ..graph.recognize import recognize
-from ..graph.roles import Role
 from ..graph.taps import Model, read_model
 from ..graph.trace import count, require_arrays, Row, Trace, trace_model
-from ..schemes.classical import he_normal, he_uniform, lecun_normal, lecun_uniform
 from ..schemes.distributions import normal
 from ..schemes.given import ones, zeros
-from ..schemes.looks_linear import looks_linear, Sides
-from ..schemes.orthogonal import block_orthogonal, orthogonal
-from .chains import mirrored, odd_slope
-from .keys import path_key
-from .moments import NOTHING, Size, Sizes
+from ..schemes.looks_linear import Sides
+from .chains import mirrored
+from .laws import Direction, in_pairs, Law, of_variance, per_gate
+from .moments import Size, Sizes
+from .plan import Choice, Plan
 
 
-Law = Literal["truncated_normal", "normal", "uniform", "orthogonal"]
-Direction = Literal["forward", "backward", "both"]
 Residual = Literal["scaled", "zero"]
-_MODES = {"forward": "fan_in", "backward": "fan_out", "both": "fan_avg"}
 POSITION = 0.02  # the usual standard deviation of learned positions and tokens
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """What one parameter gets, and why.
-
-    Attributes:
-        path: Its path in the tree.
-        shape: Its shape.
-        initializer: The law to draw from; None where the value is kept.
-        reason: Why.
-        role: Its role in the trace.
-        order: Its place in the computation; None if it is unused.
-    """
-
-    path: str
-    shape: tuple[int, ...]
-    initializer: Initializer | None
-    reason: str
-    role: Role
-    order: int | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """The choices of `jinit.explain`, one per parameter; prints as a table."""
-
-    choices: tuple[Choice, ...]
-
-    def __iter__(self) -> Iterator[Choice]:
-        return iter(self.choices)
-
-    def __len__(self) -> int:
-        return len(self.choices)
-
-    def draw(self, key: jax.Array, params: Any) -> Any:
-        """The weights, in the structure of `params`, which gives dtypes too."""
-        leaves, structure = jax.tree.flatten(params)
-        drawn = [
-            leaf if choice.initializer is None else _draw(key, choice, leaf)
-            for choice, leaf in zip(self.choices, leaves, strict=True)
-        ]
-        return jax.tree.unflatten(structure, drawn)
-
-    def __str__(self) -> str:
-        return aligned([_HEAD, *self._cells()], left=4)
-
-    def __rich__(self) -> Any:
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
-        for head in _HEAD:
-            table.add_column(head, overflow="fold")
-        for row in self._cells():
-            table.add_row(*row)
-        return table
-
-    def _cells(self) -> Iterator[tuple[str, ...]]:
-        last = len(self.choices)
-        place = lambda choice: last if choice.order is None else choice.order
-        for choice in sorted(self.choices, key=place):
-            size = "×".join(map(str, choice.shape)) or "scalar"
-            law = "kept" if choice.initializer is None else repr(choice.initializer)
-            yield choice.path, size, law, choice.reason
-
-
-_HEAD = ("parameter", "shape", "law", "why")
 
 
 def auto(
@@ -237,7 +163,7 @@ def _signals(model: Model, found: Trace) -> dict[str, tuple[float, float]]:
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
     def parameter(leaves: frozenset[int]) -> Size:
-        return NOTHING.plus(max((_entries(rows[i]) for i in leaves), key=_second))
+        return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
 
     sizes = Sizes(model, parameter)
     signals: dict[str, tuple[float, float]] = {}
@@ -245,10 +171,6 @@ def _signals(model: Model, found: Trace) -> dict[str, tuple[float, float]]:
         target = sizes.branch(layer.closing) if layer.closing else 1.0
         signals.setdefault(layer.path, (sizes.of(layer.signal).second, target))
     return signals
-
-
-def _second(size: Size) -> float:
-    return size.second
 
 
 def _entries(row: Row) -> Size:
@@ -308,13 +230,15 @@ def _embedding(row: Row) -> tuple[Initializer, str]:
 def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
     if row.closes_residual and options.residual == "zero":
         return zeros, f"closes 1 of {row.branches} branches"
-    if row.role == "recurrent kernel" and row.in_axes and row.out_axes:
-        found = _recurrent(row, row.in_axes, row.out_axes)
-        if found:
-            return found, "recurrent"
+    gates = per_gate(row) if row.role == "recurrent kernel" else None
+    if gates:
+        return gates, "recurrent"
     signal, target = options.signals.get(row.path, (1.0, 1.0))
-    if row.path in options.mirrored:
-        return _mirrored(row, options.mirrored[row.path], signal)
+    sides = options.mirrored.get(row.path)
+    if sides:
+        name = f"{row.activation_name} before it, " if sides != "out" else ""
+        reason = f"{name}in a chain where random weights drift"
+        return in_pairs(row, sides, signal), reason
     square = target * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
     if row.activation_name not in {None, "identity"}:
@@ -323,7 +247,8 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
         reasons.append(f"reads E x² = {signal:.3g}")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
-    return _drawn(row, square, options), ", ".join(reasons)
+    initializer = of_variance(row, square, options.law, options.direction)
+    return initializer, ", ".join(reasons)
 
 
 def _expected(row: Row) -> float:
@@ -355,83 +280,3 @@ def _counted(row: Row, direction: Direction) -> str:
     made_of = " = " + "·".join(map(str, sizes)) if len(sizes) > 1 else ""
     name = "fan_in" if direction == "forward" else "fan_out"
     return f"{name} {count(fan)}" + made_of * (math.prod(sizes) == fan)
-
-
-def _drawn(row: Row, square: float, options: _Options) -> Initializer:
-    """Weights of variance `square` / fan, by the law asked for."""
-    fans = float(row.fan_in or 1), float(row.fan_out or 1)
-    if options.law == "orthogonal" and row.in_axes and row.out_axes:
-        fan = {"forward": fans[0], "backward": fans[1]}.get(
-            options.direction, sum(fans) / 2
-        )
-        return _orthogonal(row, square / fan, row.in_axes, row.out_axes)
-    uniform = options.law == "uniform"
-    he, lecun = (he_uniform, lecun_uniform) if uniform else (he_normal, lecun_normal)
-    settings: dict[str, Any] = {}
-    if options.law == "normal":
-        settings["distribution"] = "normal"
-    if options.direction != "forward":
-        settings["mode"] = _MODES[options.direction]
-    if len(row.shape) < 2 or lecun.fans(row.shape) != fans:
-        settings["fans"] = tuple(int(n) if n.is_integer() else n for n in fans)
-    if math.isclose(square, 2):
-        return he(**settings)
-    if not math.isclose(square, 1):
-        settings["gain"] = square**0.5
-    return lecun(**settings)
-
-
-def _orthogonal(
-    row: Row, variance: float, in_axes: tuple[int, ...], out_axes: tuple[int, ...]
-) -> Initializer:
-    # Entries of an orthogonal matrix have the variance 1 / max(rows, columns).
-    rows = (*(row.window_axes or ()), *in_axes)
-    sizes = [math.prod(row.shape[axis] for axis in axes) for axes in (rows, out_axes)]
-    gain = math.sqrt(variance * max(sizes))
-    settings: dict[str, Any] = {} if math.isclose(gain, 1) else {"gain": gain}
-    if (rows, out_axes) != ((0,), (1,)):
-        settings |= {"in_axis": rows, "out_axis": out_axes}
-    if row.stack_axes:
-        settings["batch_axis"] = row.stack_axes
-    return orthogonal(**settings)
-
-
-def _mirrored(row: Row, sides: Sides, signal: float) -> tuple[Initializer, str]:
-    # What feeds a mirrored input is c z, of one half of the units.
-    (in_axis,), (out_axis,) = row.in_axes or (0,), row.out_axes or (1,)
-    slope, terms = (signal**0.5, 1) if sides == "out" else (odd_slope(row) or 1.0, 2)
-    halves = [
-        row.shape[axis] // (2 if sides in {"both", side} else 1)
-        for axis, side in ((in_axis, "in"), (out_axis, "out"))
-    ]
-    taps = math.prod(row.shape[axis] for axis in row.window_axes or ())
-    size = max(taps * halves[0], halves[1])
-    gain = math.sqrt(terms * size / float(row.fan_in or 1)) / slope
-    settings: dict[str, Any] = {} if math.isclose(gain, 1) else {"gain": gain}
-    ndim = len(row.shape)
-    if (in_axis, out_axis) != (ndim - 2, ndim - 1):
-        settings |= {"in_axis": in_axis, "out_axis": out_axis}
-    if sides != "both":
-        settings["sides"] = sides
-    name = f"{row.activation_name} before it, " if sides != "out" else ""
-    return looks_linear(**settings), f"{name}in a chain where random weights drift"
-
-
-def _recurrent(
-    row: Row, in_axes: tuple[int, ...], out_axes: tuple[int, ...]
-) -> Initializer | None:
-    """An orthogonal matrix for each gate of a kernel (units, gates · units)."""
-    if len(row.shape) != 2:
-        return None
-    (inputs,), (outputs,) = in_axes, out_axes
-    gates, rest = divmod(row.shape[outputs], row.shape[inputs])
-    if rest or not gates:
-        return None
-    if gates == 1:
-        return orthogonal
-    return block_orthogonal(gates=gates, gate_axis=outputs)
-
-
-def _draw(key: jax.Array, choice: Choice, leaf: Any) -> jax.Array:
-    assert choice.initializer is not None
-    return choice.initializer(path_key(key, choice.path), choice.shape, leaf.dtype)

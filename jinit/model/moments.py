@@ -40,7 +40,7 @@ class Size(NamedTuple):
         return Size(mean, mean**2 + self.variance + other.variance)
 
 
-UNIT, NOTHING = Size(0.0, 1.0), Size(0.0, 0.0)
+UNIT = Size(0.0, 1.0)
 # Where the entries of a pool are between equal (0) and independent (1). Neighbors share
 # much of what they see; the fraction is a compromise.
 POOLED = 0.6
@@ -85,9 +85,8 @@ class Sizes:
             return UNIT
         if value in found.closings or (maker.name in SUMS and self._is_sum(maker)):
             return self.of(maker.inputs[0]).plus(self.of(maker.inputs[1]))
-        rule = getattr(self, f"_{maker.name.replace('-', '_')}", None)
-        if rule is not None:
-            return rule(maker)
+        if maker.name in _RULES:
+            return _RULES[maker.name](self, maker)
         if is_elementwise(maker):
             return self._elementwise(maker, value)
         if maker.name in POOLS or maker.name == "either":
@@ -137,8 +136,6 @@ class Sizes:
 
     def _gather(self, op: Op) -> Size:
         return self.of(op.inputs[0])
-
-    _dynamic_slice = _gather
 
     def _select_n(self, op: Op) -> Size:
         # The mean of what is chosen from, constants such as the 0 of a mask left out.
@@ -239,3 +236,19 @@ class Sizes:
 
 def _between(equal: float, independent: float) -> float:
     return equal ** (1 - POOLED) * independent**POOLED
+
+
+_RULES: Mapping[str, Callable[[Sizes, Op], Size]] = {
+    "carry": Sizes._carry,
+    "concatenate": Sizes._concatenate,
+    "div": Sizes._div,
+    "dot_general": Sizes._dot_general,
+    "dynamic_slice": Sizes._gather,
+    "gather": Sizes._gather,
+    "leave": Sizes._leave,
+    "reduce_max": Sizes._reduce_max,
+    "reduce_sum": Sizes._reduce_sum,
+    "reduce_window_max": Sizes._reduce_window_max,
+    "reduce_window_sum": Sizes._reduce_window_sum,
+    "select_n": Sizes._select_n,
+}

@@ -6,8 +6,8 @@ from flax import linen as nn
 
 import jinit
 from jinit.core.gains import gaussian_moments, squared_gain
-from jinit.model.auto import Choice
 from jinit.model.keys import path_key
+from jinit.model.plan import Choice
 
 from ..graph.zoo import GPT, image, shapes, text, ZOO
 

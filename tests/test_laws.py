@@ -25,6 +25,7 @@ STATED = sorted(
     if case.init.law.marginal is not None
     and case.init.law.name == name
     and (name == "delta_orthogonal" or "orthogonal" not in name)
+    and name != "looks_linear"
 )
 FURTHER = [
     jinit.normal,

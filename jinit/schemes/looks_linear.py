@@ -94,7 +94,9 @@ def looks_linear(
     """
     half, axes = _half(shape, in_axis, out_axis, sides)
     matrix = matrices("jinit.looks_linear", half, out_axis)
+    # The barrier keeps XLA from multiplying by the gain anew, and otherwise, per copy.
     w = frames(key, matrix, dtype, gain_of(gain), "householder")
+    w = jax.lax.optimization_barrier(w)
     for axis in axes:
         w = jnp.concatenate([w, -w], axis)
     return w

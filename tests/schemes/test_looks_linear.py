@@ -51,3 +51,16 @@ def test_other_axes_may_be_inputs_and_outputs():
 def test_odd_sizes_are_refused_with_the_numbers(shape, sides):
     with pytest.raises(ValueError, match=r"`jinit.looks_linear` needs an even number"):
         jinit.looks_linear(sides=sides)(jax.random.key(0), shape)
+
+
+def test_the_entries_have_the_stated_law():
+    shape = (4, 6)
+    init = jinit.looks_linear(gain=2.0)
+    quarters = jax.vmap(lambda key: init(key, shape)[:2, :3])(
+        jax.random.split(jax.random.key(3), 4000)
+    )
+    assert init.std(shape) == pytest.approx(2 / np.sqrt(3))
+    error = 5 * init.std(shape) ** 2 * np.sqrt(2 / (4000 * 6))
+    assert float(jnp.mean(quarters**2)) == pytest.approx(
+        init.std(shape) ** 2, abs=error
+    )

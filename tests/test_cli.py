@@ -177,3 +177,75 @@ def test_importing_jinit_loads_no_framework():
         text=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+MODELS = """
+import jax.numpy as jnp
+from flax import linen as nn
+
+def mlp():
+    return nn.Sequential([nn.Dense(8), nn.gelu, nn.Dense(3)])
+
+def tokens():
+    return nn.Sequential([nn.Embed(11, 4), nn.Dense(3)])
+
+def sized(width):
+    return nn.Dense(width)
+"""
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    (tmp_path / "traced_models.py").write_text(MODELS)
+    yield "traced_models"
+    monkeypatch.delitem(sys.modules, "traced_models", raising=False)
+
+
+def test_trace_prints_a_row_per_parameter(models, capsys):
+    assert main(["trace", f"{models}:mlp", "--input-shape", "2,5"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["parameter", "role", "shape"]
+    assert [row.split()[0] for row in rows] == [
+        "params/layers_0/kernel",
+        "params/layers_0/bias",
+        "params/layers_2/kernel",
+        "params/layers_2/bias",
+    ]
+    assert "gelu" in rows[2]
+
+
+def test_trace_takes_tokens_and_draws_the_stream(models, capsys):
+    options = ["--input-shape", "2,5", "--input-dtype", "int32", "--diagram"]
+    assert main(["trace", f"{models}:tokens", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[-1]) == ("input", "output")
+    assert lines[1].endswith("params/layers_0/embedding  embedding, 1 → 4")
+    assert lines[2].endswith("params/layers_1/kernel  output head, 4 → 3")
+
+
+def test_trace_explains_what_auto_would_draw(models, capsys):
+    options = ["--input-shape", "2,5", "--explain"]
+    assert main(["trace", f"{models}:mlp", *options]) == 0
+    last = capsys.readouterr().out.splitlines()[-2]
+    assert "layers_2/kernel" in last
+    assert "gelu before it" in last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["mlp"], "--input-shape"),
+        (["mlp", "--input-shape", "2,x"], "whole numbers"),
+        (["mlp", "--input-shape", "2,5", "--input-dtype", "flot"], "a dtype. Got"),
+        (["sized", "--input-shape", "2,5"], "a factory without arguments"),
+        (["nothing", "--input-shape", "2,5"], "`jinit trace` finds no"),
+        (["tokens", "--input-shape", "2,5"], "`jinit trace` needs an input that"),
+    ],
+)
+def test_trace_refuses_in_one_line(models, capsys, arguments, reason):
+    name, *options = arguments
+    assert main(["trace", f"{models}:{name}", *options]) == 2
+    printed, said = capsys.readouterr()
+    assert not printed
+    assert len(said.splitlines()) == 1
+    assert reason in said

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..graph.finite import first_not_finite
-from ..graph.flow import rooted
 from ..graph.instances import copies, measurable
 from ..graph.layers import Layer
 from ..graph.run import evaluate
@@ -144,7 +143,7 @@ def _scaled_leaf(model: Model, layer: Layer) -> int:
     """The parameter to scale: of a normalized kernel not the direction but the gain."""
     found, value = model.found, layer.kernel.value
     main = found.main_leaf(value)
-    normalized = rooted(model.graph, found.leaves).get(value, frozenset())
+    normalized = found.roots.get(value, frozenset())
     gains = sorted(found.leaves[value] - normalized)
     return gains[0] if main in normalized and gains else main
 

@@ -6,9 +6,11 @@ from typing import Any, get_args, Literal, NamedTuple
 import jax
 import numpy as np
 
-from ..core.settings import choose
+from ..core.quadrature import positive
+from ..core.settings import check, choose, Count
 from ..graph.roles import KERNELS
 from ..graph.taps import read_model
+from ..graph.trace import require_arrays
 from ..model.auto import explain
 from .fit import Fit
 from .records import LayerScales
@@ -50,7 +52,8 @@ def lsuv(
     Args:
         apply: A function of `(params, batch)`.
         params: The weights, a tree of arrays. Only kernels change (of a kernel that is
-            divided by its own norm, the gain instead), with `center` biases too.
+            divided by its own norm, the gain instead; a tied embedding is one), with
+            `center` biases too.
         batch: The input, an array or a tree of arrays, large enough for a variance.
         key: The key of the orthonormal start.
         start: "orthogonal", or "given" to scale the weights as they are.
@@ -67,7 +70,8 @@ def lsuv(
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
         ValueError: When no layer is found, a value is not finite (the message names
-            the first operation that made it), or a layer's output does not vary.
+            the first operation that made it), a layer's output does not vary, or a
+            setting is out of range.
 
     Example:
         >>> import flax.linen as nn, jax, jinit
@@ -83,6 +87,10 @@ def lsuv(
         https://arxiv.org/abs/1511.06422
     """
     choose("jinit.lsuv", "start", start, get_args(Start))
+    positive("jinit.lsuv", "target", target)
+    positive("jinit.lsuv", "tolerance", tolerance)
+    check("jinit.lsuv", "max_passes", Count, max_passes)
+    require_arrays((params, batch), "jinit.lsuv")
     if start == "orthogonal":
         if key is None:
             raise ValueError(

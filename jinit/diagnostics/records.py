@@ -129,6 +129,6 @@ class Probe:
         return f"{plain(self)}\n{self.verdict}"
 
     def __rich__(self) -> Any:
-        from .table import rich_table
+        from .table import rich_probe
 
-        return rich_table(self)
+        return rich_probe(self)

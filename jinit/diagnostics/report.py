@@ -119,9 +119,9 @@ class Report:
         from rich.console import Group
         from rich.text import Text
 
-        from .table import LEGEND, rich_table
+        from .table import LEGEND, rich_probe
 
-        tables = [rich_table(probe, name) for name, probe in self.probes.items()]
+        tables = [rich_probe(probe, name) for name, probe in self.probes.items()]
         failed = [
             Text.assemble((name, "bold"), "  ", (self.verdicts[name], "red"))
             for name in self.overflows

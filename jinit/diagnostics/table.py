@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.text import aligned
+from ..core.text import aligned, rich_table
 
 
 HEAD = (
@@ -41,19 +41,12 @@ def plain(probe: Any) -> str:
     return aligned([HEAD, *rows(probe)])
 
 
-def rich_table(probe: Any, title: str = "") -> Any:
+def rich_probe(probe: Any, title: str = "") -> Any:
     """The table and the verdict for a rich console."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column(HEAD[0], overflow="fold")
-    for head in HEAD[1:]:
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in rows(probe):
-        table.add_row(*row)
+    table = rich_table(HEAD, rows(probe), right=range(1, len(HEAD)))
     color = "green" if probe.condition == "keeps" else "red"
     heading = Text.assemble((title, "bold"), "  " if title else "")
     return Group(heading + Text(probe.verdict, style=color), table)

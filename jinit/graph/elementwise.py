@@ -126,14 +126,15 @@ def between(
         if value in met:
             return
         met.add(value)
+        if value in uniform and value in graph.constants:
+            return
         maker = graph.makers.get(value)
-        if value not in graph.constants or value not in uniform:
-            if value in stops or maker is None or not is_elementwise(maker):
-                sources.append(value)
-                return
-            for operand in maker.inputs:
-                back(operand)
-            ops.append(maker)
+        if value in stops or maker is None or not is_elementwise(maker):
+            sources.append(value)
+            return
+        for operand in maker.inputs:
+            back(operand)
+        ops.append(maker)
 
     back(result)
     shape = graph.types[result].shape

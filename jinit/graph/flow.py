@@ -1,12 +1,12 @@
 """What flows where: each fact about all values, in one sweep over the graph."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from .elementwise import ELEMENTWISE, is_elementwise, MOVES
+from .elementwise import is_elementwise, MOVES
 from .graph import Graph, Op
 
 
@@ -20,6 +20,7 @@ LINEAR = MOVES | frozenset(
         "rev", "scatter-add", "select_n", "slice", "sub", "unstack",
     }
 )  # fmt: skip
+_SPREADS = MOVES | {"broadcast_in_dim"}
 _ROOTS = frozenset({"sqrt", "rsqrt", "pow"})
 
 
@@ -67,15 +68,16 @@ def parameter_leaves(
     return sweep(graph, {i: frozenset({i}) for i in graph.inputs[:n_leaves]}, rule)
 
 
-def needed_values(graph: Graph) -> set[int]:
-    """The values that an output depends on, loops followed."""
-    needed, waiting = set(graph.outputs), list(graph.outputs)
+def upstream(graph: Graph, values: Iterable[int], around: bool = True) -> set[int]:
+    """The values that `values` depend on, and themselves; `around` loops as well."""
+    found = set(values)
+    waiting = list(found)
     while waiting:
         maker = graph.makers.get(waiting.pop())
-        fresh = set(maker.inputs) - needed if maker else set()
-        needed |= fresh
-        waiting += fresh
-    return needed
+        if maker and (around or maker.name != "carry"):
+            waiting += set(maker.inputs) - found
+            found.update(maker.inputs)
+    return found
 
 
 def nearest(
@@ -137,7 +139,7 @@ def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
         known = [found[i] for i in inputs if i in found]
         if not known or len(known) < len(inputs):
             return None
-        if op.name in ELEMENTWISE | MOVES | {"broadcast_in_dim"} or is_elementwise(op):
+        if op.name in _SPREADS or is_elementwise(op):
             return any(known) or op.name in _ROOTS
         return None
 
@@ -160,14 +162,17 @@ def rooted(
 
 
 def normalized(
-    graph: Graph, data: Set[int], leaves: Mapping[int, frozenset[int]]
+    graph: Graph,
+    data: Set[int],
+    leaves: Set[int],
+    average: Mapping[int, bool],
+    stored: Set[int],
 ) -> dict[int, Op]:
     """The signals divided by a standard deviation, with the dividing operation.
 
     That is a root of their own average or, as in a batch norm after training, of a
-    parameter. What a learned scale and offset then make of one counts as well.
+    stored parameter. What a learned scale and offset make of one counts as well.
     """
-    average, stored = statistics(graph, data), rooted(graph, leaves)
 
     def rule(op: Op, norms: dict[int, Op]) -> Op | None:
         signals = [i for i in op.inputs if i in data and i not in average]

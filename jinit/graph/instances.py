@@ -1,12 +1,12 @@
 """Layers as they run: one instance for each iteration that has weights of its own."""
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from .graph import Graph
-from .layers import Layer
+from .layers import Feed, Layer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,30 +46,51 @@ def measurable(graph: Graph, layer: Layer) -> bool:
 
 def unroll(graph: Graph, layers: Sequence[Layer]) -> tuple[Instance, ...]:
     """The instances of all measurable layers, those of one layer side by side."""
-    counts = [
-        math.prod(copies(graph, layer)) if measurable(graph, layer) else 0
-        for layer in layers
-    ]
-    first = [0, *itertools.accumulate(counts)]
+    runs, first = [], 0
+    for layer in layers:
+        steps = math.prod(copies(graph, layer)) if measurable(graph, layer) else 0
+        step = -1 if _is_reversed(graph, layer) else 1
+        runs.append(_Run(first, steps, step))
+        first += steps
     return tuple(
         Instance(
             layer,
             f"{layer.name}[{t}]" if copies(graph, layer) else layer.name,
-            frozenset(_before(layer, t, counts, first)),
-            (layer.later if t else layer.first).chained,
+            frozenset(_before(feed, t, run, runs)),
+            feed.chained,
         )
-        for layer, count in zip(layers, counts, strict=True)
-        for t in range(count)
+        for layer, run in zip(layers, runs, strict=True)
+        for t in range(run.steps)
+        for feed in [layer.later if 0 <= t - run.step < run.steps else layer.first]
     )
 
 
-def _before(
-    layer: Layer, t: int, counts: Sequence[int], first: Sequence[int]
-) -> Iterator[int]:
-    feed = layer.later if t else layer.first
+class _Run(NamedTuple):
+    """Where the instances of a layer begin, how many there are, and the step between."""
+
+    first: int
+    steps: int
+    step: int
+
+    @property
+    def last(self) -> int:
+        """The number of the instance that runs last."""
+        return self.first + (self.steps - 1 if self.step > 0 else 0)
+
+
+def _before(feed: Feed, t: int, own: _Run, runs: Sequence[_Run]) -> Iterator[int]:
     for i in feed.before:
-        if i in feed.same and t < counts[i]:
-            yield first[i] + t
-        elif counts[i]:
-            # Of the iteration before; of an earlier loop, the last one.
-            yield first[i] + ((t if t < counts[i] else 0) or counts[i]) - 1
+        run = runs[i]
+        if not run.steps:
+            continue
+        if i in feed.same and t < run.steps:
+            yield run.first + t
+        elif 0 <= t - own.step < run.steps:  # of the iteration before
+            yield run.first + t - own.step
+        else:  # of an earlier loop
+            yield run.last
+
+
+def _is_reversed(graph: Graph, layer: Layer) -> bool:
+    loops = graph.loops.get(layer.output, ())
+    return any(op.params.get("reverse") for op in loops)

@@ -12,7 +12,8 @@ class Kernel:
     """A kernel as its operation reads it: `(*window, in, out)` under any layout.
 
     `fan_in` counts the products summed into one output entry, `fan_out` the products
-    that one input entry takes part in, stride and dilation included.
+    that one input entry takes part in, stride and dilation included. `groups` are those
+    of a grouped convolution.
     """
 
     value: int

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from .axes import Axes, track
 from .elementwise import Activation, follow, MOVES, uniform_values
-from .flow import data_values, depths, nearest, normalized, parameter_leaves
+from .flow import (
+    data_values,
+    depths,
+    nearest,
+    normalized,
+    parameter_leaves,
+    rooted,
+    statistics,
+)
 from .graph import Graph, Op
 from .kernels import Kernel, read_kernel
 from .residuals import Closing, find_closings
@@ -98,7 +106,11 @@ class Layers:
         self.data = data_values(graph, len(paths))
         self.leaves = parameter_leaves(graph, len(paths), self.data)
         self.axes = track(graph, self.leaves)
-        self.norms = normalized(graph, self.data, self.leaves)
+        self.averages = statistics(graph, self.data)
+        self.roots = rooted(graph, self.leaves)
+        self.norms = normalized(
+            graph, self.data, {*self.leaves}, self.averages, {*self.roots}
+        )
         self.uniform = uniform_values(graph)
         self.layers = tuple(self._find())
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from .flow import carried, depths, nearest
+from .flow import carried, depths, nearest, upstream
 from .graph import Graph, Op
 
 
@@ -46,8 +46,9 @@ def find_closings(
 ) -> tuple[dict[int, Closing], dict[int, Closing]]:
     """The layers that end a residual branch, and the sums that close one.
 
-    A sum of two signals closes a branch if both are linear in what layers put out, and
-    more layers lie behind one of them: that is the branch, the other the stream.
+    A sum of two signals that come from a common one closes a branch if one of them is
+    linear in what layers put out, and more layers lie behind it: that is the branch,
+    the other the stream.
 
     Args:
         graph: The computation.
@@ -69,28 +70,15 @@ def find_closings(
             rank = lambda i: (depth.get(i, 0), i not in ends)
             stream, branch = sorted(step.inputs, key=rank)
             layers = linear.get(branch, frozenset()) - linear.get(stream, frozenset())
-            parted = rank(branch) > rank(stream) and _met(graph, data, stream, branch)
+            above = (upstream(graph, [i], around=False) for i in (stream, branch))
+            meet = not data.isdisjoint(set.intersection(*above))
+            parted = rank(branch) > rank(stream) and meet
             if parted and layers and not layers & excluded:
                 ends[value], streams[value] = layers, stream
     closings = _count(graph, streams)
     return {
         layer: closings[value] for value, layers in ends.items() for layer in layers
     }, closings
-
-
-def _met(graph: Graph, data: Set[int], *values: int) -> bool:
-    """Whether two values come from a common one, within one iteration of a loop."""
-    above = []
-    for value in values:
-        found, waiting = {value}, [value]
-        while waiting:
-            maker = graph.makers.get(waiting.pop())
-            inputs = maker.inputs if maker and maker.name != "carry" else ()
-            fresh = {i for i in inputs if i in data} - found
-            found |= fresh
-            waiting += fresh
-        above.append(found)
-    return not above[0].isdisjoint(above[1])
 
 
 def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from .axes import Axes
 from .elementwise import MOVES
-from .flow import needed_values, rooted, statistics
+from .flow import upstream
 from .graph import Op
 from .layers import Layer, LAYERS, Layers
 from .signals import SUMS
@@ -67,9 +67,9 @@ class Roles:
     def __init__(self, found: Layers):
         self.found, self.graph = found, found.graph
         self.layers = {layer.op: layer for layer in found.layers}
-        self.needed = needed_values(self.graph)
-        self.averages = statistics(self.graph, found.data)
-        self.roots = rooted(self.graph, found.leaves)
+        self.needed = upstream(self.graph, self.graph.outputs)
+        self.biases = {layer.bias for layer in found.layers}
+        self.dividing = set(found.norms.values())
 
     def uses(self) -> dict[int, list[Use]]:
         """By parameter leaf, in the order of computation."""
@@ -158,7 +158,7 @@ class Roles:
             return "norm statistic"
         if any(i in norms for i in others):
             return "norm offset"
-        if any(layer.bias == value for layer in self.found.layers):
+        if value in self.biases:
             return "bias"
         shape = self.graph.types[leaf].shape
         axes = self.found.axes.get(value)
@@ -167,16 +167,15 @@ class Roles:
 
     def _stored(self, reads: tuple[Op, ...]) -> bool:
         # (x − mean) / √variance with both from the parameters.
-        norms = set(self.found.norms.values())
-        by_root = (i in self.roots for op in reads if op in norms for i in op.inputs)
-        return any(by_root)
+        dividing = (op for op in reads if op in self.dividing)
+        return any(i in self.found.roots for op in dividing for i in op.inputs)
 
     def _multiplied(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
-        if leaf in self.roots.get(value, ()):
+        if leaf in self.found.roots.get(value, ()):
             return "norm statistic"
         norms = self.found.norms
-        signal = any(i in norms or i in self.averages for i in others)
-        return "norm scale" if signal or value in self.roots else "gate"
+        signal = any(i in norms or i in self.found.averages for i in others)
+        return "norm scale" if signal or value in self.found.roots else "gate"
 
     def _joined(self, value: int, leaf: int) -> Op | None:
         """The operation in which a leaf, on its way to `value`, meets another leaf."""

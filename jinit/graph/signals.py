@@ -108,23 +108,24 @@ def read_signals(
     stops: Set[int],
 ) -> Signals:
     """Finds the sums of signals that start at different values of `stops`."""
-    sums = set[int]()
+
+    def parts(op: Op, origins: dict[int, frozenset[int]]) -> list[frozenset[int]]:
+        return [origins[i] for i in op.inputs if i in origins]
+
+    def joins(op: Op, origins: dict[int, frozenset[int]]) -> bool:
+        each = parts(op, origins)
+        return op.name in SUMS and len(each) == 2 and each[0].isdisjoint(each[1])
 
     def rule(op: Op, origins: dict[int, frozenset[int]]) -> frozenset[int] | None:
-        parts = [origins[i] for i in op.inputs if i in origins]
-        if not parts:
-            return None
-        if op.name in SUMS and len(parts) == 2 and parts[0].isdisjoint(parts[1]):
-            sums.add(op.outputs[0])
-        elif op.name in MOVES or is_elementwise(op):
-            sums.difference_update(op.outputs)
-            return frozenset().union(*parts)
-        return frozenset(op.outputs[:1])
+        each = parts(op, origins)
+        if each and not joins(op, origins) and (op.name in MOVES or is_elementwise(op)):
+            return frozenset().union(*each)
+        return frozenset(op.outputs[:1]) if each else None
 
     inputs = [i for i in graph.inputs if i in data]
     start = {i: frozenset({i}) for i in (*inputs, *stops)}
-    sweep(graph, start, rule)
-    sums -= set(stops)
+    origins = sweep(graph, start, rule)
+    sums = {op.outputs[0] for op in graph.steps if joins(op, origins)} - stops
     every = range(len(graph.types))
     noise = {i for i in every if i not in data | leaves | uniform}
     return Signals(graph, data, noise, uniform, stops | sums)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..core.text import aligned
+from ..core.text import aligned, rich_table
 from .elementwise import Activation
 from .graph import Op
 from .layers import Layer
@@ -136,17 +136,7 @@ class Trace:
         return aligned([HEAD, *map(cells, self.in_order)], left=3)
 
     def __rich__(self) -> Any:
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
-        for i, head in enumerate(HEAD):
-            table.add_column(
-                head, justify="right" if 3 <= i < 6 else "left", overflow="fold"
-            )
-        for row in self.in_order:
-            table.add_row(*cells(row))
-        return table
+        return rich_table(HEAD, map(cells, self.in_order), right=(3, 4, 5))
 
 
 HEAD = ("parameter", "role", "shape", "stack", "fan_in", "fan_out", "reads", "remarks")

@@ -8,6 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
+from ..core.activations import GATES
 from ..core.gains import gaussian_moments
 from ..core.initializer import Initializer
 from ..core.settings import choose
@@ -53,8 +54,8 @@ def auto(
 
     In a long chain of layers without normalization no random law holds the scale: it
     drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
-    Gaussian weights are expected to leave [½, 2], `jinit.looks_linear` is drawn
-    instead. `jinit.explain` shows every choice with its reason.
+    Gaussian weights would leave [½, 2] one time in three or more, `jinit.looks_linear`
+    is drawn instead. `jinit.explain` shows every choice with its reason.
 
     Args:
         apply: A function of the parameters and the inputs.
@@ -148,24 +149,27 @@ def explain(
     model = read_model(apply, params, *inputs)
     found = trace_model(model)
     chains = mirrored(found) if mirror else {}
-    options = _Options(law, direction, residual, chains, _signals(model, found))
+    signals = _signals(model, found, residual)
+    options = _Options(law, direction, residual, chains, signals)
     leaves = jax.tree.leaves(params)
     return Plan(
         tuple(
-            _choice(row, isinstance(leaf, jax.Array), options)
+            _choice(row, not isinstance(leaf, jax.ShapeDtypeStruct), options)
             for row, leaf in zip(found, leaves, strict=True)
         )
     )
 
 
-def _signals(model: Model, found: Trace) -> dict[str, tuple[float, float]]:
+def _signals(
+    model: Model, found: Trace, residual: Residual
+) -> dict[str, tuple[float, float]]:
     """By kernel path, the second moment that it reads first and the one it makes."""
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
     def parameter(leaves: frozenset[int]) -> Size:
         return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
 
-    sizes = Sizes(model, parameter)
+    sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)
     signals: dict[str, tuple[float, float]] = {}
     for layer in model.layers:
         target = sizes.branch(layer.closing) if layer.closing else 1.0
@@ -175,11 +179,11 @@ def _signals(model: Model, found: Trace) -> dict[str, tuple[float, float]]:
 
 def _entries(row: Row) -> Size:
     """What the entries of a parameter that is no kernel will be like."""
-    initializer, _ = _law(row, _Options("normal", "forward", "scaled", {}, {}))
-    mean = {"norm scale": 1.0, "gate": 1.0}.get(row.role, 0.0)
-    if row.is_kernel or initializer is None:
-        return Size(mean, mean**2)
-    return Size(mean, mean**2 + initializer.std(row.shape) ** 2)
+    if row.is_kernel:
+        return Size(0.0, 0.0)
+    initializer = _other(row)[0] or _default(row)
+    mean, std = (float(f(row.shape)) for f in (initializer.mean, initializer.std))
+    return Size(mean, mean**2 + std**2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,15 +197,17 @@ class _Options:
 
 def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
     is_weight = jnp.issubdtype(row.dtype, jnp.inexact)
-    initializer, reason = _law(row, options) if is_weight else (None, "not a weight")
+    if not is_weight:
+        initializer, reason = None, "not a weight"
+    else:
+        initializer, reason = _kernel(row, options) if row.is_kernel else _other(row)
     if initializer is None and not has_value:
         initializer, reason = _default(row), f"{reason}: {row.note or row.role}"
     return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
 
 
-def _law(row: Row, options: _Options) -> tuple[Initializer | None, str]:
-    if row.is_kernel:
-        return _kernel(row, options)
+def _other(row: Row) -> tuple[Initializer | None, str]:
+    """The law of a parameter that is no kernel; None where it is to be kept."""
     match row.role:
         case "embedding":
             return _embedding(row)
@@ -238,12 +244,13 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
     if sides:
         name = f"{row.activation_name} before it, " if sides != "out" else ""
         reason = f"{name}in a chain where random weights drift"
-        return in_pairs(row, sides, signal), reason
+        return in_pairs(row, sides, signal, target), reason
     square = target * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
     if row.activation_name not in {None, "identity"}:
         reasons.append(f"{row.activation_name} before it")
-    if not math.isclose(signal, _expected(row), rel_tol=0.01):
+    is_plain = math.isclose(signal, _expected(row), rel_tol=0.01)
+    if options.direction != "backward" and not is_plain:
         reasons.append(f"reads E x² = {signal:.3g}")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
@@ -260,14 +267,23 @@ def _expected(row: Row) -> float:
 def _squared_gain(row: Row, signal: float, direction: Direction) -> float:
     """1 / E x², 1 / E φ′² or 2 / (E x² + E φ′²)."""
     forward = signal if signal > 0 else 1.0
-    name, phi = row.activation_name, row.activation
-    if direction == "forward" or phi is None or len(phi.sources) > 1:
+    if direction == "forward":
         return 1 / forward
-    known = recognize(phi)
-    scale = known.scale if known else 1.0
-    named = phi if name is None or name == "other" else name
-    slope = scale**2 * gaussian_moments(named).slope
+    slope = _squared_slope(row)
     return 1 / (slope if direction == "backward" else (forward + slope) / 2)
+
+
+def _squared_slope(row: Row) -> float:
+    """E φ′(z)² of what the kernel reads; 1 where that is no known function."""
+    name, phi = row.activation_name, row.activation
+    if name in GATES:
+        return gaussian_moments(name).slope
+    if phi is None or len(phi.sources) > 1:
+        return 1.0
+    known = recognize(phi)
+    if known is None:
+        return gaussian_moments(phi).slope
+    return known.scale**2 * gaussian_moments(known.name).slope
 
 
 def _counted(row: Row, direction: Direction) -> str:

@@ -14,7 +14,7 @@ from ..graph.trace import Row, Trace
 from ..schemes.looks_linear import Sides
 
 
-# The spread of log E z² at which a second moment leaves [½, 2] as often as not.
+# The standard deviation of log E z² at which it leaves ± log 2 one time in three.
 DRIFT = math.log(2)
 _GRID = np.linspace(0.25, 8.0, 16, dtype=np.float32)
 _STEP = 1e-3
@@ -61,13 +61,21 @@ def _chains(rows: Mapping[str, Row]) -> Iterator[list[Row]]:
 
 
 def _joins(before: Row, row: Row) -> bool:
-    # Units can be paired: plain axes of an even size, and φ(z) − φ(−z) ∝ z.
-    ends = before.out_axes, row.in_axes
-    if before.stack_axes or row.stack_axes or any(not e or len(e) > 1 for e in ends):
+    # Units can be paired: all are read, their number is even, and φ(z) − φ(−z) ∝ z.
+    made, read = plain_axes(before), plain_axes(row)
+    if made is None or read is None:
         return False
-    units = before.shape[ends[0][0]] if ends[0] else 1
-    plain = row.role != "depthwise kernel" and not (row.tied or before.tied)
-    return plain and units % 2 == 0 and odd_slope(row) is not None
+    units = before.shape[made[1]]
+    return units == row.shape[read[0]] and units % 2 == 0 and odd_slope(row) is not None
+
+
+def plain_axes(row: Row) -> tuple[int, int] | None:
+    """The axis of inputs and the axis of outputs, of a kernel with one each and one use."""
+    if row.stack_axes or row.tied or not (row.in_axes and row.out_axes):
+        return None
+    if len(row.in_axes) > 1 or len(row.out_axes) > 1:
+        return None
+    return row.in_axes[0], row.out_axes[0]
 
 
 def odd_slope(row: Row) -> float | None:

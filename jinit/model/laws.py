@@ -8,7 +8,7 @@ from ..graph.trace import Row
 from ..schemes.classical import he_normal, he_uniform, lecun_normal, lecun_uniform
 from ..schemes.looks_linear import looks_linear, Sides
 from ..schemes.orthogonal import block_orthogonal, orthogonal
-from .chains import odd_slope
+from .chains import odd_slope, plain_axes
 
 
 Law = Literal["truncated_normal", "normal", "uniform", "orthogonal"]
@@ -53,10 +53,12 @@ def _orthogonal(
     return orthogonal(**settings)
 
 
-def in_pairs(row: Row, sides: Sides, signal: float) -> Initializer:
-    """Mirrored weights, which keep a signal of second moment `signal`, or z itself."""
+def in_pairs(row: Row, sides: Sides, signal: float, target: float) -> Initializer:
+    """Mirrored weights, from `signal`, a second moment, or from pairs, to `target`."""
     # What feeds a mirrored input is c z, of one half of the units.
-    (in_axis,), (out_axis,) = row.in_axes or (0,), row.out_axes or (1,)
+    axes = plain_axes(row)
+    assert axes is not None  # chains join only such kernels
+    in_axis, out_axis = axes
     slope, terms = (signal**0.5, 1) if sides == "out" else (odd_slope(row) or 1.0, 2)
     halves = [
         row.shape[axis] // (2 if sides in {"both", side} else 1)
@@ -64,7 +66,7 @@ def in_pairs(row: Row, sides: Sides, signal: float) -> Initializer:
     ]
     taps = math.prod(row.shape[axis] for axis in row.window_axes or ())
     size = max(taps * halves[0], halves[1])
-    gain = math.sqrt(terms * size / float(row.fan_in or 1)) / slope
+    gain = math.sqrt(target * terms * size / float(row.fan_in or 1)) / slope
     settings: dict[str, Any] = {} if math.isclose(gain, 1) else {"gain": gain}
     ndim = len(row.shape)
     if (in_axis, out_axis) != (ndim - 2, ndim - 1):

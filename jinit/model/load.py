@@ -121,12 +121,9 @@ def _as_subject(model: Any, batch: Any, key: jax.Array) -> Subject | None:
 
 def _made(like: Any, init: Callable[..., Any], *arguments: Any) -> Any:
     # Shapes make shapes, arrays arrays.
-    is_abstract = isinstance(like, jax.ShapeDtypeStruct)
-    return (jax.eval_shape if is_abstract else _run)(init, *arguments)
-
-
-def _run(init: Callable[..., Any], *arguments: Any) -> Any:
-    return jax.jit(init)(*arguments)
+    if isinstance(like, jax.ShapeDtypeStruct):
+        return jax.eval_shape(init, *arguments)
+    return init(*arguments)
 
 
 def _is_a(model: Any, module: str, name: str) -> bool:
@@ -148,7 +145,7 @@ def linen(module: Any, batch: Any, key: jax.Array) -> Subject:
     asked = inspect.signature(module.__call__).parameters
     flags = {name: _TRAINING[name] for name in asked if name in _TRAINING}
     keys = dict(zip(("params", "dropout"), jax.random.split(key), strict=True))
-    init = lambda keys, batch: module.init(keys, batch, **flags)
+    init = jax.jit(lambda keys, batch: module.init(keys, batch, **flags))
     variables = _made(batch, init, keys, batch)
 
     def apply(variables: Any, batch: jax.Array) -> Any:

@@ -53,10 +53,12 @@ class Sizes:
     Attributes:
         model: The model.
         parameter: The size of what is made of the parameters with these numbers.
+        added: What all branches of a stream add, as a multiple of what it starts with.
     """
 
     model: Model
     parameter: Callable[[frozenset[int]], Size]
+    added: float = 1.0
     known: dict[int, Size] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -175,7 +177,7 @@ class Sizes:
         density = np.asarray(density) / np.asarray(density).sum()
         phi = activation(z * math.sqrt(self.of(activation.sources[0]).second))
         largest = Size(*(float(density @ np.asarray(phi) ** k) for k in (1, 2)))
-        return Size(largest.mean, _between(self.of(value).second, largest.second))
+        return Size(largest.mean, _pooled(self.of(value).second, largest.second))
 
     def _shrinkage(self, op: Op) -> int:
         types = self.model.graph.types
@@ -225,16 +227,17 @@ class Sizes:
         return (closing.last - closing.first + closing.turns) * self.branch(closing)
 
     def branch(self, closing: Closing) -> float:
-        """The second moment of one branch: all of a stream's add what it starts with.
+        """The second moment of one of the branches that share what is `added`.
 
-        That is 1 where every layer reads the stream normalized.
+        A stream counts as one that starts with 1 if every layer reads it normalized.
         """
         reads = (layer.stream for layer in self.model.layers)
         raw = any(each and each.start == closing.start for each in reads)
-        return (self.of(closing.start).second if raw else 1.0) / closing.branches
+        start = self.of(closing.start).second if raw else 1.0
+        return self.added * start / closing.branches
 
 
-def _between(equal: float, independent: float) -> float:
+def _pooled(equal: float, independent: float) -> float:
     return equal ** (1 - POOLED) * independent**POOLED
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from ..core.initializer import Initializer
-from ..core.text import aligned
+from ..core.text import aligned, rich_table
 from ..graph.roles import Role
 from .keys import path_key
 
@@ -58,15 +58,7 @@ class Plan:
         return aligned([_HEAD, *self._cells()], left=4)
 
     def __rich__(self) -> Any:
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
-        for head in _HEAD:
-            table.add_column(head, overflow="fold")
-        for row in self._cells():
-            table.add_row(*row)
-        return table
+        return rich_table(_HEAD, self._cells())
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
         last = len(self.choices)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import marginal
+from ..core.fans import resolve_axes
 from ..core.gains import Gain, gain as gain_of
 from ..core.haar import frames
 from ..core.initializer import law
@@ -19,10 +20,11 @@ Sides = Literal["both", "in", "out"]
 
 def _half(shape: tuple[int, ...], in_axis: int, out_axis: int, sides: Sides):
     """The shape of the quarter or half that the others mirror, and the axes to join."""
-    mirrored = {"both": [out_axis, in_axis], "in": [in_axis], "out": [out_axis]}
-    axes = [axis % max(len(shape), 1) for axis in mirrored[sides]]
-    odd = len(shape) < 2 or len(set(axes)) < len(axes)
-    if odd or any(shape[axis] % 2 for axis in axes):
+    inputs, outputs, _ = resolve_axes(
+        shape, in_axis, out_axis, where="jinit.looks_linear"
+    )
+    axes = {"both": outputs + inputs, "in": inputs, "out": outputs}[sides]
+    if any(shape[axis] % 2 for axis in axes):
         raise ValueError(
             "`jinit.looks_linear` needs an even number of entries on every mirrored "
             f"axis. Got shape {shape}, in_axis {in_axis}, out_axis {out_axis} and "
@@ -75,7 +77,7 @@ def looks_linear(
         Weights of the shape asked for.
 
     Raises:
-        ValueError: If a mirrored axis has an odd size.
+        ValueError: If a mirrored axis has an odd size, or an axis does not exist.
 
     Example:
         >>> import jax, jinit

@@ -168,3 +168,22 @@ def test_what_can_not_be_scaled_is_refused(apply, x, message):
 def test_the_orthonormal_start_needs_a_key():
     with pytest.raises(ValueError, match=r"`jinit.lsuv` needs a key"):
         jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), X)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"target": 0.0}, "`target` above 0"),
+        ({"target": float("nan")}, "`target`"),
+        ({"tolerance": -1.0}, "`tolerance`"),
+        ({"max_passes": 0}, "`max_passes`"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, named):
+    with pytest.raises((TypeError, ValueError), match=rf"`jinit.lsuv` needs {named}"):
+        jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), X, KEY, **settings)
+
+
+def test_what_is_no_array_is_refused():
+    with pytest.raises(TypeError, match=r"`jinit.lsuv` needs .* arrays only. Got 2.0"):
+        jinit.lsuv(lambda p, x: x @ p[0] * p[1], [jnp.eye(8), 2.0], X, start="given")

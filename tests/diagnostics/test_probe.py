@@ -269,6 +269,20 @@ def test_scanned_layers_are_probed_as_if_unrolled():
         )
 
 
+def test_a_reversed_scan_is_probed_from_its_last_slice_to_its_first():
+    def backwards(params, x):
+        step = lambda x, w: (jnp.tanh(x @ w), None)
+        return jax.lax.scan(step, x, params, reverse=True)[0]
+
+    weights = jax.random.normal(jax.random.key(0), (3, 32, 32)) / 5
+    x = jax.random.normal(jax.random.key(1), (64, 32))
+    seen = jinit.probe(backwards, weights, x).layers
+    expected = jinit.probe(_unrolled, list(weights[::-1]), x).layers
+    for one, other in zip(reversed(seen), expected, strict=True):
+        for field in ("std", "ratio", "predicted_ratio"):
+            assert getattr(one, field) == pytest.approx(getattr(other, field), rel=1e-4)
+
+
 def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
     def rnn(params, x):
         def step(h, x):

@@ -24,6 +24,12 @@ def choice(plan, path) -> Choice:
     return next(each for each in plan if each.path == path)
 
 
+def std(plan, path, shape) -> float:
+    initializer = choice(plan, path).initializer
+    assert initializer is not None
+    return float(initializer.std(shape))
+
+
 @pytest.mark.parametrize(
     "phi", [nn.relu, nn.gelu, nn.silu, jnp.tanh, nn.selu], ids=lambda phi: phi.__name__
 )
@@ -136,6 +142,42 @@ def test_an_unnormalized_residual_stream_stays_within_a_factor_of_two():
     assert stds == sorted(stds, reverse=True)  # the stream grows, the readers shrink
 
 
+class Residual(nn.Module):
+    """Twelve branches without normalization."""
+
+    @nn.compact
+    def __call__(self, x):
+        for _ in range(12):
+            x = x + nn.Dense(64)(nn.relu(nn.Dense(64)(x)))
+        return nn.Dense(10, name="head")(x)
+
+
+def test_a_stream_of_zero_branches_stays_as_it_starts():
+    apply, params, x = shapes(Residual(), image(2, 64))
+    stds = {
+        residual: std(
+            jinit.explain(apply, params, x, residual=residual),
+            "params/head/kernel",
+            (64, 10),
+        )
+        for residual in ("scaled", "zero")
+    }
+    assert stds["zero"] == pytest.approx(1 / 8)
+    assert stds["scaled"] == pytest.approx(1 / 8 / np.sqrt(2))
+
+
+def test_backward_takes_the_slope_of_a_gated_pair_and_1_where_nothing_is_known():
+    def apply(p, x):
+        h = jax.nn.silu(x @ p["gate"]) * (x @ p["up"])
+        return jnp.sort(h @ p["down"]) @ p["out"]
+
+    params = {name: jnp.ones((8, 8)) for name in ("gate", "up", "down", "out")}
+    plan = jinit.explain(apply, params, jnp.ones((2, 8)), direction="backward")
+    slope = gaussian_moments("swiglu").slope
+    for path, square in (("down", 1 / slope), ("out", 1.0)):
+        assert std(plan, path, (8, 8)) ** 2 == pytest.approx(square / 8)
+
+
 def test_recurrent_kernels_are_orthogonal_per_gate():
     x = jnp.zeros((2, 3, 6))
     rnn = nn.RNN(nn.OptimizedLSTMCell(8))
@@ -179,6 +221,8 @@ def test_what_is_no_weight_is_kept_and_without_a_value_gets_a_default():
     assert drawn["floor"] is params["floor"]
     assert drawn["gate"] is params["gate"]
     assert drawn["step"] is params["step"]
+    of_numpy = jinit.auto(apply, jax.tree.map(np.asarray, params), KEY, np.ones((2, 4)))
+    assert np.array_equal(of_numpy["gate"], params["gate"])
     abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
     drawn = jinit.auto(apply, abstract, KEY, jnp.ones((2, 4)))
     assert jnp.array_equal(drawn["gate"], jnp.ones(4))

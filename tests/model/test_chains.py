@@ -47,6 +47,35 @@ def test_normalization_odd_widths_and_other_readers_end_a_chain():
     )
 
 
+def test_kernels_of_several_axes_stay_out_of_chains():
+    heads = nn.DenseGeneral((4, 4), axis=(-2, -1))
+    chosen = _mirrored([heads, *_dense(nn.gelu, 12, 16)], 2, 4, 4)
+    assert "params/layers_0/kernel" not in chosen
+    grouped = [
+        f for _ in range(40) for f in (nn.Conv(8, (1,), feature_group_count=2), nn.relu)
+    ]
+    assert not _mirrored(grouped, 2, 6, 8)
+
+
+def test_a_chain_that_closes_a_branch_adds_its_share():
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            y = x
+            for _ in range(12):
+                y = nn.gelu(nn.Dense(16)(y))
+            return nn.Dense(4)(x + nn.Dense(16, name="last")(y))
+
+    x = jax.ShapeDtypeStruct((2, 16), "float32")
+    params = jax.eval_shape(Net().init, jax.random.key(0), x)
+    plan = {each.path: each for each in jinit.explain(Net().apply, params, x)}
+    init = plan["params/last/kernel"].initializer
+    assert init is not None
+    assert init.law.name == "looks_linear"
+    # One branch: as much again as the stream, by eight pairs of units.
+    assert init.std((16, 16)) ** 2 == pytest.approx(1 / 8)
+
+
 def test_a_mirrored_convolutional_network_is_linear():
     layers = [f for _ in range(6) for f in (nn.Conv(4, (3, 3)), nn.gelu)]
     model = nn.Sequential([*layers, nn.Conv(2, (3, 3))])

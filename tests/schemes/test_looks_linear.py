@@ -45,9 +45,7 @@ def test_other_axes_may_be_inputs_and_outputs():
     assert jnp.allclose(q @ q.T, jnp.eye(3), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("shape", "sides"), [((7, 8), "both"), ((8, 7), "out"), ((8,), "in")]
-)
+@pytest.mark.parametrize(("shape", "sides"), [((7, 8), "both"), ((8, 7), "out")])
 def test_odd_sizes_are_refused_with_the_numbers(shape, sides):
     with pytest.raises(ValueError, match=r"`jinit.looks_linear` needs an even number"):
         jinit.looks_linear(sides=sides)(jax.random.key(0), shape)
@@ -64,3 +62,11 @@ def test_the_entries_have_the_stated_law():
     assert float(jnp.mean(quarters**2)) == pytest.approx(
         init.std(shape) ** 2, abs=error
     )
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((8,), {}), ((8, 8), {"in_axis": 5})])
+def test_axes_that_do_not_exist_are_refused(shape, axes):
+    with pytest.raises(
+        ValueError, match=r"`jinit.looks_linear` needs `in_axis` within"
+    ):
+        jinit.looks_linear(**axes)(jax.random.key(0), shape)

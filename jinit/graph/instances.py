@@ -66,7 +66,7 @@ def unroll(graph: Graph, layers: Sequence[Layer]) -> tuple[Instance, ...]:
 
 
 class _Run(NamedTuple):
-    """Where the instances of a layer begin, how many there are, and the step between."""
+    """Where the instances of a layer begin, their number, and the step between."""
 
     first: int
     steps: int

@@ -70,12 +70,13 @@ def _joins(before: Row, row: Row) -> bool:
 
 
 def plain_axes(row: Row) -> tuple[int, int] | None:
-    """The axis of inputs and the axis of outputs, of a kernel with one each and one use."""
-    if row.stack_axes or row.tied or not (row.in_axes and row.out_axes):
+    """The axes of inputs and outputs, where there is one of each and one use."""
+    if row.stack_axes or row.tied:
         return None
-    if len(row.in_axes) > 1 or len(row.out_axes) > 1:
-        return None
-    return row.in_axes[0], row.out_axes[0]
+    match row.in_axes, row.out_axes:
+        case (read,), (made,):
+            return read, made
+    return None
 
 
 def odd_slope(row: Row) -> float | None:

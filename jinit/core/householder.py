@@ -35,8 +35,11 @@ from . import sampling
 # Vectors drawn from one key, and part of the law, unlike the width of a panel.
 _STRIP = 32
 
-# The largest T that is inverted without recursion.
+# The least width of a panel, where there are several.
 _BLOCK = 64
+
+# The largest T that is inverted without recursion.
+_LEAF = 16
 
 
 def householder(
@@ -163,7 +166,7 @@ def inverse(T: jax.Array) -> jax.Array:
     [  D]   = [          D⁻¹  ]
     """
     size = T.shape[-1]
-    if size <= _BLOCK or size % 2:
+    if size <= _LEAF or size % 2:
         return _iterated(T)
     half = size // 2
     A, D = inverse(jnp.stack([T[..., :half, :half], T[..., half:, half:]]))

@@ -14,6 +14,16 @@ from .diagnostics.probe import probe as probe
 from .diagnostics.report import report as report
 from .graph.trace import trace as trace
 from .model.auto import auto as auto, explain as explain
+from .model.materialize import initialize as initialize, materialize as materialize
+from .model.places import estimate as estimate
+from .model.rules import (
+    closes_residual as closes_residual,
+    is_kernel as is_kernel,
+    path as path,
+    role as role,
+    traced as traced,
+    UnmatchedError as UnmatchedError,
+)
 from .schemes.classical import (
     fan_in_uniform as fan_in_uniform,
     glorot_normal as glorot_normal,

@@ -1,17 +1,33 @@
 """One key for each parameter, from its path alone."""
 
+import functools
 import hashlib
+from collections.abc import Sequence
 
 import jax
+import numpy as np
+
+from ..core.draw import check_key
 
 
-def path_key(key: jax.Array, path: str) -> jax.Array:
-    """The key of the parameter at `path`: adding a layer changes no other's.
+def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
+    """The keys of the parameters at `paths`: adding a layer changes no other's.
 
-    The path's 8-byte BLAKE2b digest is folded in, its first four bytes and then its
-    last, each as a big-endian number.
+    A path's 8-byte BLAKE2b digest is folded in, its first four bytes and then its last,
+    each as a big-endian number. A leading `params/` does not count: the weights of a
+    linen module are the same with its other collections and without.
     """
-    digest = hashlib.blake2b(path.encode(), digest_size=8).digest()
-    for part in (digest[:4], digest[4:]):
-        key = jax.random.fold_in(key, int.from_bytes(part, "big"))
-    return key
+    key = check_key("jinit.materialize", key)
+    return _fold(key, np.array([_words(path) for path in paths]).reshape(-1, 2))
+
+
+def _words(path: str) -> np.ndarray:
+    name = path.removeprefix("params/").encode()
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    return np.frombuffer(digest, ">u4").astype(np.uint32)
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(None, 0))
+def _fold(key: jax.Array, words: jax.Array) -> jax.Array:
+    return jax.random.fold_in(jax.random.fold_in(key, words[0]), words[1])

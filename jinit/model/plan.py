@@ -1,15 +1,20 @@
 """What every parameter of a model gets, and why."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import numpy as np
+from jax.core import Tracer
 
+from ..core.draw import in_mesh
 from ..core.initializer import Initializer
+from ..core.progress import track
 from ..core.text import aligned, rich_table
 from ..graph.roles import Role
-from .keys import path_key
+from .keys import path_keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +34,13 @@ class Choice:
     shape: tuple[int, ...]
     initializer: Initializer | None
     reason: str
-    role: Role
-    order: int | None
+    role: Role = "unknown"
+    order: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The choices of `jinit.explain`, one per parameter; prints as a table."""
+    """A choice for every parameter; prints as a table."""
 
     choices: tuple[Choice, ...]
 
@@ -45,13 +50,19 @@ class Plan:
     def __len__(self) -> int:
         return len(self.choices)
 
-    def draw(self, key: jax.Array, params: Any) -> Any:
-        """The weights, in the structure of `params`, which gives dtypes too."""
+    def draw(self, key: jax.Array | None, params: Any, shardings: Any = None) -> Any:
+        """The weights, in the structure of `params`, which gives dtypes too.
+
+        Args:
+            key: A PRNG key; None where no law is random.
+            params: A tree of arrays or shapes.
+            shardings: A sharding for every leaf of it, or None.
+        """
         leaves, structure = jax.tree.flatten(params)
-        drawn = [
-            leaf if choice.initializer is None else _draw(key, choice, leaf)
-            for choice, leaf in zip(self.choices, leaves, strict=True)
-        ]
+        places = [None] * len(leaves) if shardings is None else shardings
+        keys = _keys(key, [choice.path for choice in self.choices])
+        work = zip(self.choices, keys, leaves, places, strict=True)
+        drawn = [_draw(*each) for each in track(work, len(leaves), "drawing")]
         return jax.tree.unflatten(structure, drawn)
 
     def __str__(self) -> str:
@@ -72,6 +83,32 @@ class Plan:
 _HEAD = ("parameter", "shape", "law", "why")
 
 
-def _draw(key: jax.Array, choice: Choice, leaf: Any) -> jax.Array:
-    assert choice.initializer is not None
-    return choice.initializer(path_key(key, choice.path), choice.shape, leaf.dtype)
+def _keys(key: jax.Array | None, paths: Sequence[str]) -> Sequence[Any]:
+    if key is None:
+        return [None] * len(paths)
+    keys = path_keys(key, paths)
+    if isinstance(key, Tracer):
+        return list(keys)
+    # As NumPy's: every process of several has them, and none is dispatched for itself.
+    data, kind = np.asarray(jax.random.key_data(keys)), jax.random.key_impl(keys)
+    return [(each, kind) for each in data]
+
+
+def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
+    initializer, shape, dtype = choice.initializer, choice.shape, leaf.dtype
+    if initializer is None:
+        return leaf
+    if not initializer.law.is_random:
+        return initializer(None, shape, dtype, sharding)
+    if not isinstance(key, tuple):
+        return initializer(key, shape, dtype, sharding)
+    data, kind = key
+    with in_mesh(sharding):
+        return _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))
+def _random(data, kind, initializer, shape, dtype, sharding):
+    # One program for all parameters alike: their keys are data.
+    key = jax.random.wrap_key_data(data, impl=kind)
+    return initializer(key, shape, dtype, sharding)

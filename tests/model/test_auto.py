@@ -6,7 +6,7 @@ from flax import linen as nn
 
 import jinit
 from jinit.core.gains import gaussian_moments, squared_gain
-from jinit.model.keys import path_key
+from jinit.model.keys import path_keys
 from jinit.model.plan import Choice
 
 from ..graph.zoo import GPT, image, shapes, text, ZOO
@@ -207,7 +207,7 @@ def test_a_key_depends_on_its_path_alone():
     assert jnp.array_equal(
         draw(small)["layers_2"]["kernel"], draw(large)["layers_2"]["kernel"]
     )
-    keys = [jax.random.key_data(path_key(KEY, path)) for path in ("a/b", "a/c", "b/a")]
+    keys = jax.random.key_data(path_keys(KEY, ["a/b", "a/c", "b/a"]))
     assert len({tuple(map(int, key)) for key in keys}) == 3
 
 

@@ -1,0 +1,194 @@
+"""Models of every framework as a function of weights, which need no allocation.
+
+Flax and Equinox are imported only when a model is theirs.
+"""
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+# What a linen module may ask of its caller, answered as in training.
+_TRAINING = {
+    "train": True,
+    "training": True,
+    "is_training": True,
+    "deterministic": False,
+    "use_running_average": False,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A model whose weights are still to be made.
+
+    Attributes:
+        apply: The function of `(weights, *inputs)`; None where only a constructor of
+            weights is known.
+        weights: The shapes of the weights, in boxes if the model puts them there.
+        finish: The model's own form of them, given weights: what its `init` returns.
+        shardings: Given a mesh, the shardings that the model's own annotations ask for.
+    """
+
+    apply: Callable[..., Any] | None
+    weights: Any
+    finish: Callable[[Any], Any]
+    shardings: Callable[[jax.sharding.Mesh], Any] = lambda mesh: None
+
+
+def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject | None:
+    """The subject that a model is, or None if it is of no known kind.
+
+    Args:
+        model: A linen module; an NNX or Equinox module, or its constructor, a function
+            of `rngs` or `key`; a pair `(apply, params)`; or an object with `init(key,
+            *inputs)` and `apply(params, *inputs)`.
+        key: For what the model itself makes, such as the state of its dropout.
+        inputs: Arrays or shapes.
+    """
+    if isinstance(model, tuple) and len(model) == 2 and callable(model[0]):
+        return Subject(model[0], _shapes(model[1]), lambda weights: weights)
+    if is_a(model, "flax.linen", "Module"):
+        return _linen(model, key, inputs)
+    if is_a(model, "flax.nnx", "Module"):
+        return _nnx_module(model)
+    if is_a(model, "equinox", "Module"):
+        return _equinox(model)
+    init, apply = (getattr(model, name, None) for name in ("init", "apply"))
+    if callable(init) and callable(apply):
+        weights = jax.eval_shape(init, key, *inputs)
+        return Subject(apply, weights, lambda weights: weights)
+    if not callable(model):
+        return None
+    asked = [name for name in ("rngs", "key") if name in _parameters(model)]
+    if asked == ["rngs"]:
+        return _nnx_constructor(model, key)
+    return _constructed(model, key) if asked == ["key"] else None
+
+
+def training_flags(module: Any) -> dict[str, bool]:
+    """The keywords that tell a linen module that it is in training."""
+    asked = _parameters(module.__call__)
+    return {name: _TRAINING[name] for name in asked if name in _TRAINING}
+
+
+def linen_apply(module: Any, dropout: jax.Array) -> Callable[..., Any]:
+    """A linen module in training as a function of its variables and inputs."""
+    flags = training_flags(module)
+
+    def apply(variables: Any, *inputs: Any) -> Any:
+        rngs = {"dropout": dropout}
+        return module.apply(variables, *inputs, rngs=rngs, mutable=True, **flags)[0]
+
+    return apply
+
+
+def is_a(model: Any, module: str, name: str) -> bool:
+    """Whether a model is of that class, without importing a framework for it."""
+    return module in sys.modules and isinstance(
+        model, getattr(sys.modules[module], name)
+    )
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    if inspect.isclass(function):  # the metaclasses of frameworks hide its arguments
+        function = function.__init__
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def _shapes(tree: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype), tree)
+
+
+def _linen(module: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
+    from flax import linen as nn
+
+    keys, flags = {"params": key, "dropout": key}, training_flags(module)
+    init = lambda *inputs: module.init(keys, *inputs, **flags)
+    variables = jax.eval_shape(init, *inputs)
+    others = tuple(name for name in variables if name != "params")
+    weights = {"params": variables["params"]} if "params" in variables else {}
+
+    def state(*inputs: Any) -> Any:
+        variables = init(*inputs)
+        return {name: variables[name] for name in others}
+
+    def finish(weights: Any) -> Any:
+        # Other collections start as the module says, such as averages at 0.
+        like = jax.tree.map(_blank, inputs)
+        return {**weights, **(jax.jit(state)(*like) if others else {})}
+
+    def apply(weights: Any, *inputs: Any) -> Any:
+        rest = {name: jax.tree.map(_blank, variables[name]) for name in others}
+        return linen_apply(module, key)({**weights, **rest}, *inputs)
+
+    shardings = lambda mesh: nn.get_sharding(weights, mesh)
+    return Subject(apply, weights, finish, shardings)
+
+
+def _blank(x: Any) -> jax.Array:
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.split(jax.random.key(0), x.shape)
+    return jnp.zeros(x.shape, x.dtype)
+
+
+def _nnx_module(module: Any) -> Subject:
+    from flax import nnx
+
+    graph, weights, rest = nnx.split(module, nnx.Param, ...)
+    return _nnx(graph, _shapes(weights), rest, lambda: rest)
+
+
+def _nnx_constructor(make: Callable[..., Any], key: jax.Array) -> Subject:
+    from flax import nnx
+
+    split = lambda: nnx.split(make(rngs=nnx.Rngs(key)), nnx.Param, ...)
+    graph, weights, rest = nnx.eval_shape(split)
+    # What is no parameter, such as averages and random streams, is made as it says.
+    other = lambda: nnx.jit(lambda: split()[2])() if jax.tree.leaves(rest) else rest
+    return _nnx(graph, weights, rest, other)
+
+
+def _nnx(graph: Any, weights: Any, rest: Any, other: Callable[[], Any]) -> Subject:
+    from flax import nnx
+
+    def apply(weights: Any, *inputs: Any) -> Any:
+        return nnx.merge(graph, weights, jax.tree.map(_blank, rest))(*inputs)
+
+    finish = lambda weights: nnx.merge(graph, weights, other())
+    shardings = lambda mesh: nnx.get_named_sharding(weights, mesh)
+    return Subject(apply, weights, finish, shardings)
+
+
+def _equinox(module: Any) -> Subject:
+    import equinox as eqx
+
+    is_weight = lambda x: (
+        isinstance(x, jax.Array | jax.ShapeDtypeStruct)
+        and jnp.issubdtype(x.dtype, jnp.inexact)
+    )
+    weights, rest = eqx.partition(module, is_weight)
+    apply = lambda weights, *inputs: eqx.combine(weights, rest)(*inputs)
+    return Subject(apply, _shapes(weights), lambda weights: eqx.combine(weights, rest))
+
+
+def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:
+    if "equinox" not in sys.modules:
+        weights = jax.eval_shape(lambda key: make(key=key), key)
+        return Subject(None, weights, lambda weights: weights)
+    import equinox as eqx
+
+    made = eqx.filter_eval_shape(lambda key: make(key=key), key)
+    return (
+        _equinox(made)
+        if isinstance(made, eqx.Module)
+        else Subject(None, made, lambda weights: weights)
+    )

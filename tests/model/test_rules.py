@@ -1,0 +1,168 @@
+"""Rules by path, role and computation; what happens where they do not fit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+import jinit
+from jinit.model.rules import Leaf, Rule
+from tests.graph.zoo import GPT, image, MoE, shapes, text
+
+
+KEY = jax.random.key(0)
+L, WIDTH = 2, 32
+GPT2 = [
+    ("{out,down}/kernel", jinit.normal(stddev=0.02 / (2 * L) ** 0.5)),
+    ("{kernel,embedding}", jinit.normal(stddev=0.02)),
+    ("scale", jinit.ones),
+]
+
+
+def shape(*sizes, dtype="float32"):
+    return jax.ShapeDtypeStruct(sizes, dtype)
+
+
+TREE = {
+    "h_0": {"c_proj": {"kernel": shape(8, 8), "bias": shape(8)}},
+    "h_1": {"c_proj": {"kernel": shape(8, 8), "bias": shape(8)}},
+    "head": {"kernel": shape(8, 4)},
+}
+
+
+def laws(plan):
+    return {choice.path: choice.initializer for choice in plan}
+
+
+def test_the_first_rule_that_matches_decides():
+    plan = jinit.materialize(
+        TREE,
+        [("h_1/**/kernel", 3.0), ("kernel", jinit.he_normal), ("**", jinit.zeros)],
+        None,
+        dry_run=True,
+    )
+    assert laws(plan) == {
+        "h_0/c_proj/bias": jinit.zeros,
+        "h_0/c_proj/kernel": jinit.he_normal,
+        "h_1/c_proj/bias": jinit.zeros,
+        "h_1/c_proj/kernel": jinit.constant(3.0),
+        "head/kernel": jinit.he_normal,
+    }
+    assert "rule 'h_1/**/kernel'" in str(plan)
+
+
+def test_each_weight_of_a_gpt_2_has_the_deviation_of_the_paper():
+    apply, params, x = shapes(GPT(depth=L, width=64, scanned=False), text(2, 16))
+    drawn = jinit.initialize((apply, params), KEY, x, rules=GPT2)
+    for path, w in jax.tree_util.tree_flatten_with_path(drawn)[0]:
+        name = jax.tree_util.keystr(path)
+        if "scale" in name:
+            assert (w == 1).all()
+            continue
+        std = 0.01 if "'out'" in name or "'down'" in name else 0.02
+        # Six standard errors of a standard deviation.
+        assert abs(w.std() / std - 1) < 6 / (2 * w.size) ** 0.5, name
+
+
+def test_a_misspelt_rule_is_an_error_that_lists_every_path_and_the_nearest():
+    with pytest.raises(jinit.UnmatchedError) as caught:
+        jinit.materialize(TREE, [("c_prog/kernel", 0), ("head/**", 0)], KEY)
+    said = str(caught.value)
+    for path in ("h_0/c_proj/kernel (8, 8)", "h_1/c_proj/bias (8,)"):
+        assert path in said
+    assert "'c_prog/kernel': nearest is 'h_0/c_proj/kernel'" in said
+    assert "head" not in said
+
+
+def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
+    with pytest.raises(jinit.UnmatchedError, match="only what earlier rules took"):
+        jinit.materialize(TREE, [("**", 0), ("bias", 1)], KEY)
+    jinit.materialize(TREE, [("**", 0), Rule("bias", 1, required=False)], None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "error", "said"),
+    [
+        ({"kernel": jinit.zeros}, TypeError, "pairs"),
+        (["kernel"], TypeError, "pair"),
+        ([("kernel", "zeros")], TypeError, "jinit.get"),
+        ([(3, jinit.zeros)], TypeError, "glob"),
+        ([(jinit.role("bias"), 0), ("**", 0)], ValueError, "trace=jinit.trace"),
+    ],
+)
+def test_what_is_no_rule_is_refused(rules, error, said):
+    with pytest.raises(error, match="`jinit.materialize` needs") as caught:
+        jinit.materialize(TREE, rules, None)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_role_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'kernel'"):
+        jinit.role("kernels")  # pyright: ignore[reportArgumentType]
+
+
+def test_rules_read_the_computation():
+    apply, params, x = shapes(MoE(), image(2, 8, 32))
+    rules = [
+        (jinit.role("norm scale"), 1),
+        (jinit.role("norm offset", "bias"), 0),
+        (jinit.closes_residual(), jinit.zeros),
+        (jinit.path("router/*") & jinit.is_kernel(), jinit.normal(stddev=0.02)),
+        (~jinit.path("router/*"), jinit.traced(jinit.he_normal)),
+    ]
+    found = laws(jinit.initialize((apply, params), None, x, rules=rules, dry_run=True))
+    assert found["params/down"] == jinit.zeros
+    assert found["params/router/kernel"] == jinit.normal(stddev=0.02)
+    assert found["params/up"] == jinit.he_normal(
+        fans=(32, 4 * 64)
+    )  # all 4 experts read a token
+
+
+def test_fans_are_asked_only_of_what_has_them():
+    with pytest.raises(TypeError, match="`jinit.traced` needs"):
+        jinit.traced(jinit.orthogonal)
+    apply, params, x = shapes(nn.Dense(3), image(2, 4))
+    rules = [("**", jinit.traced(jinit.he_normal))]
+    with pytest.raises(ValueError, match=r"params/bias, a bias"):
+        jinit.initialize((apply, params), KEY, x, rules=rules)
+
+
+def test_the_right_side_may_be_a_function_of_the_leaf_or_of_a_key():
+    theirs = jax.nn.initializers.lecun_normal()
+    rules = [
+        ("kernel", theirs),
+        ("bias", lambda leaf: jinit.constant(float(len(leaf.shape)))),
+    ]
+    drawn = jinit.materialize(TREE, rules, KEY)
+    assert (drawn["h_0"]["c_proj"]["bias"] == 1).all()
+    kernel = drawn["head"]["kernel"]
+    assert abs(kernel.std() * 8**0.5 - 1) < 0.6
+    assert laws(jinit.materialize(TREE, rules, None, dry_run=True))[
+        "head/kernel"
+    ] == jinit.from_callable(theirs)
+
+
+def test_a_leaf_knows_its_row():
+    seen = []
+    apply, params, x = shapes(nn.Dense(3), image(2, 8))
+
+    def watch(leaf: Leaf):
+        seen.append((leaf.path, leaf.row.role, np.dtype(leaf.dtype)))
+        return jinit.zeros
+
+    jinit.initialize((apply, params), None, x, rules=[("**", watch)])
+    assert seen == [
+        ("params/bias", "bias", np.float32),
+        ("params/kernel", "output head", np.float32),
+    ]
+
+
+def test_a_weight_does_not_depend_on_others_nor_on_the_collection():
+    rules = [("**", jinit.normal(stddev=1.0))]
+    small = {"a": shape(4, 4)}
+    large = {"params": {"a": shape(4, 4), "b": shape(2)}}
+    draw = lambda tree: jinit.materialize(tree, rules, KEY)
+    assert jnp.array_equal(draw(small)["a"], draw(large)["params"]["a"])
+    equal = jinit.materialize({"a": shape(4, 4), "c": shape(4, 4)}, rules, KEY)
+    assert not jnp.array_equal(equal["a"], equal["c"])

@@ -34,5 +34,7 @@ def _what(row: "Row") -> str:
     copies = "".join(f" × {n}" for n in row.stack)
     fans = f"{row.fan_in:.6g} → {row.fan_out:.6g}{copies}"
     role = "" if row.role == "kernel" else f"{row.role}, "
-    closing = f", added to the stream (1 of {row.branches})" if row.branches else ""
+    closing = (
+        f", added to the stream (1 of {row.branches})" if row.closes_residual else ""
+    )
     return role + fans + closing

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from .elementwise import is_elementwise, MOVES
 from .graph import Graph, Op
+from .read import leaf_equations
 
 
 T = TypeVar("T")
@@ -116,6 +117,29 @@ def carried(
         return frozenset().union(*(layers.get(i, ()) for i in inputs if i in data))
 
     return sweep(graph, start, rule)
+
+
+def compared(
+    graph: Graph, makers: Mapping[int, int], near: Mapping[int, frozenset[int]]
+) -> frozenset[int]:
+    """The layers whose outputs meet in a product that a softmax follows."""
+
+    def rule(op: Op, met: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        sides = [near.get(i, frozenset()) for i in op.inputs]
+        if op.name == "dot_general" and all(sides):
+            return frozenset().union(*sides)
+        if op.name not in LINEAR and not is_elementwise(op):
+            return None
+        return frozenset().union(*(met.get(i, ()) for i in op.inputs)) or None
+
+    met = sweep(graph, dict.fromkeys(makers, frozenset[int]()), rule)
+    soft = (op for op in graph.steps if _exponentiates(op))
+    return frozenset().union(*(met.get(i, ()) for op in soft for i in op.inputs))
+
+
+def _exponentiates(op: Op) -> bool:
+    equations = leaf_equations(op.equation) if op.equation else ()
+    return any(each.primitive.name == "exp" for each in equations)
 
 
 def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:

@@ -8,11 +8,12 @@ module, an Equinox module and a plain function all look the same, and none needs
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from .axes import Axes, track
 from .elementwise import Activation, follow, MOVES, uniform_values
 from .flow import (
+    compared,
     data_values,
     depths,
     nearest,
@@ -28,6 +29,7 @@ from .signals import read_signals, SUMS
 
 
 LAYERS = frozenset({"dot_general", "conv_general_dilated"})
+_AFFINE = MOVES | SUMS | {"broadcast_in_dim", "mul"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,8 +57,11 @@ class Layer:
         depth: Its number on the longest way from the input, from 1.
         recurrent: Whether the kernel reads what it made itself, one step before.
         closing: The residual branch that it ends, if any.
+        branch: The residual branch that it is in, the innermost of several.
         stream: The branches that are summed in what it reads, if that is not normalized
             since.
+        scores: Whether it makes queries or keys: its output is multiplied with that of
+            another layer, and a softmax follows.
     """
 
     name: str
@@ -78,7 +83,9 @@ class Layer:
     depth: int
     recurrent: bool
     closing: Closing | None
+    branch: Closing | None
     stream: Closing | None
+    scores: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +154,8 @@ class Layers:
             graph, outputs, sums, self.data, recurrent
         )
         paths = [self.paths[graph.inputs.index(leaf)] for leaf in main]
+        branches = _innermost(self.closings.values())
+        scoring = compared(graph, outputs, first)
         names = _names(paths)
         read = frozenset().union(*(near(signal) for _, signal, _ in found))
         for i, (op, signal, kernel) in enumerate(found):
@@ -174,8 +183,22 @@ class Layers:
                 depth=depth[output],
                 recurrent=i in recurrent,
                 closing=closing.get(i),
+                branch=branches.get(i),
                 stream=self._stream(starts, op),
+                scores=i in scoring,
             )
+
+    def closed_by(self, value: int) -> Closing | None:
+        """The residual branch that a value ends, but for a scale and an offset."""
+        while len(self.graph.readers.get(value, ())) == 1:
+            (reader,) = self.graph.readers[value]
+            closing = self.closings.get(reader.outputs[0])
+            if closing and value == closing.adds:
+                return closing
+            if closing or reader.name not in _AFFINE:
+                return None
+            value = reader.outputs[0]
+        return None
 
     def _stream(self, starts: Sequence[int], op: Op) -> Closing | None:
         sums = (value for value in starts if value in self.closings)
@@ -310,6 +333,11 @@ class _Following:
             for each in _moved(graph, value, MOVES)
             for reader in graph.readers.get(each, ())
         )
+
+
+def _innermost(closings: Iterable[Closing]) -> dict[int, Closing]:
+    ordered = sorted(closings, key=lambda closing: -len(closing.layers))
+    return {layer: closing for closing in ordered for layer in closing.layers}
 
 
 def _alike(graph: Graph, a: int, b: int) -> bool:

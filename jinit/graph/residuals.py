@@ -18,6 +18,8 @@ class Closing:
         last: The same in the last iteration.
         turns: How many the loop around it adds in one iteration.
         start: The value that the stream starts from.
+        adds: The value that the branch adds.
+        layers: The numbers of the layers in the branch, in the order of computation.
     """
 
     branches: int
@@ -25,6 +27,8 @@ class Closing:
     last: int
     turns: int
     start: int
+    adds: int
+    layers: tuple[int, ...]
 
     def seen_from(self, graph: Graph, value: int, op: Op) -> "Closing":
         """What an operation sees that reads this sum's value."""
@@ -63,6 +67,7 @@ def find_closings(
     linear, depth = carried(graph, outputs, data), depths(graph, outputs)
     ends: dict[int, frozenset[int]] = {}
     streams: dict[int, int] = {}
+    parts: dict[int, tuple[int, tuple[int, ...]]] = {}
     for step in graph.steps:
         value = step.outputs[0]
         if value in sums:
@@ -70,18 +75,27 @@ def find_closings(
             rank = lambda i: (depth.get(i, 0), i not in ends)
             stream, branch = sorted(step.inputs, key=rank)
             layers = linear.get(branch, frozenset()) - linear.get(stream, frozenset())
-            above = (upstream(graph, [i], around=False) for i in (stream, branch))
-            meet = not data.isdisjoint(set.intersection(*above))
+            before, above = (
+                upstream(graph, [i], around=False) for i in (stream, branch)
+            )
+            meet = not data.isdisjoint(before & above)
             parted = rank(branch) > rank(stream) and meet
             if parted and layers and not layers & excluded:
                 ends[value], streams[value] = layers, stream
-    closings = _count(graph, streams)
+                inside = outputs.keys() & (above - before)
+                parts[value] = branch, tuple(sorted(outputs[i] for i in inside))
+    closings = {
+        value: Closing(*place, *parts[value])
+        for value, place in _count(graph, streams).items()
+    }
     return {
         layer: closings[value] for value, layers in ends.items() for layer in layers
     }, closings
 
 
-def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:
+def _count(
+    graph: Graph, streams: Mapping[int, int]
+) -> dict[int, tuple[int, int, int, int, int]]:
     # Sums are of one stream where one is the next that the other's stream comes from.
     group = {value: value for value in streams}
 
@@ -99,15 +113,15 @@ def _count(graph: Graph, streams: Mapping[int, int]) -> dict[int, Closing]:
     for value in streams:
         members.setdefault(root(value), []).append(value)
     return {
-        value: closing
+        value: place
         for values in members.values()
-        for value, closing in _places(graph, values, streams[values[0]])
+        for value, place in _places(graph, values, streams[values[0]])
     }
 
 
 def _places(
     graph: Graph, values: Sequence[int], start: int
-) -> Iterator[tuple[int, Closing]]:
+) -> Iterator[tuple[int, tuple[int, int, int, int, int]]]:
     # The sums inside one loop take turns; those of earlier loops are all done.
     while start in graph.makers and graph.makers[start].name == "carry":
         start = graph.makers[start].inputs[0]
@@ -117,4 +131,4 @@ def _places(
         turns = [j for j, loop in enumerate(loops) if loop == loops[i]]
         first = sum(times[: turns[0]]) + turns.index(i) + 1
         last = first + (times[i] - 1) * len(turns)
-        yield value, Closing(sum(times), first, last, len(turns), start)
+        yield value, (sum(times), first, last, len(turns), start)

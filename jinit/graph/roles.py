@@ -68,7 +68,7 @@ class Roles:
         self.found, self.graph = found, found.graph
         self.layers = {layer.op: layer for layer in found.layers}
         self.needed = upstream(self.graph, self.graph.outputs)
-        self.biases = {layer.bias for layer in found.layers}
+        self.biases = {layer.bias: layer for layer in found.layers}
         self.dividing = set(found.norms.values())
 
     def uses(self) -> dict[int, list[Use]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from .elementwise import Activation
 from .graph import Op
 from .layers import Layer
 from .recognize import label
+from .residuals import Closing
 from .roles import KERNELS, main_use, Role, Roles, Use
 from .taps import Model, read_model
 
@@ -49,8 +51,12 @@ class Row:
         normalized: Whether that signal, before the activation, was normalized.
         follows: The path of the one kernel whose layer's activation the signal is, axis
             for axis; None where there is no such layer.
-        closes_residual: Whether its layer ends a residual branch.
-        branches: How many branches that stream sums; 0 if it closes none.
+        kernel: Of a bias, the path of the kernel whose product it is added to.
+        scores: Whether its layer makes queries or keys of an attention.
+        closes_residual: Whether its layer, or the norm it scales, ends a residual
+            branch.
+        branches: How many branches the stream sums whose branch it is in; 0 if in none.
+        branch_layers: How many layers that branch has.
         summed: The share of its stream's branches that a kernel's signal holds already:
             0 at its start or after a normalization, 1 at its end.
         note: What else there is to know, and why where something is unknown.
@@ -74,8 +80,11 @@ class Row:
     activation_name: str | None = None
     normalized: bool = False
     follows: str | None = None
+    kernel: str | None = None
+    scores: bool = False
     closes_residual: bool = False
     branches: int = 0
+    branch_layers: int = 0
     summed: float = 0.0
     note: str = ""
 
@@ -111,13 +120,15 @@ class Trace:
         return len(self.rows)
 
     def __getitem__(self, path: str) -> Row:
-        for row in self.rows:
-            if row.path == path:
-                return row
-        paths = [row.path for row in self.rows]
-        near = difflib.get_close_matches(path, paths, n=3)
+        if path in self._by_path:
+            return self._by_path[path]
+        near = difflib.get_close_matches(path, self._by_path, n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise KeyError(f"`jinit.trace` has no parameter {path!r}.{hint}")
+
+    @functools.cached_property
+    def _by_path(self) -> dict[str, Row]:
+        return {row.path: row for row in self.rows}
 
     @property
     def in_order(self) -> tuple[Row, ...]:
@@ -204,18 +215,26 @@ def trace(apply: Callable[..., Any], params: Any, *inputs: Any) -> Trace:
 
 def trace_model(model: Model) -> Trace:
     """The trace of a model already read."""
-    graph, uses = model.graph, Roles(model.found).uses()
+    graph, roles = model.graph, Roles(model.found)
+    uses = roles.uses()
     first = sorted(uses, key=lambda leaf: graph.order[uses[leaf][0].op])
     order = {leaf: place for place, leaf in enumerate(first)}
     return Trace(
         tuple(
-            _row(model, path, leaf, uses.get(leaf, []), order.get(leaf))
+            _row(model, roles, path, leaf, uses.get(leaf, []), order.get(leaf))
             for path, leaf in zip(model.paths, graph.inputs, strict=False)
         )
     )
 
 
-def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None) -> Row:
+def _row(
+    model: Model,
+    roles: Roles,
+    path: str,
+    leaf: int,
+    uses: list[Use],
+    order: int | None,
+) -> Row:
     kind = model.graph.types[leaf]
     row = Row(path, tuple(kind.shape), np.dtype(kind.dtype), "unused", order=order)
     if not uses:
@@ -233,6 +252,10 @@ def _row(model: Model, path: str, leaf: int, uses: list[Use], order: int | None)
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(each.note for each in uses if each.note)),
     )
+    if row.role == "bias" and use.value in roles.biases:
+        row = dataclasses.replace(row, kernel=roles.biases[use.value].path)
+    if row.role == "norm scale":
+        row = _in_branch(row, None, model.found.closed_by(use.op.outputs[0]))
     use = use if use.layer else next((each for each in uses if each.layer), use)
     if row.role == "embedding":
         row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
@@ -256,10 +279,10 @@ def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
         activation_name=label(layer.reads, layer.factors),
         normalized=layer.normalization is not None,
         follows=None if follows is None else model.layers[follows].path,
-        closes_residual=layer.closing is not None,
-        branches=layer.closing.branches if layer.closing else 0,
+        scores=layer.scores,
         summed=_summed(layer),
     )
+    row = _in_branch(row, layer.branch, layer.closing)
     if row.role != "embedding":
         row = dataclasses.replace(row, fan_in=kernel.fan_in, fan_out=kernel.fan_out)
     if axes is None:
@@ -280,6 +303,16 @@ def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
         in_axes=in_axes,
         out_axes=out_axes,
         stack_axes=stack,
+    )
+
+
+def _in_branch(row: Row, branch: Closing | None, closing: Closing | None) -> Row:
+    branch = closing or branch
+    return dataclasses.replace(
+        row,
+        closes_residual=closing is not None,
+        branches=branch.branches if branch else 0,
+        branch_layers=len(branch.layers) if branch else 0,
     )
 
 

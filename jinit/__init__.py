@@ -13,6 +13,7 @@ from .data.lsuv import lsuv as lsuv
 from .diagnostics.probe import probe as probe
 from .diagnostics.report import report as report
 from .graph.trace import trace as trace
+from .model import recipes as recipes
 from .model.auto import auto as auto, explain as explain
 from .model.materialize import initialize as initialize, materialize as materialize
 from .model.places import estimate as estimate

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -52,7 +52,8 @@ class Row:
         follows: The path of the one kernel whose layer's activation the signal is, axis
             for axis; None where there is no such layer.
         kernel: Of a bias, the path of the kernel whose product it is added to.
-        scores: Whether its layer makes queries or keys of an attention.
+        attention: "scores" if its layer makes queries or keys, "values" if another
+            layer of such a residual branch, else "".
         closes_residual: Whether its layer, or the norm it scales, ends a residual
             branch.
         branches: How many branches the stream sums whose branch it is in; 0 if in none.
@@ -81,7 +82,7 @@ class Row:
     normalized: bool = False
     follows: str | None = None
     kernel: str | None = None
-    scores: bool = False
+    attention: Literal["", "scores", "values"] = ""
     closes_residual: bool = False
     branches: int = 0
     branch_layers: int = 0
@@ -279,7 +280,7 @@ def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
         activation_name=label(layer.reads, layer.factors),
         normalized=layer.normalization is not None,
         follows=None if follows is None else model.layers[follows].path,
-        scores=layer.scores,
+        attention=_attention(model, layer),
         summed=_summed(layer),
     )
     row = _in_branch(row, layer.branch, layer.closing)
@@ -304,6 +305,13 @@ def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
         out_axes=out_axes,
         stack_axes=stack,
     )
+
+
+def _attention(model: Model, layer: Layer) -> Literal["", "scores", "values"]:
+    if layer.scores:
+        return "scores"
+    others = layer.branch.layers if layer.branch else ()
+    return "values" if any(model.layers[i].scores for i in others) else ""
 
 
 def _in_branch(row: Row, branch: Closing | None, closing: Closing | None) -> Row:

@@ -181,7 +181,7 @@ def _entries(row: Row) -> Size:
     """What the entries of a parameter that is no kernel will be like."""
     if row.is_kernel:
         return Size(0.0, 0.0)
-    initializer = _other(row)[0] or _default(row)
+    initializer = _other(row)[0] or default(row)
     mean, std = (float(f(row.shape)) for f in (initializer.mean, initializer.std))
     return Size(mean, mean**2 + std**2)
 
@@ -202,7 +202,7 @@ def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
     else:
         initializer, reason = _kernel(row, options) if row.is_kernel else _other(row)
     if initializer is None and not has_value:
-        initializer, reason = _default(row), f"{reason}: {row.note or row.role}"
+        initializer, reason = default(row), f"{reason}: {row.note or row.role}"
     return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
 
 
@@ -220,8 +220,8 @@ def _other(row: Row) -> tuple[Initializer | None, str]:
     return None, row.role
 
 
-def _default(row: Row) -> Initializer:
-    # For what has no value to keep: a multiplier of 1, an average of 0.
+def default(row: Row) -> Initializer:
+    """For what has no value to keep: a multiplier of 1, an average of 0."""
     spread = row.path.rsplit("/", 1)[-1] in {"var", "variance", "scale"}
     return ones if row.role == "gate" or spread else zeros
 

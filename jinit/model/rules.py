@@ -175,9 +175,13 @@ def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
                 f"`jinit.traced` needs a parameter with fans. Got {leaf.path}, "
                 f"a {row.role}. Give it a rule of its own, before this one."
             )
-        return initializer(fans=(row.fan_in, row.fan_out))
+        return initializer(fans=(_whole(row.fan_in), _whole(row.fan_out)))
 
     return fitted
+
+
+def _whole(fan: float) -> float:
+    return int(fan) if fan == int(fan) else fan
 
 
 def resolve(value: Value, leaf: Leaf) -> Initializer:

@@ -72,7 +72,8 @@ def test_parallel_branches_both_close():
         return x @ p["w"]
 
     rows = _trace(apply)
-    assert [rows[name].branches for name in "abcd"] == [0, 2, 0, 2]
+    assert [rows[name].branches for name in "abcd"] == [2, 2, 2, 2]
+    assert [rows[name].closes_residual for name in "abcd"] == [False, True] * 2
     assert [rows[name].role for name in "dw"] == ["kernel", "output head"]
 
 

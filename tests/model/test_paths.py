@@ -7,7 +7,8 @@ from jinit.model.paths import glob
     ("pattern", "matched", "missed"),
     [
         ("kernel", ["kernel", "a/b/kernel"], ["a/kernel/b", "my_kernel", "kernels"]),
-        ("mlp/*/kernel", ["mlp/0/kernel", "x/mlp/up/kernel"], ["mlp/kernel", "mlp/a/b/kernel"]),
+        ("mlp/*/kernel", ["mlp/0/kernel", "x/mlp/up/kernel"], ["mlp/kernel"]),
+        ("mlp/*/kernel", [], ["mlp/a/b/kernel"]),
         ("mlp/**", ["mlp/a", "x/mlp/a/b"], ["xmlp/a", "mlp"]),
         ("mlp/**/kernel", ["mlp/kernel", "mlp/a/b/kernel"], ["a/kernel"]),
         ("/params/kernel", ["params/kernel"], ["x/params/kernel"]),

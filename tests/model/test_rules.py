@@ -92,7 +92,7 @@ def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
     ],
 )
 def test_what_is_no_rule_is_refused(rules, error, said):
-    with pytest.raises(error, match="`jinit.materialize` needs") as caught:
+    with pytest.raises(error, match=r"`jinit.materialize` needs") as caught:
         jinit.materialize(TREE, rules, None)
     assert said in str(caught.value)
 
@@ -120,7 +120,7 @@ def test_rules_read_the_computation():
 
 
 def test_fans_are_asked_only_of_what_has_them():
-    with pytest.raises(TypeError, match="`jinit.traced` needs"):
+    with pytest.raises(TypeError, match=r"`jinit.traced` needs"):
         jinit.traced(jinit.orthogonal)
     apply, params, x = shapes(nn.Dense(3), image(2, 4))
     rules = [("**", jinit.traced(jinit.he_normal))]

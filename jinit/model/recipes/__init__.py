@@ -1,0 +1,21 @@
+"""Whole-model initializations of publications and frameworks, as rules."""
+
+from .defaults import (
+    keras_default as keras_default,
+    spectral as spectral,
+    torch_default as torch_default,
+    vit as vit,
+)
+from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
+from .recipe import claim as claim, Recipe as Recipe, RECIPES as RECIPES
+from .residual import (
+    deepnorm as deepnorm,
+    deepnorm_alpha as deepnorm_alpha,
+    depth_mup as depth_mup,
+    fixup as fixup,
+    magneto as magneto,
+    resnet as resnet,
+    rezero as rezero,
+    skipinit as skipinit,
+    t_fixup as t_fixup,
+)

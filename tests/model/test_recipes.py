@@ -1,0 +1,319 @@
+"""Every recipe's decisive property, on models whose computation it reads."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+import jinit
+from jinit import recipes
+from tests.graph.zoo import GPT, image, ResNet, shapes, text, ViT
+
+
+KEY = jax.random.key(0)
+
+
+def laws(model, rules):
+    apply, params, *inputs = model
+    plan = jinit.initialize((apply, params), None, *inputs, rules=rules, dry_run=True)
+    return {choice.path: choice.initializer for choice in plan}
+
+
+def draw(model, rules):
+    apply, params, *inputs = model
+    return jinit.initialize((apply, params), KEY, *inputs, rules=rules)
+
+
+def std(laws, end, shape=(8, 8)):
+    (found,) = {init.std(shape) for path, init in laws.items() if path.endswith(end)}
+    return found
+
+
+def transformer(depth, width=32, heads=2):
+    return shapes(GPT(depth=depth, width=width, heads=heads), text(2, 4))
+
+
+@pytest.mark.parametrize(("depth", "closing"), [(12, 0.00408248), (48, 0.00204124)])
+def test_gpt2_divides_what_closes_a_branch_by_the_root_of_their_number(depth, closing):
+    found = laws(transformer(depth), recipes.gpt2())
+    for end in ("out/kernel", "down/kernel"):
+        assert std(found, end) == pytest.approx(closing, rel=1e-5)
+    for end in ("query/kernel", "up/kernel", "tokens/embedding", "positions/embedding"):
+        assert std(found, end) == 0.02
+    assert std(found, "scale") == 0
+    assert found["params/norm/scale"] == jinit.ones
+
+
+def test_bert_cuts_at_two_deviations():
+    found = laws(transformer(2), recipes.bert())
+    assert found["params/blocks/up/kernel"].support((8, 8)) == (-0.04, 0.04)
+
+
+def test_t5_makes_up_for_unscaled_logits_in_the_queries():
+    found = laws(transformer(2, width=32, heads=2), recipes.t5())
+    assert std(found, "query/kernel") == pytest.approx(1 / math.sqrt(32 * 16))
+    for end, fan_in in (("key/kernel", 32), ("out/kernel", 32), ("down/kernel", 96)):
+        assert std(found, end) == pytest.approx(fan_in**-0.5)
+    assert std(found, "tokens/embedding") == 1
+    with pytest.raises(jinit.UnmatchedError, match="queries and keys"):
+        laws(transformer(2), recipes.t5(query="nothing/*"))
+
+
+@pytest.mark.parametrize(
+    ("width", "small", "closing"),
+    [(512, 0.02795085, None), (768, 0.022821773, 0.006014065)],
+)
+def test_small_init_depends_on_the_width_of_the_stream(width, small, closing):
+    found = laws(transformer(12, width), recipes.small_init())
+    for end in ("query/kernel", "gate/kernel", "tokens/embedding"):
+        assert std(found, end) == pytest.approx(small, rel=1e-7)
+    if closing:
+        assert std(found, "down/kernel") == pytest.approx(closing, rel=1e-6)
+
+
+def residual(depth, layers):
+    """A residual MLP with a scalar multiplier per branch, and its parameters."""
+
+    def apply(params, x):
+        for block in params["blocks"]:
+            h = x
+            for i, w in enumerate(block["kernels"]):
+                h = (jax.nn.relu(h) if i else h) @ w
+            x = x + block["multiplier"] * h
+        return x @ params["head"]
+
+    shape = lambda *sizes: jax.ShapeDtypeStruct(sizes, "float32")
+    block = {"kernels": [shape(8, 8)] * layers, "multiplier": shape()}
+    return apply, {"blocks": [block] * depth, "head": shape(8, 3)}, shape(4, 8)
+
+
+@pytest.mark.parametrize(
+    ("depth", "layers", "ratio"), [(16, 2, 0.25), (54, 2, 0.136083), (50, 3, 0.376060)]
+)
+def test_fixup_scales_a_branch_by_its_layers_and_the_number_of_branches(
+    depth, layers, ratio
+):
+    found = laws(residual(depth, layers), recipes.fixup())
+    he = math.sqrt(2 / 8)
+    for i in range(layers - 1):
+        law = found[f"blocks/{depth - 1}/kernels/{i}"]
+        assert law.std((8, 8)) / he == pytest.approx(ratio, rel=1e-5)
+    assert found[f"blocks/0/kernels/{layers - 1}"] == jinit.zeros
+    assert found["head"] == jinit.zeros
+    assert found["blocks/0/multiplier"] == jinit.ones
+
+
+def test_fixup_and_skipinit_start_as_the_skip_path():
+    model = residual(6, 2)
+    x = jax.random.normal(KEY, (4, 8))
+    head = jax.random.normal(KEY, (8, 3))
+    for recipe in (recipes.fixup(), recipes.skipinit(), recipes.rezero()):
+        params = draw(model, [("head", lambda *_: head), *recipe])
+        assert jnp.array_equal(model[0](params, x), x @ head)
+        slopes = jax.grad(lambda p: model[0](p, x).sum())(params)["blocks"][0]
+        # The last layer or the multiplier learns first: nothing else has a gradient.
+        assert not slopes["kernels"][0].any()
+        assert any(abs(w).max() > 0 for w in jax.tree.leaves(slopes))
+
+
+def test_skipinit_needs_multipliers():
+    with pytest.raises(jinit.UnmatchedError, match=r"role.'gate'."):
+        laws(transformer(2), recipes.skipinit())
+
+
+def test_resnet_starts_every_block_as_its_skip_connection():
+    module = ResNet(stages=(2, 1), filters=4, classes=3)
+    apply, params, x = model = shapes(module, image(2, 16, 16, 3))
+    zero = [path for path, law in laws(model, recipes.resnet()).items()
+            if path.endswith("scale") and law == jinit.zeros]  # fmt: skip
+    assert zero == [f"params/Bottleneck_{i}/BatchNorm_2/scale" for i in range(3)]
+    drawn = draw(model, recipes.resnet())
+    inside = lambda path: "Bottleneck" in path and "Conv_3" not in path
+    other = jinit.initialize(
+        (apply, params), KEY, x,
+        rules=[(lambda leaf: inside(leaf.path) and "kernel" in leaf.path, 7.0),
+               *recipes.resnet()],
+    )  # fmt: skip
+    x = jax.random.normal(KEY, x.shape)
+    assert jnp.array_equal(apply(drawn, x), apply(other, x))
+
+
+def test_resnet_counts_fans_as_published_where_there_is_a_stride():
+    module = ResNet(stages=(1, 1), filters=4, classes=3)
+    found = laws(shapes(module, image(2, 32, 32, 3)), recipes.resnet())
+    strided = found["params/Bottleneck_1/Conv_1/kernel"]
+    assert strided.std((3, 3, 8, 8)) == pytest.approx(math.sqrt(2 / (9 * 8)))
+
+
+class Layer(nn.Module):
+    """A transformer layer after the original, with its norms or without."""
+
+    memory: bool
+    norm: bool
+
+    @nn.compact
+    def __call__(self, x, memory=None):
+        add = lambda x, y: nn.LayerNorm()(x + y) if self.norm else x + y
+        attention = lambda name: nn.MultiHeadDotProductAttention(2, name=name)
+        x = add(x, attention("self")(x, x))
+        if self.memory:
+            x = add(x, attention("cross")(x, memory))
+        y = nn.Dense(x.shape[-1], name="fc2")(nn.relu(nn.Dense(32, name="fc1")(x)))
+        return add(x, y)
+
+
+class EncoderDecoder(nn.Module):
+    encoder: int
+    decoder: int
+    norm: bool
+
+    @nn.compact
+    def __call__(self, tokens):
+        x = nn.Embed(50, 16, name="encoder_embed")(tokens)
+        for i in range(self.encoder):
+            x = Layer(memory=False, norm=self.norm, name=f"encoder{i}")(x)
+        if not self.decoder:
+            return nn.Dense(5, name="head")(x)
+        y = nn.Embed(50, 16, name="decoder_embed")(tokens)
+        for i in range(self.decoder):
+            y = Layer(memory=True, norm=self.norm, name=f"decoder{i}")(y, x)
+        return nn.Dense(5, name="head")(y)
+
+
+def gains(model, recipe, side):
+    """By kernel, the gain on Xavier's initialization, of one side of a transformer."""
+    return {
+        path.split("/", 2)[2]: law.settings.get("gain", 1.0)
+        for path, law in laws(model, recipe).items()
+        if path.startswith(f"params/{side}0") and path.endswith("kernel")
+    }
+
+
+def expected(gain, *attentions):
+    inner = {
+        f"{name}/{part}/kernel": gain
+        for name in attentions
+        for part in ("value", "out")
+    }
+    plain = {
+        f"{name}/{part}/kernel": 1.0 for name in attentions for part in ("query", "key")
+    }
+    return pytest.approx(inner | plain | {"fc1/kernel": gain, "fc2/kernel": gain})
+
+
+def test_t_fixup_scales_values_outputs_and_feed_forward_layers():
+    model = shapes(EncoderDecoder(2, 3, norm=False), text(2, 4))
+    encoder, decoder = (
+        gains(model, recipes.t_fixup(), side) for side in ("encoder", "decoder")
+    )
+    assert encoder == expected(0.67 * 2**-0.25, "self")
+    assert decoder == expected((9 * 3) ** -0.25, "self", "cross")
+    found = laws(model, recipes.t_fixup())
+    for side, n in (("encoder", 2), ("decoder", 3)):
+        assert std(found, f"{side}_embed/embedding") == pytest.approx(
+            0.25 * (9 * n) ** -0.25
+        )
+
+
+@pytest.mark.parametrize(("n", "beta"), [(6, 0.379918), (12, 0.319472)])
+def test_deepnorm_bounds_the_update_of_a_deep_encoder(n, beta):
+    model = shapes(EncoderDecoder(n, 0, norm=True), text(2, 4))
+    found = gains(model, recipes.deepnorm(), "encoder")
+    assert found["fc1/kernel"] == pytest.approx(beta, rel=1e-5)
+    assert found == expected(found["fc1/kernel"], "self")
+    v = w = found["fc1/kernel"]
+    (alpha,) = recipes.deepnorm_alpha(n)
+    assert 2 * n * (v**2 + w**2) / alpha**2 == pytest.approx(1)
+
+
+def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
+    model = shapes(EncoderDecoder(2, 6, norm=True), text(2, 4))
+    sides = lambda recipe: [
+        gains(model, recipe, side)["fc1/kernel"] for side in ("encoder", "decoder")
+    ]
+    assert sides(recipes.deepnorm(2)) == pytest.approx(
+        [0.87 * (2**4 * 6) ** (-1 / 16), 72**-0.25]
+    )
+    log = math.log
+    assert sides(recipes.magneto(2)) == pytest.approx(
+        [math.sqrt(log(18) * log(4) / 3), math.sqrt(log(18))]
+    )
+    assert recipes.deepnorm_alpha(6, 6) == pytest.approx((1.417938, 2.059767), rel=1e-6)
+    alone = gains(
+        shapes(EncoderDecoder(6, 0, norm=True), text(2, 4)),
+        recipes.magneto(),
+        "encoder",
+    )
+    assert alone["fc1/kernel"] == pytest.approx(1.576359, rel=1e-6)
+
+
+def test_depth_mup_keeps_the_stream_bounded_at_any_depth():
+    for depth in (2, 48):
+        found = laws(transformer(depth, 32), recipes.depth_mup())
+        closing = std(found, "out/kernel") ** 2
+        # N branches of variance 1/N each.
+        assert 2 * depth * 32 * closing == pytest.approx(1)
+
+
+class Mixed(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(8, (3, 3), name="conv")(x))
+        x = nn.relu(nn.Conv(16, (3, 3), feature_group_count=4, name="grouped")(x))
+        return nn.Dense(3, name="dense")(x.mean((1, 2)))
+
+
+def test_torch_default_gives_a_bias_the_fan_in_of_its_kernel():
+    found = laws(shapes(Mixed(), image(2, 8, 8, 4)), recipes.torch_default())
+    for name, fan_in, kernel in (
+        ("conv", 36, (3, 3, 4, 8)),
+        ("grouped", 18, (3, 3, 2, 16)),
+        ("dense", 16, (16, 3)),
+    ):
+        bound = 1 / math.sqrt(fan_in)
+        for leaf, shape in (("kernel", kernel), ("bias", kernel[-1:])):
+            support = found[f"params/{name}/{leaf}"].support(shape)
+            assert support == pytest.approx((-bound, bound))
+
+
+def test_keras_default_is_glorot_with_orthogonal_recurrence():
+    model = nn.RNN(nn.SimpleCell(8))
+    found = laws(shapes(model, image(2, 5, 4)), recipes.keras_default())
+    assert found["params/cell/h/kernel"] == jinit.orthogonal
+    assert found["params/cell/i/kernel"] == jinit.glorot_uniform(fans=(4, 8))
+
+
+@pytest.mark.parametrize("sizes", [(256, 1024), (1024, 256), (512, 512)])
+def test_spectral_kernels_have_the_norm_that_the_condition_asks_for(sizes):
+    model = (
+        lambda p, x: x @ p,
+        jax.ShapeDtypeStruct(sizes, "float32"),
+        image(2, sizes[0]),
+    )
+    norm = np.linalg.norm(draw(model, recipes.spectral()), 2)
+    assert norm / math.sqrt(sizes[1] / sizes[0]) == pytest.approx(1, abs=0.03)
+
+
+def test_vit_knows_heads_patches_and_mlps():
+    model = shapes(ViT(width=16, depth=2, heads=2, patch=4), image(2, 8, 8, 3))
+    found = laws(model, recipes.vit(classes_prior=True))
+    assert found["params/head/kernel"] == jinit.zeros
+    assert found["params/head/bias"] == jinit.constant(-math.log(1000))
+    assert found["params/embed/kernel"].std((4, 4, 3, 16)) == pytest.approx(48**-0.5)
+    block = "params/EncoderBlock_0"
+    assert found[f"{block}/Dense_0/bias"] == jinit.normal(stddev=1e-6)
+    attention = f"{block}/MultiHeadDotProductAttention_0"
+    assert found[f"{attention}/query/bias"] == jinit.zeros
+    assert found[f"{attention}/out/kernel"] == jinit.glorot_uniform(fans=(16, 16))
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_every_recipe_names_itself_and_its_source(name):
+    make = recipes.RECIPES[name]
+    assert repr(make()) == f"jinit.recipes.{name}()"
+    assert recipes.claim(make).endswith((".", "!"))
+    assert make.__doc__ is not None
+    assert "References:" in make.__doc__

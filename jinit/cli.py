@@ -1,12 +1,13 @@
 """The command `jinit`."""
 
 import argparse
+import ast
 import importlib
 import json
 import pathlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refuse(f"{error.name} is not installed: pip install 'jinit[demo]'")
         return _refuse(str(error))
     except (RefusalError, ImportError, OSError, TypeError, ValueError) as error:
-        return _refuse(str(error))
+        is_list = type(error).__name__ == "UnmatchedError"
+        return _refuse(str(error), lines=is_list)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     text.add_argument("--json", action="store_true", help="print JSON, not tables")
     text.add_argument("--csv", action="store_true", help="print CSV, not tables")
     _add_trace(commands)
+    _add_init(commands)
+    _add_rules(commands)
     return parser
 
 
@@ -107,6 +111,16 @@ def _add_trace(commands: Any) -> None:
     )
     trace.set_defaults(run=_trace)
     add = trace.add_argument
+    _add_model(add)
+    add("--diagram", action="store_true", help="draw the stream instead of a table")
+    add(
+        "--explain",
+        action="store_true",
+        help="show the weights that jinit.auto would draw, and why",
+    )
+
+
+def _add_model(add: Callable[..., Any]) -> None:
     add(
         "model",
         metavar="MODULE:FACTORY",
@@ -125,12 +139,42 @@ def _add_trace(commands: Any) -> None:
         metavar="DTYPE",
         help="its dtype (default: float32; int32 for tokens)",
     )
-    add("--diagram", action="store_true", help="draw the stream instead of a table")
-    add(
-        "--explain",
-        action="store_true",
-        help="show the weights that jinit.auto would draw, and why",
+
+
+def _add_init(commands: Any) -> None:
+    init = commands.add_parser(
+        "init",
+        help="write a model's initial weights as a checkpoint",
+        description="Draws the initial weights of a whole model and writes them as an "
+        "Orbax checkpoint, complete or not at all.",
     )
+    init.set_defaults(run=_init)
+    add = init.add_argument
+    _add_model(add)
+    add(
+        "--rules",
+        metavar="RECIPE",
+        help="a recipe such as 'gpt2' or 'gpt2(stddev=0.01)' (see jinit rules), or "
+        "your own as MODULE:NAME (default: what the computation asks for)",
+    )
+    add("--out", metavar="DIR", help="where to write; without it, print the table only")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fixes the weights (default: 0)",
+    )
+
+
+def _add_rules(commands: Any) -> None:
+    rules = commands.add_parser(
+        "rules",
+        help="list the recipes for --rules",
+        description="Lists the whole-model initializations that `jinit init` knows.",
+    )
+    rules.add_argument("name", nargs="?", metavar="RECIPE", help="explain this one")
+    rules.set_defaults(run=_rules)
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -184,12 +228,7 @@ def _trace(arguments: argparse.Namespace) -> int:
     from .model.load import load_model
 
     _require("rich")
-    try:
-        x = jax.ShapeDtypeStruct(arguments.input_shape, arguments.input_dtype)
-    except TypeError:
-        raise RefusalError(
-            f"--input-dtype needs a dtype. Got {arguments.input_dtype!r}"
-        ) from None
+    x = _input(arguments)
     key = jax.random.key(0)
     apply, params = load_model(arguments.model, x, key, "jinit trace")
     if arguments.explain:
@@ -199,6 +238,83 @@ def _trace(arguments: argparse.Namespace) -> int:
     else:
         _show(trace(apply, params, x))
     return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    import jax
+
+    from .model.checkpoint import check_free, save
+    from .model.load import find_model, takes_input
+    from .model.materialize import plan_model
+
+    command, key = "jinit init", jax.random.key(arguments.seed)
+    _require("rich")
+    x, rules = _input(arguments), _recipe(arguments.rules, command)
+    if arguments.out:
+        _require("orbax.checkpoint")
+        check_free(arguments.out, command)
+    model = find_model(arguments.model, command)
+    with takes_input(arguments.model, x, command):
+        subject, plan = plan_model(model, key, (x,), rules, command)
+    _show(plan)
+    if arguments.out:
+        weights = plan.draw(key, subject.weights)
+        save(subject.finish(weights), arguments.out, command)
+        _say(f"wrote {arguments.out}")
+    return 0
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    import inspect
+
+    from .core.text import aligned
+    from .model.recipes import claim, RECIPES
+
+    if arguments.name:
+        make = _named_recipe(arguments.name, "jinit rules")
+        print(f"{arguments.name}{inspect.signature(make)}\n\n{inspect.getdoc(make)}")
+    else:
+        print(aligned([(name, claim(make)) for name, make in RECIPES.items()], left=2))
+    return 0
+
+
+def _input(arguments: argparse.Namespace) -> Any:
+    import jax
+
+    try:
+        return jax.ShapeDtypeStruct(arguments.input_shape, arguments.input_dtype)
+    except TypeError:
+        raise RefusalError(
+            f"--input-dtype needs a dtype. Got {arguments.input_dtype!r}"
+        ) from None
+
+
+def _recipe(text: str | None, command: str) -> Any:
+    from .model.load import find_object
+
+    if text is None:
+        return None
+    if ":" in text:
+        found = find_object(text, command)
+        return found() if callable(found) else found
+    try:
+        call = ast.parse(text if "(" in text else f"{text}()", mode="eval").body
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        values = [ast.literal_eval(each) for each in call.args]
+        named = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (AssertionError, SyntaxError, ValueError):
+        raise RefusalError(
+            f"--rules needs a recipe such as gpt2(stddev=0.01). Got {text!r}"
+        ) from None
+    return _named_recipe(call.func.id, command)(*values, **named)
+
+
+def _named_recipe(name: str, command: str) -> Any:
+    from .core.settings import choose
+    from .model.recipes import RECIPES
+
+    return RECIPES[choose(command, "rules", name, RECIPES)]
 
 
 def _check_figure(path: str) -> None:
@@ -241,6 +357,6 @@ def _say(text: str) -> None:
     print(f"jinit: {text}", file=sys.stderr, flush=True)
 
 
-def _refuse(reason: str) -> int:
-    _say(" ".join(reason.split()))
+def _refuse(reason: str, lines: bool = False) -> int:
+    _say(reason if lines else " ".join(reason.split()))
     return 2

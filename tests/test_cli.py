@@ -1,9 +1,12 @@
 import csv
 import json
+import os
 import pathlib
 import subprocess
 import sys
 
+import chex
+import jax
 import pytest
 
 import jinit
@@ -249,3 +252,88 @@ def test_trace_refuses_in_one_line(models, capsys, arguments, reason):
     assert not printed
     assert len(said.splitlines()) == 1
     assert reason in said
+
+
+def init(models, *options):
+    tokens = ["--input-shape", "2,5", "--input-dtype", "int32"]
+    return main(["init", f"{models}:tokens", *tokens, *options])
+
+
+def test_init_writes_a_checkpoint_that_loads(models, capsys, tmp_path):
+    ocp = pytest.importorskip("orbax.checkpoint")
+    assert (
+        init(models, "--rules", "gpt2(stddev=0.5)", "--out", str(tmp_path / "c")) == 0
+    )
+    assert "normal(stddev=0.5)" in capsys.readouterr().out
+    with ocp.StandardCheckpointer() as checkpointer:
+        found = checkpointer.restore(tmp_path / "c")
+    embedding = found["params"]["layers_0"]["embedding"]
+    assert embedding.shape == (11, 4)
+    assert 0.1 < embedding.std() < 1
+    assert sorted(os.listdir(tmp_path)) == ["c", "traced_models.py"]
+
+
+def test_init_depends_on_the_seed_and_prints_only_without_out(models, tmp_path):
+    ocp = pytest.importorskip("orbax.checkpoint")
+    found = []
+    for i, seed in enumerate("001"):
+        assert init(models, "--seed", seed, "--out", str(tmp_path / str(i))) == 0
+        with ocp.StandardCheckpointer() as checkpointer:
+            found.append(checkpointer.restore(tmp_path / str(i)))
+    chex.assert_trees_all_equal(found[0], found[1])
+    different = jax.tree.map(lambda a, b: bool((a != b).any()), found[0], found[2])
+    assert any(jax.tree.leaves(different))
+    assert init(models) == 0
+    assert len(os.listdir(tmp_path)) == 3 + 1
+
+
+def test_a_full_disk_leaves_nothing(models, monkeypatch, capsys, tmp_path):
+    ocp = pytest.importorskip("orbax.checkpoint")
+
+    def full(self, path, tree):
+        path.mkdir()
+        (path / "half").write_text("x")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(ocp.StandardCheckpointer, "save", full)
+    assert init(models, "--out", str(tmp_path / "c")) == 2
+    assert "No space left on device. Nothing is left there" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["traced_models.py"]
+
+
+def test_a_kill_before_the_end_leaves_nothing_that_loads(tmp_path):
+    pytest.importorskip("orbax.checkpoint")
+    code = """if True:
+        import os, pathlib, signal, sys
+        import jax.numpy as jnp
+        from jinit.model.checkpoint import save
+        pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        save({"w": jnp.ones(3)}, sys.argv[1])"""
+    target = tmp_path / "c"
+    done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert done.returncode == -9
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--rules", "gtp2"], "Did you mean 'gpt2'?"),
+        (["--rules", "gpt2(stddev"], "--rules needs a recipe"),
+        (["--rules", "t5"], "queries and keys"),
+        (["--rules", "no.such:rules"], "can not import no"),
+        (["--out", "."], "a folder that does not exist yet"),
+    ],
+)
+def test_init_refuses(models, capsys, options, reason):
+    assert init(models, *options) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_rules_lists_the_recipes_and_explains_one(capsys):
+    assert main(["rules"]) == 0
+    assert "gpt2 " in capsys.readouterr().out
+    assert main(["rules", "fixup"]) == 0
+    assert "1901.09321" in capsys.readouterr().out
+    assert main(["rules", "fixpu"]) == 2
+    assert "Did you mean 'fixup'?" in capsys.readouterr().err

@@ -3,23 +3,17 @@
 Flax is imported only when a model needs it.
 """
 
+import contextlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 
-
-# What a linen module may ask of its caller, answered as in training.
-_TRAINING = {
-    "train": True,
-    "training": True,
-    "is_training": True,
-    "deterministic": False,
-    "use_running_average": False,
-}
+from .frameworks import is_a, linen_apply, training_flags
+from .rules import UnmatchedError
 
 
 class Subject(NamedTuple):
@@ -48,16 +42,11 @@ def load_model(
         TypeError: When the factory needs arguments or returns something else.
         ImportError: When the module does not import.
     """
-    model = _make(spec, command)
-    try:
+    model = find_model(spec, command)
+    with takes_input(spec, batch, command):
         subject = _as_subject(model, batch, key)
         if subject is not None:
             jax.eval_shape(subject.apply, subject.params, batch)
-    except Exception as error:
-        raise ValueError(
-            f"`{command}` needs an input that {spec} takes. Got shape "
-            f"{tuple(batch.shape)}: {_first_line(error)}"
-        ) from error
     if subject is None:
         raise TypeError(
             f"`{command}` needs {spec} to return a linen module, an NNX module, an "
@@ -67,12 +56,32 @@ def load_model(
     return subject
 
 
-def _make(spec: str, command: str) -> Any:
+@contextlib.contextmanager
+def takes_input(spec: str, batch: Any, command: str) -> Iterator[None]:
+    """Says of whatever goes wrong inside that the input does not fit the model."""
+    try:
+        yield
+    except UnmatchedError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"`{command}` needs an input that {spec} takes. Got shape "
+            f"{tuple(batch.shape)}: {_first_line(error)}"
+        ) from error
+
+
+def find_model(spec: str, command: str) -> Any:
+    """What stands at `package.module:factory`, called if it is a factory."""
+    made = find_object(spec, command)
+    is_factory = inspect.isclass(made) or not hasattr(made, "apply")
+    return _call(made, spec, command) if is_factory and callable(made) else made
+
+
+def find_object(spec: str, command: str) -> Any:
+    """What stands at `package.module:name`."""
     module_name, _, path = spec.partition(":")
     if not path:
-        raise ValueError(
-            f"`{command}` needs a model as package.module:factory. Got {spec!r}."
-        )
+        raise ValueError(f"`{command}` needs package.module:factory. Got {spec!r}.")
     sys.path.insert(0, "")
     try:
         made = importlib.import_module(module_name)
@@ -86,8 +95,7 @@ def _make(spec: str, command: str) -> Any:
         ) from error
     finally:
         sys.path.remove("")
-    is_factory = inspect.isclass(made) or not hasattr(made, "apply")
-    return _call(made, spec, command) if is_factory and callable(made) else made
+    return made
 
 
 def _call(factory: Callable[..., Any], spec: str, command: str) -> Any:
@@ -111,9 +119,9 @@ def _call(factory: Callable[..., Any], spec: str, command: str) -> Any:
 def _as_subject(model: Any, batch: Any, key: jax.Array) -> Subject | None:
     if isinstance(model, tuple) and len(model) == 2 and callable(model[0]):
         return Subject(*model)
-    if _is_a(model, "flax.nnx", "Module"):
+    if is_a(model, "flax.nnx", "Module"):
         return _nnx(model)
-    if _is_a(model, "flax.linen", "Module"):
+    if is_a(model, "flax.linen", "Module"):
         return linen(model, batch, key)
     init, apply = (getattr(model, name, None) for name in ("init", "apply"))
     return Subject(apply, _made(batch, init, key, batch)) if init and apply else None
@@ -126,13 +134,6 @@ def _made(like: Any, init: Callable[..., Any], *arguments: Any) -> Any:
     return init(*arguments)
 
 
-def _is_a(model: Any, module: str, name: str) -> bool:
-    # Without importing a framework that the model can not be of.
-    return module in sys.modules and isinstance(
-        model, getattr(sys.modules[module], name)
-    )
-
-
 def _nnx(model: Any) -> Subject:
     from flax import nnx
 
@@ -142,17 +143,11 @@ def _nnx(model: Any) -> Subject:
 
 def linen(module: Any, batch: Any, key: jax.Array) -> Subject:
     """A linen module in training, with all its variable collections."""
-    asked = inspect.signature(module.__call__).parameters
-    flags = {name: _TRAINING[name] for name in asked if name in _TRAINING}
+    flags = training_flags(module)
     keys = dict(zip(("params", "dropout"), jax.random.split(key), strict=True))
     init = jax.jit(lambda keys, batch: module.init(keys, batch, **flags))
     variables = _made(batch, init, keys, batch)
-
-    def apply(variables: Any, batch: jax.Array) -> Any:
-        dropout = {"dropout": keys["dropout"]}
-        return module.apply(variables, batch, rngs=dropout, mutable=True, **flags)[0]
-
-    return Subject(apply, variables)
+    return Subject(linen_apply(module, keys["dropout"]), variables)
 
 
 def _first_line(error: BaseException) -> str:

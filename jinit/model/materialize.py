@@ -137,6 +137,23 @@ def initialize(
         (8, 10)
     """
     where = "jinit.initialize"
+    subject, plan = plan_model(model, key, inputs, rules, where)
+    if dry_run:
+        return plan
+    if mesh is not None and shardings is None:
+        shardings = subject.shardings(mesh)
+    weights = _draw(plan, key, subject.weights, shardings, mesh, where)
+    return subject.finish(weights)
+
+
+def plan_model(
+    model: Any,
+    key: jax.Array | None,
+    inputs: tuple[Any, ...],
+    rules: Rules | None,
+    where: str,
+) -> tuple[Subject, Plan]:
+    """The model as a function of weights, and what each of them gets."""
     subject = read_subject(model, jax.random.key(0) if key is None else key, inputs)
     if subject is None:
         raise TypeError(
@@ -144,16 +161,10 @@ def initialize(
             "`rngs` or `key`, an (apply, params) pair, or an object with init and "
             f"apply. Got {type(model).__name__}."
         )
-    weights = subject.weights
     if rules is None:
-        plan = explain(_apply(subject, where), weights, *inputs)
-    else:
-        plan = plan_by_rules(weights, rules, where, _reader(subject, inputs, where))
-    if dry_run:
-        return plan
-    if mesh is not None and shardings is None:
-        shardings = subject.shardings(mesh)
-    return subject.finish(_draw(plan, key, weights, shardings, mesh, where))
+        return subject, explain(_apply(subject, where), subject.weights, *inputs)
+    read = _reader(subject, inputs, where)
+    return subject, plan_by_rules(subject.weights, rules, where, read)
 
 
 def _apply(subject: Subject, where: str) -> Callable[..., Any]:

@@ -4,8 +4,17 @@ import math
 
 from ...core.initializer import Initializer
 from ...schemes.distributions import normal, truncated_normal
-from ..rules import closes_residual, is_kernel, Leaf, path, role
-from .recipe import layers, queries_and_keys, Recipe, recipe, REST, rules, width
+from ..rules import closes_residual, is_kernel, Leaf, path
+from .recipe import (
+    layers,
+    queries_and_keys,
+    Recipe,
+    recipe,
+    REST,
+    rules,
+    weights,
+    width,
+)
 
 
 @recipe
@@ -28,12 +37,11 @@ def gpt2(stddev: float = 0.02) -> Recipe:
     def closing(leaf: Leaf) -> Initializer:
         return normal(stddev=stddev / math.sqrt(leaf.row.branches))
 
-    every = role("embedding", "positional", "token") | is_kernel()
     return Recipe(
         f"gpt2({_given(stddev, 0.02)})",
         rules(
             (is_kernel() & closes_residual(), closing),
-            (every, normal(stddev=stddev)),
+            (weights, normal(stddev=stddev)),
         )
         + REST,
     )
@@ -53,10 +61,9 @@ def bert(stddev: float = 0.02) -> Recipe:
         Devlin, Chang, Lee, Toutanova. BERT. NAACL 2019, and its code, modeling.py.
         https://arxiv.org/abs/1810.04805
     """
-    every = role("embedding", "positional", "token") | is_kernel()
     return Recipe(
         f"bert({_given(stddev, 0.02)})",
-        rules((every, truncated_normal(stddev=stddev))) + REST,
+        rules((weights, truncated_normal(stddev=stddev))) + REST,
     )
 
 
@@ -122,10 +129,9 @@ def small_init() -> Recipe:
     """
     small = lambda leaf: normal(stddev=math.sqrt(2 / (5 * width(leaf))))
     closing = lambda leaf: normal(stddev=2 / (layers(leaf) * math.sqrt(width(leaf))))
-    every = role("embedding", "positional", "token") | is_kernel()
     return Recipe(
         "small_init()",
-        rules((is_kernel() & closes_residual(), closing), (every, small)) + REST,
+        rules((is_kernel() & closes_residual(), closing), (weights, small)) + REST,
     )
 
 

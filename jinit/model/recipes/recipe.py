@@ -60,6 +60,12 @@ REST = rules(
     (role("norm statistic", "unused"), lambda leaf: default(leaf.row)),
 )
 
+weights = Selector(
+    "kernels and embeddings",
+    lambda leaf: (
+        leaf.row.is_kernel or leaf.row.role in {"embedding", "positional", "token"}
+    ),
+)
 in_branch = Selector("in a residual branch", lambda leaf: leaf.row.branches > 0)
 queries_and_keys = Selector(
     "queries and keys", lambda leaf: leaf.row.attention == "scores"

@@ -1,0 +1,78 @@
+"""Weights on disk, as an Orbax checkpoint that is there whole or not at all."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+import jax
+
+from .frameworks import is_a
+from .paths import named_leaves
+
+
+def save(
+    tree: Any, folder: str | os.PathLike[str], command: str = "jinit init"
+) -> None:
+    """Writes the arrays of a tree as an Orbax checkpoint of nested dictionaries.
+
+    It is written beside its place and renamed when it is complete, so that after a kill
+    or on a full disk nothing stands there that would load.
+
+    Args:
+        tree: Linen's variables, an NNX or Equinox module, or any tree of arrays.
+        folder: Where to. It must not exist, or be empty.
+        command: The command that asks, for its errors.
+
+    Raises:
+        FileExistsError: When something is there already.
+        OSError: When it can not be written.
+    """
+    import orbax.checkpoint as ocp
+
+    target = pathlib.Path(folder).absolute()
+    check_free(target, command)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+    written = pathlib.Path(beside) / "checkpoint"
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(written, nested(tree))
+        written.replace(target)
+    except Exception as error:
+        raise OSError(
+            f"`{command}` could not write {folder}: {error}. Nothing is left there."
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_free(folder: str | os.PathLike[str], command: str) -> None:
+    """Refuses a place that holds something."""
+    path = pathlib.Path(folder)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(
+            f"`{command}` needs a folder that does not exist yet. Got {folder}, which "
+            "holds something. Remove it, or choose another."
+        )
+
+
+def nested(tree: Any) -> dict[str, Any]:
+    """The arrays of a tree in dictionaries by path; keys as their data."""
+    if is_a(tree, "flax.nnx", "Module"):
+        from flax import nnx
+
+        tree = nnx.state(tree)
+    result: dict[str, Any] = {}
+    for path, leaf in named_leaves(tree).items():
+        if not isinstance(leaf, jax.Array):
+            continue
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        *folders, name = path.split("/")
+        place = result
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = leaf
+    return result

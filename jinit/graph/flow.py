@@ -1,5 +1,7 @@
 """What flows where: each fact about all values, in one sweep over the graph."""
 
+import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TypeVar
 
@@ -69,16 +71,26 @@ def parameter_leaves(
     return sweep(graph, {i: frozenset({i}) for i in graph.inputs[:n_leaves]}, rule)
 
 
-def upstream(graph: Graph, values: Iterable[int], around: bool = True) -> set[int]:
-    """The values that `values` depend on, and themselves; `around` loops as well."""
+def upstream(graph: Graph, values: Iterable[int]) -> set[int]:
+    """The values that `values` depend on, and themselves."""
     found = set(values)
     waiting = list(found)
     while waiting:
         maker = graph.makers.get(waiting.pop())
-        if maker and (around or maker.name != "carry"):
+        if maker:
             waiting += set(maker.inputs) - found
             found.update(maker.inputs)
     return found
+
+
+def ancestors(graph: Graph) -> dict[int, int]:
+    """Of every value: those it depends on in one iteration, and itself, as bits."""
+    behind = {i: 1 << i for i in (*graph.inputs, *graph.constants)}
+    for op in graph.steps:
+        known = () if op.name == "carry" else op.inputs
+        bits = functools.reduce(operator.or_, (behind[i] for i in known), 0)
+        behind |= {value: bits | 1 << value for value in op.outputs}
+    return behind
 
 
 def nearest(

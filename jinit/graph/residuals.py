@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from .flow import carried, depths, nearest, upstream
+from .flow import ancestors, carried, depths, nearest
 from .graph import Graph, Op
 
 
@@ -65,6 +65,7 @@ def find_closings(
         By layer number, and by the number of the sum's value.
     """
     linear, depth = carried(graph, outputs, data), depths(graph, outputs)
+    behind, signals = ancestors(graph), sum(1 << i for i in data)
     ends: dict[int, frozenset[int]] = {}
     streams: dict[int, int] = {}
     parts: dict[int, tuple[int, tuple[int, ...]]] = {}
@@ -75,15 +76,14 @@ def find_closings(
             rank = lambda i: (depth.get(i, 0), i not in ends)
             stream, branch = sorted(step.inputs, key=rank)
             layers = linear.get(branch, frozenset()) - linear.get(stream, frozenset())
-            before, above = (
-                upstream(graph, [i], around=False) for i in (stream, branch)
-            )
-            meet = not data.isdisjoint(before & above)
+            before, above = behind[stream], behind[branch]
+            meet = before & above & signals
             parted = rank(branch) > rank(stream) and meet
             if parted and layers and not layers & excluded:
                 ends[value], streams[value] = layers, stream
-                inside = outputs.keys() & (above - before)
-                parts[value] = branch, tuple(sorted(outputs[i] for i in inside))
+                inside = above & ~before
+                members = (layer for i, layer in outputs.items() if inside >> i & 1)
+                parts[value] = branch, tuple(sorted(members))
     closings = {
         value: Closing(*place, *parts[value])
         for value, place in _count(graph, streams).items()

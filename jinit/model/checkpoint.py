@@ -7,6 +7,7 @@ import tempfile
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from .frameworks import is_a
 from .paths import named_leaves
@@ -68,7 +69,7 @@ def nested(tree: Any) -> dict[str, Any]:
     for path, leaf in named_leaves(tree).items():
         if not isinstance(leaf, jax.Array):
             continue
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
         *folders, name = path.split("/")
         place = result

@@ -1,11 +1,13 @@
 """The same GPT in linen, NNX, Equinox and PyTorch: pre-norm blocks, unscanned."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from flax import linen as nn, nnx
 
 
 WIDTH, HEADS, VOCAB, CONTEXT = 512, 8, 8192, 256
+TOKENS = jax.ShapeDtypeStruct((1, CONTEXT), jnp.int32)
 
 
 class Block(nn.Module):
@@ -58,4 +60,65 @@ class NNXGPT(nnx.Module):
         return self.head(self.norm(x))
 
 
-TOKENS = jax.ShapeDtypeStruct((1, CONTEXT), jnp.int32)
+class EquinoxBlock(eqx.Module):
+    norm1: eqx.nn.LayerNorm
+    attention: eqx.nn.MultiheadAttention
+    norm2: eqx.nn.LayerNorm
+    up: eqx.nn.Linear
+    down: eqx.nn.Linear
+
+    def __init__(self, key):
+        keys = jax.random.split(key, 3)
+        biases = {
+            f"use_{name}_bias": True for name in ("query", "key", "value", "output")
+        }
+        self.norm1 = eqx.nn.LayerNorm(WIDTH)
+        self.attention = eqx.nn.MultiheadAttention(HEADS, WIDTH, key=keys[0], **biases)
+        self.norm2 = eqx.nn.LayerNorm(WIDTH)
+        self.up = eqx.nn.Linear(WIDTH, 4 * WIDTH, key=keys[1])
+        self.down = eqx.nn.Linear(4 * WIDTH, WIDTH, key=keys[2])
+
+    def __call__(self, x):
+        y = jax.vmap(self.norm1)(x)
+        x = x + self.attention(y, y, y, mask=jnp.tri(len(x), dtype=bool))
+        mlp = lambda y: self.down(jax.nn.gelu(self.up(self.norm2(y))))
+        return x + jax.vmap(mlp)(x)
+
+
+class EquinoxGPT(eqx.Module):
+    tokens: eqx.nn.Embedding
+    positions: eqx.nn.Embedding
+    blocks: list[EquinoxBlock]
+    norm: eqx.nn.LayerNorm
+    head: eqx.nn.Linear
+
+    def __init__(self, layers, key):
+        keys = jax.random.split(key, layers + 3)
+        self.tokens = eqx.nn.Embedding(VOCAB, WIDTH, key=keys[0])
+        self.positions = eqx.nn.Embedding(CONTEXT, WIDTH, key=keys[1])
+        self.head = eqx.nn.Linear(WIDTH, VOCAB, use_bias=False, key=keys[2])
+        self.blocks = [EquinoxBlock(each) for each in keys[3:]]
+        self.norm = eqx.nn.LayerNorm(WIDTH)
+
+    def __call__(self, tokens):
+        x = jax.vmap(self.tokens)(tokens)
+        x = x + jax.vmap(self.positions)(jnp.arange(len(tokens)))
+        for block in self.blocks:
+            x = block(x)
+        return jax.vmap(lambda y: self.head(self.norm(y)))(x)
+
+
+def torch_gpt(layers: int):
+    """The modules of the same GPT, which is all that its initialization needs."""
+    import torch
+
+    block = lambda: torch.nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH)
+    return torch.nn.ModuleList(
+        [
+            torch.nn.Embedding(VOCAB, WIDTH),
+            torch.nn.Embedding(CONTEXT, WIDTH),
+            *(block() for _ in range(layers)),
+            torch.nn.LayerNorm(WIDTH),
+            torch.nn.Linear(WIDTH, VOCAB, bias=False),
+        ]
+    )

@@ -3,8 +3,8 @@
     python benchmarks/cold_start.py [--layers 48]
 
 Every row is a process of its own. Seconds count from after the imports until all
-weights are ready, tracing and compilation included. Needs `pip install 'jinit[bench]'` and
-equinox.
+weights are ready, tracing and compilation included. Needs
+`pip install 'jinit[bench]'`.
 """
 
 import argparse

@@ -184,12 +184,17 @@ class Sizes:
         return types[op.inputs[0]].size // max(types[op.outputs[0]].size, 1)
 
     def _dot_general(self, op: Op) -> Size:
-        # Two signals, such as attention weights and values, over independent entries.
+        # Two signals, over independent entries. But what an attention averages may be
+        # alike, and under a causal mask the first position averages nothing: weights
+        # that sum to 1 are counted on as leaving the size of what they weigh.
         graph = self.model.graph
         (contracted, _), _ = op.params["dimension_numbers"]
         shape = graph.types[op.inputs[0]].shape
         count = math.prod(shape[axis] for axis in contracted)
         one, other = (self.of(i) for i in op.inputs)
+        for weights, values in ((one, other), (other, one)):
+            if math.isclose(count * weights.mean, 1.0):
+                return values
         mean = count * one.mean * other.mean
         noise = one.second * other.second - (one.mean * other.mean) ** 2
         return Size(mean, mean**2 + count * max(noise, 0.0))

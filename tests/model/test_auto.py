@@ -251,3 +251,23 @@ def test_unknown_options_are_refused(settings, message):
         jinit.auto(
             lambda w, x: x @ w, np.ones((2, 2)), KEY, np.ones((1, 2)), **settings
         )
+
+
+def test_a_causal_transformer_without_norms_keeps_its_scale():
+    class Bare(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            mask = nn.make_causal_mask(x[..., 0])
+            for i in range(8):
+                attention = nn.MultiHeadDotProductAttention(4, name=f"attention{i}")
+                x = x + attention(x, mask=mask)
+                x = x + nn.Dense(64)(nn.gelu(nn.Dense(256)(x)))
+            return nn.Dense(64, name="head")(x)
+
+    x = jax.random.normal(KEY, (8, 32, 64))
+    x = x + x[:, :1]  # positions that share much of what they hold
+    probe = jinit.probe(Bare().apply, jinit.initialize(Bare(), KEY, x), x / x.std())
+    inside = [layer for layer in probe.layers if "out" not in layer.path]
+    moments = [z.second_moment for z in inside if "Dense_" not in z.path]
+    assert len(moments) == 8 * 3 + 1
+    assert all(0.5 < moment < 2 for moment in moments)

@@ -208,7 +208,6 @@ def plan_by_rules(
     rules: Rules,
     where: str,
     read: Callable[[], Trace],
-    given: Mapping[str, Any] | None = None,
 ) -> Plan:
     """What each leaf of a tree gets: the first rule that matches decides.
 
@@ -217,7 +216,6 @@ def plan_by_rules(
         rules: The rules, in order.
         where: The public function that asks, for its errors.
         read: Gives the trace.
-        given: Leaves by path that keep their value if no rule matches.
 
     Raises:
         UnmatchedError: When a leaf matches no rule or a rule no leaf, with all of them.
@@ -227,21 +225,16 @@ def plan_by_rules(
         Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read)
         for path, leaf in named_leaves(tree).items()
     ]
-    tests = [_test(rule.pattern) for rule in every]
+    tests = [as_test(rule.pattern) for rule in every]
     hits = [[i for i, test in enumerate(tests) if test(leaf)] for leaf in leaves]
-    kept = given or {}
-    missed = [
-        leaf for leaf, hit in zip(leaves, hits, strict=True)
-        if not hit and leaf.path not in kept
-    ]  # fmt: skip
+    missed = [leaf for leaf, hit in zip(leaves, hits, strict=True) if not hit]
     used = {hit[0] for hit in hits if hit}
     idle = [i for i, rule in enumerate(every) if rule.required and i not in used]
     if missed or idle:
         raise UnmatchedError("\n".join(_complaint(where, every, leaves, missed, idle)))
     return Plan(
         tuple(
-            _choice(leaf, every[hit[0]] if hit else None)
-            for leaf, hit in zip(leaves, hits, strict=True)
+            _choice(leaf, every[hit[0]]) for leaf, hit in zip(leaves, hits, strict=True)
         )
     )
 
@@ -273,13 +266,12 @@ def _pair(rule: Any, where: str) -> Any:
     return rule
 
 
-def _test(pattern: Any) -> Callable[[Leaf], bool]:
+def as_test(pattern: Any) -> Callable[[Leaf], bool]:
+    """The condition that the left side of a rule means."""
     return path(pattern) if isinstance(pattern, str) else pattern
 
 
-def _choice(leaf: Leaf, rule: Rule | None) -> Choice:
-    if rule is None:
-        return Choice(leaf.path, leaf.shape, None, "the model's own value")
+def _choice(leaf: Leaf, rule: Rule) -> Choice:
     initializer = resolve(rule.value, leaf)
     return Choice(leaf.path, leaf.shape, initializer, f"rule {_text(rule.pattern)}")
 
@@ -303,17 +295,18 @@ def _complaint(
     if missed:
         yield "Got parameters that no rule matches:"
     for leaf in missed:
-        yield f"  {leaf.path} {leaf.shape}{_nearest(leaf.path, globs)}"
+        yield f"  {leaf.path} {leaf.shape}{nearest(leaf.path, globs)}"
     if idle:
         yield "Got rules that match no parameter, or only what earlier rules took:"
     for i in idle:
         pattern = rules[i].pattern
-        near = _nearest(pattern, paths) if isinstance(pattern, str) else ""
+        near = nearest(pattern, paths) if isinstance(pattern, str) else ""
         yield f"  {_text(pattern)}{near}"
     yield "Mend the patterns; a last rule ('**', ...) matches all that is left."
 
 
-def _nearest(text: str, choices: Sequence[str]) -> str:
+def nearest(text: str, choices: Sequence[str]) -> str:
+    """What comes nearest, as the end of a message; nothing where nothing is near."""
     # By the ends: a pattern may leave out where a path begins.
     likeness = lambda other: difflib.SequenceMatcher(
         None, text[::-1], other[::-1][: len(text) + 4]

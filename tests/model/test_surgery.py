@@ -1,0 +1,107 @@
+"""Weights drawn anew in part, completed, and compared."""
+
+import chex
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn, nnx
+
+import jinit
+
+
+KEY = jax.random.key(0)
+RULES = [("kernel", jinit.he_normal), ("bias", 0.5)]
+
+
+def shape(*sizes, dtype="float32"):
+    return jax.ShapeDtypeStruct(sizes, dtype)
+
+
+ABSTRACT = {
+    "body": {"kernel": shape(4, 4), "bias": shape(4)},
+    "head": {"kernel": shape(4, 2, dtype="bfloat16"), "bias": shape(2)},
+}
+
+
+def test_reinit_leaves_all_others_the_same_objects():
+    tree = jinit.materialize(ABSTRACT, RULES, KEY)
+    new = jinit.reinit(jax.random.key(1), tree, "head/*", RULES)
+    assert new["body"]["kernel"] is tree["body"]["kernel"]
+    assert new["body"]["bias"] is tree["body"]["bias"]
+    assert new["head"]["kernel"].dtype == jnp.bfloat16
+    assert not jnp.array_equal(new["head"]["kernel"], tree["head"]["kernel"])
+    # It is the same draw that the whole model would have had.
+    again = jinit.materialize(ABSTRACT, RULES, jax.random.key(1))
+    chex.assert_trees_all_equal(new["head"], again["head"])
+
+
+def test_reinit_keeps_boxes_modules_and_what_is_no_weight():
+    boxed = {"w": nn.Partitioned(jnp.ones((4, 4)), (None, "model"))}
+    new = jinit.reinit(KEY, boxed, "w", [("w", jinit.he_normal)])
+    assert new["w"].names == (None, "model")
+    assert new["w"].value.shape == (4, 4)
+    mlp = eqx.nn.MLP(3, 2, 4, 1, key=KEY)
+    new = jinit.reinit(KEY, mlp, "layers/1/weight", [("**", jinit.zeros)])
+    assert not new.layers[1].weight.any()
+    assert new.layers[0].weight is mlp.layers[0].weight
+    assert new.activation is mlp.activation
+    state = nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(0)))
+    with pytest.raises(ValueError, match="to match a parameter"):
+        jinit.reinit(KEY, state, "**", [("**", 0)])
+
+
+def test_reinit_by_a_role_asks_the_trace():
+    apply = lambda p, x: jax.nn.relu(x @ p["a"]) @ p["b"]
+    tree = {"a": jnp.ones((4, 4)), "b": jnp.ones((4, 2))}
+    trace = jinit.trace(apply, tree, jnp.ones((2, 4)))
+    head = jinit.role("output head")
+    new = jinit.reinit(None, tree, head, [("**", jinit.zeros)], trace=trace)
+    assert new["a"] is tree["a"]
+    assert not new["b"].any()
+
+
+def test_reinit_of_nothing_is_refused_with_the_nearest():
+    tree = jinit.materialize(ABSTRACT, RULES, KEY)
+    with pytest.raises(ValueError, match="nearest is 'head/kernel'"):
+        jinit.reinit(KEY, tree, "heda/kernel", RULES)
+
+
+@pytest.mark.parametrize("gap", ["absent", "none", "shape"])
+def test_fill_missing_draws_what_the_whole_model_would_have(gap):
+    whole = jinit.materialize(ABSTRACT, RULES, KEY)
+    partial = {"body": whole["body"]}
+    if gap != "absent":
+        empty = {"none": None, "shape": shape(4, 2, dtype="bfloat16")}[gap]
+        partial["head"] = {"kernel": empty, "bias": whole["head"]["bias"]}
+    full = jinit.fill_missing(KEY, partial, ABSTRACT, RULES)
+    chex.assert_trees_all_equal(full, whole)
+    assert full["body"]["kernel"] is whole["body"]["kernel"]
+
+
+def test_fill_missing_lists_all_that_does_not_fit():
+    partial = {
+        "body": {"kernel": jnp.ones((5, 4)), "bias": jnp.ones(4, "bfloat16")},
+        "tail": jnp.ones(2),
+    }
+    with pytest.raises(ValueError, match=r"`jinit.fill_missing` needs") as caught:
+        jinit.fill_missing(KEY, partial, ABSTRACT, RULES)
+    for path in ("body/kernel", "body/bias", "tail"):
+        assert f"  {path} (" in str(caught.value)
+    with pytest.raises(jinit.UnmatchedError, match="head/bias"):
+        jinit.fill_missing(KEY, {}, ABSTRACT, [("kernel", 0.0)])
+
+
+def test_duplicates_are_found_among_many_that_are_not():
+    draw = lambda seed: jinit.he_normal(jax.random.key(seed), (8, 8))
+    tree = {str(i): draw(i) for i in range(20)} | {"ones": jnp.ones((8, 8))}
+    assert jinit.duplicates(tree) == []
+    tree |= {"copy": draw(3), "other": draw(3).T, "zeros": jnp.zeros((8, 8))}
+    tree |= {"blocks": [draw(5), draw(5)], "also ones": jnp.ones((8, 8))}
+    assert sorted(jinit.duplicates(tree)) == [
+        ("3", "copy"),
+        ("5", "blocks/0", "blocks/1"),
+    ]
+    # Equal in the entries that are looked at first, but not everywhere.
+    near = draw(0).at[3, 3].add(1.0)
+    assert jinit.duplicates({"a": draw(0), "b": near}) == []

@@ -117,14 +117,14 @@ def _linen(module: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
     others = tuple(name for name in variables if name != "params")
     weights = {"params": variables["params"]} if "params" in variables else {}
 
-    def state(*inputs: Any) -> Any:
-        variables = init(*inputs)
+    def state() -> Any:
+        # The inputs are made inside, where nothing is left of them.
+        variables = init(*jax.tree.map(_blank, inputs))
         return {name: variables[name] for name in others}
 
     def finish(weights: Any) -> Any:
         # Other collections start as the module says, such as averages at 0.
-        like = jax.tree.map(_blank, inputs)
-        return {**weights, **(jax.jit(state)(*like) if others else {})}
+        return {**weights, **(jax.jit(state)() if others else {})}
 
     def apply(weights: Any, *inputs: Any) -> Any:
         rest = {name: jax.tree.map(_blank, variables[name]) for name in others}
@@ -150,7 +150,10 @@ def _nnx_module(module: Any) -> Subject:
 def _nnx_constructor(make: Callable[..., Any], key: jax.Array) -> Subject:
     from flax import nnx
 
-    split = lambda: nnx.split(make(rngs=nnx.Rngs(key)), nnx.Param, ...)
+    def split() -> Any:
+        with nnx.use_eager_sharding(False):  # places are found later, given a mesh
+            return nnx.split(make(rngs=nnx.Rngs(key)), nnx.Param, ...)
+
     graph, weights, rest = nnx.eval_shape(split)
     # What is no parameter, such as averages and random streams, is made as it says.
     other = lambda: nnx.jit(lambda: split()[2])() if jax.tree.leaves(rest) else rest

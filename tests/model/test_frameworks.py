@@ -1,0 +1,139 @@
+"""Models of every framework: what is drawn, what stays, and what comes back."""
+
+import chex
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn, nnx
+from jax.sharding import PartitionSpec as P
+
+import jinit
+
+
+KEY, X = jax.random.key(0), jax.ShapeDtypeStruct((4, 6), "float32")
+PLAIN = [("{kernel,weight}", jinit.he_normal), ("bias", 0.0)]
+HE = [*PLAIN, ("scale", 1.0)]
+
+
+class Linen(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        split = nn.with_partitioning(nn.initializers.zeros, (None, "x"))
+        x = nn.Dense(8, kernel_init=split, name="a")(x)
+        x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
+        x = nn.Dropout(0.1, deterministic=not train)(nn.relu(x))
+        return nn.Dense(2, name="b")(x)
+
+
+class NNX(nnx.Module):
+    def __init__(self, rngs):
+        split = nnx.with_partitioning(nnx.initializers.zeros, (None, "x"))
+        self.a = nnx.Linear(6, 8, kernel_init=split, rngs=rngs)
+        self.norm = nnx.BatchNorm(8, rngs=rngs)
+        self.drop = nnx.Dropout(0.1, rngs=rngs)
+        self.b = nnx.Linear(8, 2, rngs=rngs)
+
+    def __call__(self, x):
+        return self.b(self.drop(nnx.relu(self.norm(self.a(x)))))
+
+
+@pytest.mark.parametrize("rules", [HE, None], ids=["rules", "auto"])
+def test_linen_gives_what_init_gives(rules):
+    model = Linen()
+    drawn = jinit.initialize(model, KEY, X, rules=rules)
+    theirs = model.init({"params": KEY, "dropout": KEY}, jnp.ones(X.shape), train=True)
+    chex.assert_trees_all_equal_structs(drawn, theirs)
+    chex.assert_trees_all_equal(drawn["batch_stats"], theirs["batch_stats"])
+    kernel = drawn["params"]["a"]["kernel"]
+    assert kernel.names == (None, "x")
+    assert kernel.value.std() > 0.1
+    assert model.apply(drawn, jnp.ones(X.shape), train=False).shape == (4, 2)
+
+
+def made_nnx():
+    with nnx.use_eager_sharding(False):
+        return NNX(nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("rules", [HE, None], ids=["rules", "auto"])
+@pytest.mark.parametrize("kind", ["class", "function", "module"])
+def test_nnx_gives_a_module(kind, rules):
+    make = {"class": NNX, "function": lambda rngs: NNX(rngs), "module": made_nnx()}[
+        kind
+    ]
+    module = jinit.initialize(make, KEY, X, rules=rules)
+    assert isinstance(module, NNX)
+    assert module.a.kernel[...].std() > 0.1
+    assert (module.norm.var[...] == 1).all()
+    assert module(jnp.ones(X.shape)).shape == (4, 2)
+
+
+@pytest.mark.parametrize("rules", [PLAIN, None], ids=["rules", "auto"])
+@pytest.mark.parametrize("made", [True, False])
+def test_equinox_gives_a_module(made, rules):
+    make = lambda key: eqx.nn.MLP(6, 2, 8, 1, key=key)
+    model = make(KEY) if made else make
+    x = jax.ShapeDtypeStruct((6,), "float32")
+    module = jinit.initialize(model, jax.random.key(1), x, rules=rules)
+    assert isinstance(module, eqx.nn.MLP)
+    assert module(jnp.ones(6)).shape == (2,)
+    weight = module.layers[0].weight
+    assert not jnp.array_equal(weight, make(KEY).layers[0].weight)
+    if rules is None:  # stored (out, in), as the trace sees
+        assert abs(weight.std() * 6**0.5 - 1) < 0.4
+
+
+def test_equal_paths_give_equal_weights_in_linen_and_nnx():
+    linen = jinit.initialize(Linen(), KEY, X, rules=HE)["params"]
+    module = jinit.initialize(NNX, KEY, X, rules=HE)
+    assert jnp.array_equal(linen["a"]["kernel"].value, module.a.kernel[...])
+    assert jnp.array_equal(linen["b"]["kernel"], module.b.kernel[...])
+
+
+@pytest.mark.parametrize("model", [Linen(), NNX], ids=["linen", "nnx"])
+def test_a_mesh_alone_takes_the_model_s_own_annotations(model):
+    mesh = jax.make_mesh((8,), ("x",))
+    drawn = jinit.initialize(model, KEY, X, rules=HE, mesh=mesh)
+    kernel = (
+        drawn.a.kernel[...] if model is NNX else drawn["params"]["a"]["kernel"].value
+    )
+    assert kernel.sharding.spec == P(None, "x")
+    alone = jinit.initialize(model, KEY, X, rules=HE)
+    same = alone.a.kernel[...] if model is NNX else alone["params"]["a"]["kernel"].value
+    assert jnp.array_equal(kernel, same)
+
+
+def test_an_object_with_init_and_apply_and_a_pair():
+    class Model:
+        init = staticmethod(lambda key, x: {"w": jax.random.normal(key, (6, 2))})
+        apply = staticmethod(lambda params, x: x @ params["w"])
+
+    drawn = jinit.initialize(Model, KEY, X, rules=[("w", jinit.he_normal)])
+    pair = jinit.initialize(
+        (Model.apply, {"w": shape(6, 2)}), KEY, X, rules=[("w", jinit.he_normal)]
+    )
+    chex.assert_trees_all_equal(drawn, pair)
+
+
+def shape(*sizes):
+    return jax.ShapeDtypeStruct(sizes, "float32")
+
+
+def test_a_constructor_of_plain_weights_needs_rules(monkeypatch):
+    make = lambda key: {"w": jax.random.normal(key, (6, 2))}
+    drawn = jinit.initialize(make, KEY, rules=[("w", jinit.he_normal)])
+    assert drawn["w"].shape == (6, 2)
+    with pytest.raises(ValueError, match="Give `rules`, or a pair"):
+        jinit.initialize(make, KEY, X)
+
+
+@pytest.mark.parametrize("model", [3, "model", lambda x: x, (1, 2)])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(TypeError, match=r"`jinit.initialize` needs a linen, NNX"):
+        jinit.initialize(model, KEY, X)
+
+
+def test_initialize_works_under_jit():
+    draw = lambda key: jinit.initialize(Linen(), key, X, rules=HE)["params"]
+    chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))

@@ -1,0 +1,151 @@
+"""Whole trees: on meshes, one program per distinct parameter, no forward pass."""
+
+import chex
+import jax
+import pytest
+from flax import linen as nn
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec as P
+
+import jinit
+from tests.graph.zoo import GPT, shapes, text
+
+
+KEY = jax.random.key(0)
+
+
+def shape(*sizes, dtype="float32"):
+    return jax.ShapeDtypeStruct(sizes, dtype)
+
+
+TREE = {
+    "normal": shape(16, 32),
+    "half": shape(16, 32, dtype="bfloat16"),
+    "uniform": shape(8, 64),
+    "cut": shape(16, 16),
+    "constant": shape(64, 8),
+}
+RULES = [
+    ("{normal,half}", jinit.he_normal),
+    ("uniform", jinit.glorot_uniform),
+    ("cut", jinit.truncated_normal(stddev=0.02)),
+    ("constant", jinit.constant(0.3)),
+]
+SPECS = [P("x"), P(None, "x"), P("x", "y"), P(("x", "y"))]
+
+
+def mesh(devices):
+    y = 2 if devices > 1 else 1
+    return jax.make_mesh((devices // y, y), ("x", "y"), devices=jax.devices()[:devices])
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4, 8])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_weights_are_bitwise_those_of_one_device(devices, spec):
+    alone = jinit.materialize(TREE, RULES, KEY)
+    drawn = jinit.materialize(TREE, RULES, KEY, spec, mesh=mesh(devices))
+    chex.assert_trees_all_equal(drawn, alone)
+    for leaf in jax.tree.leaves(drawn):
+        wanted = NamedSharding(mesh(devices), spec)
+        assert leaf.sharding.is_equivalent_to(wanted, leaf.ndim)
+
+
+def test_a_draw_takes_no_memory_beside_its_shard():
+    grid = jax.make_mesh((4, 2), ("x", "y"), axis_types=(AxisType.Auto,) * 2)
+    place = NamedSharding(grid, P("x", "y"))
+    tree = {"w": shape(1024, 1024)}
+    draw = lambda key: jinit.materialize(tree, [("w", jinit.he_normal)], key, place)
+    memory = jax.jit(draw).lower(KEY).compile().memory_analysis()
+    shard = 4 * 1024 * 1024 // 8
+    assert memory is not None
+    assert memory.output_size_in_bytes == shard
+    assert memory.temp_size_in_bytes <= 0.1 * shard
+
+
+def test_shardings_may_be_rules_or_a_tree_that_stops_early():
+    rules = [("normal", P("x", "y")), ("u*", P("y"))]
+    drawn = jinit.materialize(TREE, RULES, KEY, rules, mesh=mesh(8))
+    for name, spec in (("normal", P("x", "y")), ("uniform", P("y"))):
+        wanted = NamedSharding(mesh(8), spec)
+        assert drawn[name].sharding.is_equivalent_to(wanted, 2)
+    assert drawn["cut"].sharding.is_fully_replicated
+    nested = {"a": {"b": shape(8, 8), "c": shape(8)}, "d": shape(8)}
+    drawn = jinit.materialize(
+        nested, [("**", 1.0)], None, {"a": P("x"), "d": P()}, mesh=mesh(8)
+    )
+    assert drawn["a"]["c"].sharding.spec == P("x")
+    with pytest.raises(ValueError, match="'mistake'"):
+        jinit.materialize(TREE, RULES, KEY, [("mistake", P("x"))], mesh=mesh(8))
+    with pytest.raises(ValueError, match=r"for `cut.*divides the shape"):
+        jinit.materialize({"cut": shape(9)}, [("**", 1.0)], None, P("x"), mesh=mesh(8))
+
+
+def test_a_jitted_draw_gives_the_same_bits():
+    draw = lambda key: jinit.materialize(TREE, RULES, key)
+    chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))
+
+
+def programs(work):
+    """How many programs are compiled for the weights in a piece of work."""
+    names = []
+    event = "/jax/core/compile/backend_compile_duration"
+    listen = lambda name, *_, **__: names.append(name) if name == event else None
+    jax.clear_caches()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        work()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return len(names)
+
+
+def test_equal_parameters_share_a_program_at_any_depth():
+    rules = [("kernel", jinit.lecun_normal), ("bias", jinit.zeros)]
+    tree = lambda n: {
+        str(i): {"kernel": shape(8, 8), "bias": shape(8)} for i in range(n)
+    }
+    once = programs(lambda: jinit.materialize(tree(1), rules, KEY))
+    keys = programs(lambda: jinit.model.keys.path_keys(KEY, ["0", "1"]))
+    assert programs(lambda: jinit.materialize(tree(24), rules, KEY)) == once
+    # One for the keys, and those to read them; one per distinct parameter.
+    assert once <= keys + 2 + 1
+
+
+def test_a_plan_of_ten_billion_parameters_allocates_nothing():
+    wide, tokens = 5120, 50304
+    block = {"qkv": shape(wide, 3 * wide), "out": shape(wide, wide),
+             "up": shape(wide, 4 * wide), "down": shape(4 * wide, wide)}  # fmt: skip
+    tree = {"embed": shape(tokens, wide), "blocks": [block] * 31}
+    places = [
+        ("{qkv,up,embed}", P("data", "model")),
+        ("{out,down}", P("model", "data")),
+    ]
+    grid = AbstractMesh((16, 16), ("data", "model"))
+    told = jinit.estimate(tree, places, mesh=grid)
+    assert told.parameters == 31 * 12 * wide**2 + tokens * wide > 10e9
+    assert told.per_device == told.total / 256
+    plan = jinit.materialize(tree, [("**", jinit.he_normal)], None, dry_run=True)
+    assert len(plan) == 31 * 4 + 1
+    with pytest.raises(ValueError, match=r"Got 149 MiB for each, of 100 MiB.*embed"):
+        jinit.estimate(tree, places, mesh=grid, limit=100 * 2**20)
+
+
+class Wide(nn.Module):
+    """Its activations would fill 64 TiB."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(4, name="out")(nn.relu(nn.Dense(2**14)(x)))
+
+
+def test_no_forward_pass_is_run():
+    x = jax.ShapeDtypeStruct((2**30, 8), "float32")
+    params = jinit.initialize(Wide(), KEY, x)
+    assert params["params"]["out"]["kernel"].shape == (2**14, 4)
+
+
+def test_no_rules_means_what_the_computation_asks_for():
+    apply, params, tokens = shapes(GPT(depth=2, width=32, heads=2), text(2, 8))
+    chex.assert_trees_all_equal(
+        jinit.initialize((apply, params), KEY, tokens),
+        jinit.auto(apply, params, KEY, tokens),
+    )

@@ -1,5 +1,6 @@
 """Weight initialization for JAX."""
 
+from .compose import scaled as scaled
 from .core.fans import (
     einsum_axes as einsum_axes,
     Fans as Fans,
@@ -15,7 +16,9 @@ from .diagnostics.report import report as report
 from .graph.trace import trace as trace
 from .model import recipes as recipes
 from .model.auto import auto as auto, explain as explain
+from .model.coordinates import coord_check as coord_check
 from .model.materialize import initialize as initialize, materialize as materialize
+from .model.mup import mup as mup
 from .model.places import estimate as estimate
 from .model.rules import (
     closes_residual as closes_residual,
@@ -24,6 +27,11 @@ from .model.rules import (
     role as role,
     traced as traced,
     UnmatchedError as UnmatchedError,
+)
+from .model.surgery import (
+    duplicates as duplicates,
+    fill_missing as fill_missing,
+    reinit as reinit,
 )
 from .schemes.classical import (
     fan_in_uniform as fan_in_uniform,

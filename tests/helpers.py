@@ -67,6 +67,7 @@ CASES = {
     "ones": Case(jinit.ones),
     "looks_linear": Case(jinit.looks_linear(gain=2.0)),
     "orthogonal": Case(jinit.orthogonal(gain="tanh")),
+    "scaled": Case(jinit.scaled(jinit.he_normal(mode="fan_out"), 0.5)),
     "scaled_orthogonal": Case(jinit.scaled_orthogonal(gain="relu", method="svd")),
     "sigmoid_uniform": Case(jinit.sigmoid_uniform),
     "special_orthogonal": Case(jinit.special_orthogonal, (8, 8)),

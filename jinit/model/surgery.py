@@ -10,7 +10,16 @@ from jax.sharding import NamedSharding
 
 from ..graph.trace import Trace
 from .paths import named_leaves
-from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
+from .rules import (
+    as_test,
+    Leaf,
+    nearest,
+    no_trace,
+    plan_by_rules,
+    Rule,
+    Rules,
+    Selector,
+)
 
 
 def reinit(
@@ -107,7 +116,7 @@ def fill_missing(
             "Got:\n" + "\n".join(wrong) + "\nRemove or convert them first."
         )
     missing = {path: leaf for path, leaf in wanted.items() if path not in there}
-    loose = [(*rule[:2], False) for rule in rules]
+    loose = [Rule(*rule[:2], required=False) for rule in rules]
     refuse = no_trace("jinit.fill_missing")
     plan = plan_by_rules(missing, loose, "jinit.fill_missing", refuse)
     return _replaced(abstract, there | plan.draw(key, missing, None))

@@ -48,7 +48,8 @@ def test_linen_gives_what_init_gives(rules):
     kernel = drawn["params"]["a"]["kernel"]
     assert kernel.names == (None, "x")
     assert kernel.value.std() > 0.1
-    assert model.apply(drawn, jnp.ones(X.shape), train=False).shape == (4, 2)
+    out = model.apply(drawn, jnp.ones(X.shape), train=False)
+    chex.assert_shape(out, (4, 2))
 
 
 def made_nnx():

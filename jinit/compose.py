@@ -1,0 +1,82 @@
+"""Initializers made of other initializers."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+
+from .core import registry
+from .core.fans import Fans
+from .core.initializer import Initializer, law
+from .core.marginal import Marginal, values
+from .core.settings import AnyDType, Finite
+
+
+def _initializer(where: str, what: str, value: Any) -> Initializer:
+    try:
+        found = registry.get(value)
+    except TypeError:
+        raise TypeError(
+            f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "
+            f"for one. Got {value!r}."
+        ) from None
+    return found.configure()  # refuses one that lacks a setting
+
+
+Base = Annotated[Initializer, _initializer]
+
+
+def _fans(shape: tuple[int, ...], base: Initializer, factor: float) -> Fans:
+    return base.fans(shape)
+
+
+def _marginal(shape: tuple[int, ...], base: Initializer, factor: float) -> Marginal:
+    if not factor:
+        return values(0.0)
+    of = base.marginal(shape)
+    low, high = sorted(factor * end for end in of.support)
+    mean, std = factor * of.mean, abs(factor) * of.std
+    cdf = lambda x: of.cdf(x / factor)
+    if factor < 0:  # P(cW ≤ x) = 1 − P(W < x/c)
+        cdf = lambda x: 1 - of.cdf(np.nextafter(x / factor, -np.inf))
+    return dataclasses.replace(of, mean=mean, std=std, support=(low, high), cdf=cdf)
+
+
+@law(marginal=_marginal, fans=_fans)
+def scaled(
+    key: jax.Array,
+    shape: tuple[int, ...],
+    /,
+    base: Base,
+    factor: Finite = 1.0,
+    dtype: AnyDType = None,
+) -> jax.Array:
+    """The weights of another initializer, times a factor.
+
+        w = factor · w₀,        w₀ ~ base
+
+    At every shape the standard deviation is |factor| times that of `base`; a factor of
+    1 gives the same bits. Weights are multiplied in at least float32 and rounded once.
+
+    Args:
+        base: The other initializer, or what `jinit.get` takes for one.
+        factor: The factor.
+        dtype: The dtype to draw when a call names none; that of `base` is not asked.
+
+    Returns:
+        Weights of any shape that `base` takes.
+
+    Raises:
+        TypeError: If `base` is no initializer.
+
+    Example:
+        >>> import jinit
+        >>> from jinit.compose import scaled
+        >>> init = scaled(jinit.orthogonal, 0.5)
+        >>> init
+        scaled(base=orthogonal(), factor=0.5)
+        >>> init.std((64, 64)) / jinit.orthogonal.std((64, 64))
+        0.5
+    """
+    return factor * base(key, shape, dtype)

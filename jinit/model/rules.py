@@ -322,7 +322,8 @@ def no_trace(where: str) -> Callable[[], Trace]:
     def read() -> Trace:
         raise ValueError(
             f"`{where}` needs a trace for rules that ask for roles or fans. Got none. "
-            "Give `trace=jinit.trace(apply, tree, *inputs)`, or use `jinit.initialize`."
+            "Give a `jinit.trace(apply, tree, *inputs)` with the tree, or use "
+            "`jinit.initialize`."
         )
 
     return read

@@ -88,7 +88,7 @@ def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
         (["kernel"], TypeError, "pair"),
         ([("kernel", "zeros")], TypeError, "jinit.get"),
         ([(3, jinit.zeros)], TypeError, "glob"),
-        ([(jinit.role("bias"), 0), ("**", 0)], ValueError, "trace=jinit.trace"),
+        ([(jinit.role("bias"), 0), ("**", 0)], ValueError, "jinit.trace(apply"),
     ],
 )
 def test_what_is_no_rule_is_refused(rules, error, said):

@@ -1,0 +1,26 @@
+import io
+
+from jinit.core import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_shows_on_a_terminal_once_the_work_takes_long(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", shown)
+    assert list(progress.track(range(3), 3, "drawing")) == [0, 1, 2]
+    assert not shown.getvalue()
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    assert list(progress.track(range(3), 3, "drawing")) == [0, 1, 2]
+    assert "drawing" in shown.getvalue()
+
+
+def test_nothing_shows_elsewhere(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(progress.sys, "stderr", shown)
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    assert list(progress.track("abc", 3, "drawing")) == ["a", "b", "c"]
+    assert not shown.getvalue()

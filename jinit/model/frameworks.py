@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 # What a linen module may ask of its caller, answered as in training.
@@ -152,12 +153,22 @@ def _nnx_constructor(make: Callable[..., Any], key: jax.Array) -> Subject:
 
     def split() -> Any:
         with nnx.use_eager_sharding(False):  # places are found later, given a mesh
-            return nnx.split(make(rngs=nnx.Rngs(key)), nnx.Param, ...)
+            return nnx.split(make(rngs=_streams(key)), nnx.Param, ...)
 
     graph, weights, rest = nnx.eval_shape(split)
     # What is no parameter, such as averages and random streams, is made as it says.
     other = lambda: nnx.jit(lambda: split()[2])() if jax.tree.leaves(rest) else rest
     return _nnx(graph, weights, rest, other)
+
+
+def _streams(key: jax.Array) -> Any:
+    from flax import nnx
+
+    # A count that is traced takes NNX longer with every parameter: NumPy's is not.
+    rngs = nnx.Rngs(key)
+    count: Any = np.zeros((), np.uint32)
+    rngs.default.count = nnx.RngCount(count, tag="default")
+    return rngs
 
 
 def _nnx(graph: Any, weights: Any, rest: Any, other: Callable[[], Any]) -> Subject:

@@ -30,6 +30,9 @@ CASES = {
 }
 
 
+DEVICES = "--xla_force_host_platform_device_count=8"
+
+
 def gpt2_rules(layers: int) -> list[Any]:
     import jinit
 
@@ -104,10 +107,51 @@ def child(framework: str, how: str, layers: int) -> None:
     print(json.dumps({"seconds": seconds, "programs": len(programs)}))
 
 
+def memory(layers: int) -> None:
+    """Prints, as JSON, the bytes per device of weights over eight of them."""
+    import gpt
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import NamedSharding, PartitionSpec as P
+
+    import jinit
+
+    mesh = jax.make_mesh((8,), ("model",))
+    model, key = gpt.GPT(layers), jax.random.key(0)
+    tree = jax.eval_shape(model.init, key, gpt.TOKENS)
+
+    def place(leaf: Any) -> NamedSharding:
+        wide = max(range(leaf.ndim), key=lambda axis: leaf.shape[axis])
+        spec = [None] * wide + ["model"]
+        return NamedSharding(mesh, P(*spec) if leaf.size > 2**16 else P())
+
+    shardings = jax.tree.map(place, tree)
+    zeros = jnp.zeros(gpt.TOKENS.shape, gpt.TOKENS.dtype)
+    temporary = lambda draw, *args: (
+        draw.lower(*args).compile().memory_analysis().temp_size_in_bytes
+    )
+    # jinit draws one parameter after the other, so that the largest counts.
+    ours = {}
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(shardings), strict=True)
+    for leaf, sharding in pairs:
+        init = lambda key, s=sharding, n=leaf.shape: jinit.he_normal(
+            key, n, jnp.float32, out_sharding=s
+        )
+        if leaf.ndim > 1 and leaf.shape not in ours:
+            ours[leaf.shape] = temporary(jax.jit(init), key)
+    found = {
+        "shards": jinit.estimate(tree, shardings).per_device,
+        "jax": temporary(jax.jit(model.init, out_shardings=shardings), key, zeros),
+        "jinit": max(ours.values()),
+    }
+    print(json.dumps(found))
+
+
 def measured(framework: str, how: str, layers: int) -> dict[str, float]:
     """One case in a process of its own, without a persistent compilation cache."""
     hidden = ("JAX_COMPILATION_CACHE_DIR",)
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    environment["XLA_FLAGS"] = DEVICES if framework == "memory" else ""
     command = [sys.executable, __file__, "--child", framework, how]
     done = subprocess.run(
         [*command, "--layers", str(layers)],
@@ -130,6 +174,11 @@ def report(layers: int) -> None:
         found = measured("linen", "jinit, GPT-2 rules", depth)
         depths.append([str(depth), f"{found['seconds']:.2f}", str(found["programs"])])
     show("jinit, GPT-2 rules, by depth", ["layers", *head[1:]], depths)
+    found = measured("memory", "", layers // 4)
+    sizes = [f"{found[name] / 2**20:.1f}" for name in ("shards", "jax", "jinit")]
+    head = ["weights", "jit(init, out_shardings)", "jinit"]
+    title = f"{layers // 4} layers over 8 devices, MiB on each: weights and temporaries"
+    show(title, head, [sizes])
 
 
 if __name__ == "__main__":
@@ -138,6 +187,10 @@ if __name__ == "__main__":
     parser.add_argument("--child", nargs=2, metavar=("FRAMEWORK", "CASE"))
     arguments = parser.parse_args()
     if arguments.child:
-        child(*arguments.child, arguments.layers)
+        framework, how = arguments.child
+        if framework == "memory":
+            memory(arguments.layers)
+        else:
+            child(framework, how, arguments.layers)
     else:
         report(arguments.layers)

@@ -1,6 +1,8 @@
-"""A progress bar on long work, where there is a terminal to show it."""
+"""Progress on long work, where there is a terminal to show it and rich to draw it."""
 
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -11,10 +13,7 @@ PATIENCE = 1.0  # seconds without a bar
 
 
 def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """The items, with a bar on a terminal once they have taken a second.
-
-    It needs the package rich, and shows nothing without it.
-    """
+    """The items, with a bar once they have taken a second."""
     if not sys.stderr.isatty():
         yield from items
         return
@@ -32,6 +31,23 @@ def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
             bar.stop()
 
 
+@contextlib.contextmanager
+def working(label: str) -> Iterator[None]:
+    """A spinner while the work inside goes on, once it has taken a second."""
+    spinner = _spinner(label) if sys.stderr.isatty() else None
+    if spinner is None:
+        yield
+        return
+    timer = threading.Timer(PATIENCE, spinner.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # it may be starting the spinner now
+        spinner.stop()
+
+
 def _bar():
     try:
         from rich.console import Console
@@ -41,3 +57,11 @@ def _bar():
     bar = Progress(console=Console(stderr=True), transient=True)
     bar.start()
     return bar
+
+
+def _spinner(label: str):
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(stderr=True).status(label)

@@ -6,6 +6,7 @@ from typing import Any, get_args, Literal, NamedTuple
 import jax
 import numpy as np
 
+from ..core.progress import working
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count
 from ..graph.roles import KERNELS
@@ -104,8 +105,10 @@ def lsuv(
     for number in range(max_passes + 1):
         if progress:
             progress(f"lsuv: pass {number + 1}")
-        scaled, stds = fit.scale(leaves, jax.tree.leaves(batch))
-        seen.append(fit.require_sound(params, batch, jax.device_get(stds)))
+        with working(f"lsuv: pass {number + 1}"):
+            scaled, stds = fit.scale(leaves, jax.tree.leaves(batch))
+            stds = jax.device_get(stds)
+        seen.append(fit.require_sound(params, batch, stds))
         off = [abs((std / target) ** 2 - 1).max() for std in seen[-1]]
         if (number and max(off) <= tolerance) or number == max_passes:
             break

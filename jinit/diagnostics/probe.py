@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.progress import working
 from ..graph.elementwise import Activation
 from ..graph.finite import first_not_finite
 from ..graph.instances import copies, Instance, measurable, unroll
@@ -107,8 +108,9 @@ def examine(
 ) -> Probe:
     """`probe` without the warning about the scale of the input."""
     key = jax.random.key(0) if key is None else key
-    program = _program(apply, loss, params, batch)
-    seen = jax.device_get(program.measure(params, batch, key))
+    with working("probing"):
+        program = _program(apply, loss, params, batch)
+        seen = jax.device_get(program.measure(params, batch, key))
     layers = _each(program.model, seen["layers"])
     _require_finite(program, seen | {"layers": layers}, params, batch)
     input_std = float(layers[0]["signal"]["std"])

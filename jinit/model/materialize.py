@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from ..core.progress import working
 from ..graph.trace import Trace, trace as read_trace
 from .auto import explain
 from .frameworks import read_subject, Subject
@@ -137,7 +138,8 @@ def initialize(
         (8, 10)
     """
     where = "jinit.initialize"
-    subject, plan = plan_model(model, key, inputs, rules, where)
+    with working("reading the model"):
+        subject, plan = plan_model(model, key, inputs, rules, where)
     if dry_run:
         return plan
     if mesh is not None and shardings is None:

@@ -1,4 +1,5 @@
 import io
+import time
 
 from jinit.core import progress
 
@@ -24,3 +25,15 @@ def test_nothing_shows_elsewhere(monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
     assert list(progress.track("abc", 3, "drawing")) == ["a", "b", "c"]
     assert not shown.getvalue()
+
+
+def test_a_spinner_shows_while_the_work_takes_long(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", shown)
+    with progress.working("probing"):
+        pass
+    assert not shown.getvalue()
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with progress.working("probing"):
+        time.sleep(0.3)
+    assert "probing" in shown.getvalue()

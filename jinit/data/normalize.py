@@ -8,6 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count
@@ -31,13 +32,13 @@ class Standardization:
     mean: jax.Array
     std: jax.Array
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Standardizes inputs `(..., *features)`."""
-        return (x - self.mean) / self.std
+        return (jnp.asarray(x) - self.mean) / self.std
 
-    def inverse(self, y: jax.Array) -> jax.Array:
+    def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs whose standardization is `y`."""
-        return y * self.std + self.mean
+        return jnp.asarray(y) * self.std + self.mean
 
 
 @jax.tree_util.register_dataclass
@@ -59,17 +60,19 @@ class Whitening:
     variances: jax.Array
     keeps_shape: bool = dataclasses.field(metadata={"static": True})
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Whitens inputs `(rows, *features)`; "pca" gives `(rows, components)`."""
+        x = jnp.asarray(x)
         flat = jnp.reshape(x - self.mean, (len(x), -1))
         y = jnp.matmul(flat, self.matrix, precision="highest")
         return y.reshape(x.shape) if self.keeps_shape else y
 
-    def inverse(self, y: jax.Array) -> jax.Array:
+    def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs that are whitened to `y`, as far as components were kept."""
-        flat = jnp.reshape(y, (len(y), -1))
+        rows = len(jnp.asarray(y))
+        flat = jnp.reshape(y, (rows, -1))
         x = jnp.matmul(flat, self.unmatrix, precision="highest")
-        return x.reshape(len(y), *self.mean.shape) + self.mean
+        return x.reshape(rows, *self.mean.shape) + self.mean
 
 
 def standardize(

@@ -31,7 +31,7 @@ class Subject:
     Attributes:
         apply: The function of `(weights, *inputs)`; None where only a constructor of
             weights is known.
-        weights: The shapes of the weights, in boxes if the model puts them there.
+        weights: The weights or their shapes, in boxes if the model puts them there.
         finish: The model's own form of them, given weights: what its `init` returns.
         shardings: Given a mesh, the shardings that the model's own annotations ask for.
     """
@@ -53,7 +53,7 @@ def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject
         inputs: Arrays or shapes.
     """
     if isinstance(model, tuple) and len(model) == 2 and callable(model[0]):
-        return Subject(model[0], _shapes(model[1]), lambda weights: weights)
+        return Subject(*model, finish=lambda weights: weights)
     if is_a(model, "flax.linen", "Module"):
         return _linen(model, key, inputs)
     if is_a(model, "flax.nnx", "Module"):
@@ -78,12 +78,15 @@ def training_flags(module: Any) -> dict[str, bool]:
     return {name: _TRAINING[name] for name in asked if name in _TRAINING}
 
 
-def linen_apply(module: Any, dropout: jax.Array) -> Callable[..., Any]:
-    """A linen module in training as a function of its variables and inputs."""
+def linen_apply(module: Any, key: jax.Array) -> Callable[..., Any]:
+    """A linen module in training as a function of its variables and inputs.
+
+    Random streams of any other name are made from that of "params", as Flax has it.
+    """
     flags = training_flags(module)
 
     def apply(variables: Any, *inputs: Any) -> Any:
-        rngs = {"dropout": dropout}
+        rngs = {"params": key, "dropout": key}
         return module.apply(variables, *inputs, rngs=rngs, mutable=True, **flags)[0]
 
     return apply
@@ -103,10 +106,6 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
         return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return ()
-
-
-def _shapes(tree: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype), tree)
 
 
 def _linen(module: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
@@ -145,7 +144,7 @@ def _nnx_module(module: Any) -> Subject:
     from flax import nnx
 
     graph, weights, rest = nnx.split(module, nnx.Param, ...)
-    return _nnx(graph, _shapes(weights), rest, lambda: rest)
+    return _nnx(graph, weights, rest, lambda: rest)
 
 
 def _nnx_constructor(make: Callable[..., Any], key: jax.Array) -> Subject:
@@ -191,7 +190,7 @@ def _equinox(module: Any) -> Subject:
     )
     weights, rest = eqx.partition(module, is_weight)
     apply = lambda weights, *inputs: eqx.combine(weights, rest)(*inputs)
-    return Subject(apply, _shapes(weights), lambda weights: eqx.combine(weights, rest))
+    return Subject(apply, weights, lambda weights: eqx.combine(weights, rest))
 
 
 def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:

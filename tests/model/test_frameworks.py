@@ -138,3 +138,20 @@ def test_what_is_no_model_is_refused(model):
 def test_initialize_works_under_jit():
     draw = lambda key: jinit.initialize(Linen(), key, X, rules=HE)["params"]
     chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))
+
+
+def test_values_of_unknown_roles_are_kept_where_there_are_values():
+    apply = lambda p, x: jnp.maximum(x @ p["w"], p["floor"])
+    params = {"w": jnp.ones((6, 2)), "floor": jnp.full(2, -3.0)}
+    drawn = jinit.initialize((apply, params), KEY, X)
+    assert drawn["floor"] is params["floor"]
+
+
+def test_random_streams_of_any_name_have_a_key():
+    class Noisy(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(3)(x + jax.random.normal(self.make_rng("noise"), x.shape))
+
+    drawn = jinit.initialize(Noisy(), KEY, X)
+    assert drawn["params"]["Dense_0"]["kernel"].shape == (6, 3)

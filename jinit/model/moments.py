@@ -44,6 +44,8 @@ UNIT = Size(0.0, 1.0)
 # Where the entries of a pool are between equal (0) and independent (1). Neighbors share
 # much of what they see; the fraction is a compromise.
 POOLED = 0.6
+_Z = np.linspace(-8.0, 8.0, 2001)
+_DENSITY = np.exp(-(_Z**2) / 2) / np.exp(-(_Z**2) / 2).sum()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,6 +126,10 @@ class Sizes:
             return before.times(known.scale)
         if before.second <= 0:
             return Size(*[float(activation(np.zeros(1))[0])] * 2)
+        if before.mean:  # a stream that was rectified keeps what a branch adds to it
+            z = before.mean + math.sqrt(before.variance) * _Z
+            phi = np.asarray(activation(z))
+            return Size(*(float(_DENSITY @ phi**k) for k in (1, 2)))
         phi, scale = (known.name, known.scale) if known else (activation, 1.0)
         try:
             moments = gaussian_moments(phi, before.second)
@@ -172,10 +178,9 @@ class Sizes:
         activation = self.model.found.signals.activation(value)
         if activation is None or len(activation.sources) != 1:
             return self.of(value)
-        z = np.linspace(-8.0, 8.0, 2001)
-        density = count * jax.scipy.special.ndtr(z) ** (count - 1) * np.exp(-(z**2) / 2)
-        density = np.asarray(density) / np.asarray(density).sum()
-        phi = activation(z * math.sqrt(self.of(activation.sources[0]).second))
+        density = np.asarray(jax.scipy.special.ndtr(_Z) ** (count - 1)) * _DENSITY
+        density /= density.sum()
+        phi = activation(_Z * math.sqrt(self.of(activation.sources[0]).second))
         largest = Size(*(float(density @ np.asarray(phi) ** k) for k in (1, 2)))
         return Size(largest.mean, _pooled(self.of(value).second, largest.second))
 

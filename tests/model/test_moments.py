@@ -28,6 +28,9 @@ SIGNALS = {
     "tanh": lambda x, w, v: jnp.tanh(2 * (x @ w)),
     "gated": lambda x, w, v: jax.nn.silu(x @ w) * (x @ v),
     "sum": lambda x, w, v: jnp.sin(x @ w) + x @ v,
+    "rectified stream": lambda x, w, v: jax.nn.relu(
+        jax.nn.relu(jax.nn.relu(x @ w) + jnp.sin(x @ v) / 2) + jnp.sin(x @ w.T) / 2
+    ),
     "joined": lambda x, w, v: jnp.concatenate([jax.nn.relu(x @ w), x]),
     "masked": lambda x, w, v: jnp.where(jnp.arange(64) > 0, x, 0.0),
 }

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from ..core.activations import activation_function, GATES
-from .elementwise import Activation
+from .elementwise import Activation, MOVES
 
 
 # Known functions, the most frequent first: what `recognize` can name.
@@ -57,8 +57,8 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
         >>> recognize(lambda x: jnp.where(x > 0, 2 * x, 0))
         Known(name='relu', scale=2.0)
     """
-    if isinstance(activation, Activation) and not activation.ops:
-        return Known("identity", 1.0)  # most are, and to trace it takes a while
+    if isinstance(activation, Activation) and _only_moves(activation):
+        return Known("identity", 1.0)  # most are, and to trace them takes a while
     jaxpr = jax.make_jaxpr(activation)(_GRID)
     formula = str(jaxpr), tuple(map(repr, jaxpr.consts))
     if formula not in _recognized:
@@ -82,6 +82,10 @@ def label(
     names = {label(factor) for factor in factors}
     gates = [name for name, phi in GATES.items() if {phi, "identity"} == names]
     return gates[0] if gates else "other"
+
+
+def _only_moves(activation: Activation) -> bool:
+    return all(op.name in MOVES for op in activation.ops)
 
 
 # The layers of a model tend to share one activation: it is compiled once.

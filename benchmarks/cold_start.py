@@ -112,11 +112,11 @@ def memory(layers: int) -> None:
     import gpt
     import jax
     import jax.numpy as jnp
-    from jax.sharding import NamedSharding, PartitionSpec as P
+    from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
     import jinit
 
-    mesh = jax.make_mesh((8,), ("model",))
+    mesh = jax.make_mesh((8,), ("model",), axis_types=(AxisType.Auto,))
     model, key = gpt.GPT(layers), jax.random.key(0)
     tree = jax.eval_shape(model.init, key, gpt.TOKENS)
 

@@ -81,13 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N,N,...",
         help="standard normal input of this shape, in place of the data",
     )
-    add(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="fixes the weights (default: 0)",
-    )
+    _add_seed(add)
     add(
         "--out",
         metavar="FILE.png",
@@ -141,6 +135,16 @@ def _add_model(add: Callable[..., Any]) -> None:
     )
 
 
+def _add_seed(add: Callable[..., Any]) -> None:
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fixes the weights (default: 0)",
+    )
+
+
 def _add_init(commands: Any) -> None:
     init = commands.add_parser(
         "init",
@@ -158,13 +162,7 @@ def _add_init(commands: Any) -> None:
         "your own as MODULE:NAME (default: what the computation asks for)",
     )
     add("--out", metavar="DIR", help="where to write; without it, print the table only")
-    add(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="fixes the weights (default: 0)",
-    )
+    _add_seed(add)
 
 
 def _add_rules(commands: Any) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .graph import Graph
-from .layers import Feed, Layer
+from .following import Feed
+from .layers import Layer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

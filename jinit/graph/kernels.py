@@ -7,6 +7,10 @@ from .axes import Axes
 from .graph import Graph, Op
 
 
+# The operations that may be a layer: a kernel times a signal.
+LAYERS = frozenset({"dot_general", "conv_general_dilated"})
+
+
 @dataclasses.dataclass(frozen=True)
 class Kernel:
     """A kernel as its operation reads it: `(*window, in, out)` under any layout.

@@ -6,12 +6,11 @@ module, an Equinox module and a plain function all look the same, and none needs
 """
 
 import dataclasses
-import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from .axes import Axes, track
-from .elementwise import Activation, follow, MOVES, uniform_values
+from .elementwise import Activation, MOVES, uniform_values
 from .flow import (
     compared,
     data_values,
@@ -22,13 +21,13 @@ from .flow import (
     rooted,
     statistics,
 )
+from .following import Feed, Following
 from .graph import Graph, Op
-from .kernels import Kernel, read_kernel
+from .kernels import Kernel, LAYERS, read_kernel
 from .residuals import Closing, find_closings
 from .signals import read_signals, SUMS
 
 
-LAYERS = frozenset({"dot_general", "conv_general_dilated"})
 _AFFINE = MOVES | SUMS | {"broadcast_in_dim", "mul"}
 
 
@@ -72,8 +71,8 @@ class Layer:
     axes: Axes | None
     bias: int | None
     output: int
-    first: "Feed"
-    later: "Feed"
+    first: Feed
+    later: Feed
     reads: Activation | None
     factors: tuple[Activation | None, ...]
     normalization: Op | None
@@ -86,23 +85,6 @@ class Layer:
     branch: Closing | None
     stream: Closing | None
     scores: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Feed:
-    """What a layer reads.
-
-    Attributes:
-        before: The numbers of the layers whose output reaches the signal with no other
-            layer between; none for a layer that reads the model's input.
-        same: Those of them that are in the same iteration of a loop.
-        chained: Whether the signal is exactly the activation of one layer before, so
-            that theory can predict this layer from it.
-    """
-
-    before: frozenset[int]
-    same: frozenset[int]
-    chained: bool
 
 
 class Layers:
@@ -141,7 +123,10 @@ class Layers:
         first, later, same = (nearest(graph, outputs, i) for i in (0, 1, None))
         self.first = first
         near = lambda signal: first[signal] | later[signal]
-        depth, follows = depths(graph, outputs), _Following(self, outputs, first)
+        depth, follows = (
+            depths(graph, outputs),
+            Following(graph, self.uniform, outputs, first),
+        )
         main = [self.main_leaf(kernel.value) for _, _, kernel in found]
         recurs = [
             self._recurs(i, main, kernel, near(signal))
@@ -264,95 +249,9 @@ class Layers:
         return same and not (axes and axes.sliced)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Following:
-    """The function that follows each layer, as far as there is a single one."""
-
-    layers: Layers
-    outputs: Mapping[int, int]
-    first: Mapping[int, frozenset[int]]
-
-    @functools.cached_property
-    def _behind(self) -> dict[int, list[int]]:
-        # The values that one layer alone reaches, in order: at one of them, its output
-        # or what a normalization made of it, its activation starts.
-        behind = {i: [output] for output, i in self.outputs.items()}
-        for step in self.layers.graph.steps:
-            for value in step.outputs:
-                if len(self.first[value]) == 1 and value not in self.outputs:
-                    (layer,) = self.first[value]
-                    behind[layer].append(value)
-        return behind
-
-    @functools.cached_property
-    def _found(self) -> list[Activation | None]:
-        graph = self.layers.graph
-        found = []
-        for output, i in self.outputs.items():
-            starts = [v for v in self._behind[i] if _alike(graph, v, output)]
-            found.append(next(filter(None, map(self._start, starts)), None))
-            if found[-1] is None and self._goes_straight_on(output):
-                found[-1] = Activation((output,), output, (), {}, graph.types[output])
-        return found
-
-    def activation(self, layer: int) -> Activation | None:
-        return self._found[layer]
-
-    def feed(self, signal: int, before: frozenset[int], same: frozenset[int]) -> Feed:
-        return Feed(before, before & same, self._chained(signal, before))
-
-    def _chained(
-        self,
-        signal: int,
-        before: frozenset[int],
-        moves: Set[str] = MOVES | {"carry"},
-    ) -> bool:
-        if len(before) != 1:
-            return False
-        (layer,) = before
-        found = self._found[layer]
-        return (
-            found is not None
-            and self.outputs.get(found.sources[0]) == layer
-            and signal in _moved(self.layers.graph, found.result, moves)
-        )
-
-    def directly(self, signal: int, before: frozenset[int]) -> int | None:
-        casts = {"convert_element_type", "copy"}
-        return min(before) if self._chained(signal, before, casts) else None
-
-    def _start(self, value: int) -> Activation | None:
-        found = follow(self.layers.graph, value, self.layers.uniform)
-        changes = found and any(op.name not in MOVES for op in found.ops)
-        return found if changes else None
-
-    def _goes_straight_on(self, value: int) -> bool:
-        graph = self.layers.graph
-        return all(
-            reader.name in LAYERS | MOVES
-            for each in _moved(graph, value, MOVES)
-            for reader in graph.readers.get(each, ())
-        )
-
-
 def _innermost(closings: Iterable[Closing]) -> dict[int, Closing]:
     ordered = sorted(closings, key=lambda closing: -len(closing.layers))
     return {layer: closing for closing in ordered for layer in closing.layers}
-
-
-def _alike(graph: Graph, a: int, b: int) -> bool:
-    same_shape = graph.types[a].shape == graph.types[b].shape
-    return same_shape and graph.loops.get(a) == graph.loops.get(b)
-
-
-def _moved(graph: Graph, value: int, moves: Set[str]) -> Set[int]:
-    moved, waiting = {value}, [value]
-    while waiting:
-        for reader in graph.readers.get(waiting.pop(), ()):
-            if reader.name in moves:
-                waiting += set(reader.outputs) - moved
-                moved.update(reader.outputs)
-    return moved
 
 
 def _names(paths: Sequence[str]) -> list[str]:

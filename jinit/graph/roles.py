@@ -8,7 +8,8 @@ from .axes import Axes
 from .elementwise import MOVES
 from .flow import upstream
 from .graph import Op
-from .layers import Layer, LAYERS, Layers
+from .kernels import LAYERS
+from .layers import Layer, Layers
 from .signals import SUMS
 
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from .graph import Graph
-from .layers import Layer, LAYERS, Layers
+from .kernels import LAYERS
+from .layers import Layer, Layers
 from .read import flatten, leaf_equations, RULES
 from .run import evaluate
 

@@ -10,7 +10,8 @@ import pytest
 
 import jinit
 from jinit.model.coordinates import coord_check, CoordinateCheck
-from jinit.model.mup import Form, mup
+from jinit.model.mup import mup
+from jinit.model.scaling import Form
 
 
 KEY = jax.random.key(0)

@@ -17,8 +17,9 @@ from flax import linen as nn, nnx
 
 import jinit
 from jinit.compose import scaled
-from jinit.model.mup import Form, Kind, mup, Scaling, scaling
+from jinit.model.mup import mup
 from jinit.model.rules import Leaf, no_trace, resolve
+from jinit.model.scaling import Form, Kind, Scaling, scaling
 from tests.graph.zoo import GPT, image, shapes, text
 
 

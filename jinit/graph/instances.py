@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .graph import Graph
 from .following import Feed
+from .graph import Graph
 from .layers import Layer
 
 

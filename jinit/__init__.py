@@ -10,7 +10,11 @@ from .core.fans import (
 from .core.gains import gain as gain, gaussian_moments as gaussian_moments
 from .core.initializer import Initializer as Initializer, law as law
 from .core.registry import from_config as from_config, get as get
+from .data.gradinit import gradinit as gradinit
 from .data.lsuv import lsuv as lsuv
+from .data.metainit import metainit as metainit
+from .data.weight_norm import weight_norm_init as weight_norm_init
+from .data.within_layer import within_layer as within_layer
 from .diagnostics.probe import probe as probe
 from .diagnostics.report import report as report
 from .graph.trace import trace as trace

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -65,3 +66,15 @@ def _spinner(label: str):
     except ImportError:
         return None
     return Console(stderr=True).status(label)
+
+
+@contextlib.contextmanager
+def stoppable(where: str) -> Iterator[None]:
+    """Ends the work inside at a Ctrl-C, with a warning, and keeps what it has done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"`{where}` was stopped. What it returns is what it had reached.",
+            stacklevel=4,
+        )

@@ -1,194 +1,260 @@
-"""One pass over a model that scales its kernels on the way."""
+"""Passes over a model that scale its kernels, and set its biases, on the way."""
 
+import copy
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.progress import stoppable, working
 from ..graph.finite import first_not_finite
-from ..graph.instances import copies, measurable
 from ..graph.layers import Layer
-from ..graph.run import evaluate
-from ..graph.taps import Model
-from .records import LayerScale
+from ..graph.run import evaluate, Visit
+from ..graph.taps import read_model
+from .directions import as_kernel, as_parameter, can_choose, Choose, samples
+from .moments import joined, Moments, moments_of
+from .records import LayerScales, scales_of
+from .units import Handle, handles, unit_axes
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Unit:
-    """A parameter to be scaled, and the layers whose output it scales.
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """What every layer's outputs, or every single unit's, are to be like.
 
-    If `alone`, that is one layer whose output is linear in it, so that both can be
-    scaled in passing. `axes` are the parameter's axes of iterations, outermost first.
+    Attributes:
+        per: Whether a layer is scaled as a whole or unit by unit.
+        std: The standard deviation; None to leave what there is.
+        mean: The mean that biases give to every unit, in standard deviations; None to
+            leave biases alone.
     """
 
-    leaf: int
-    layers: tuple[Layer, ...]
-    alone: bool
-    axes: tuple[int, ...]
+    per: Literal["layer", "unit"]
+    std: float | None = 1.0
+    mean: float | None = None
+
+    def stds(self, handle: Handle, moments: Moments) -> jax.Array:
+        """The standard deviation that counts for each unit: its own, or the layer's."""
+        whole = self.per == "layer" or handle.units is None
+        pooled = moments.pooled(-1).variance if whole else moments.variance
+        return jnp.broadcast_to(jnp.sqrt(pooled), moments.variance.shape)
+
+    def factor(self, handle: Handle, moments: Moments) -> jax.Array:
+        """What each unit's weights are multiplied by."""
+        std = self.stds(handle, moments)
+        to = std if self.std is None else self.std
+        return jnp.where(std > 0, to / std, 1.0)
+
+    def bias(self, handle: Handle, moments: Moments) -> jax.Array:
+        """The bias of each unit, for outputs that have `moments` without one."""
+        std = self.std or jnp.sqrt(moments.variance.mean(-1, keepdims=True))
+        return (self.mean or 0.0) * std - moments.mean * self.factor(handle, moments)
 
 
 class Fit:
-    """One pass over a model that scales its kernels."""
+    """Passes over a model, each of which brings all layers to a goal, in order.
 
-    def __init__(self, model: Model, target: float, center: bool):
-        self.model, self.target, self.center = model, target, center
-        self.units = tuple(_units(model))
-        if not self.units:
+    With `choose`, the first pass makes new kernels from what they read.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        apply: Callable[[Any, Any], Any],
+        params: Any,
+        batch: Any,
+        goal: Goal,
+        choose: Choose | None = None,
+    ):
+        self.where, self.goal, self.choose = where, goal, choose
+        self.model = read_model(apply, params, batch)
+        self.handles = handles(self.model)
+        if not self.handles:
             raise ValueError(
-                "`jinit.lsuv` needs a model with a layer: a product of a parameter "
+                f"`{where}` needs a model with a layer: a product of a parameter "
                 "with the data. Got none. Pass the weights as `params` instead of "
                 "closing over them."
             )
-        self.scale = jax.jit(self._scale)
+        if goal.per == "unit":
+            self._require_samples()
+        centers = goal.mean is not None
+        self.biases = {
+            h: h.bias for h in self.handles if centers and h.bias is not None
+        }
+        self._pass = jax.jit(self.one_pass)
 
-    def _scale(
-        self, leaves: list[Any], batch: list[Any]
-    ) -> tuple[list[Any], list[Any]]:
-        """New parameters, and by unit the standard deviations before the change."""
-        visits = {}
-        for unit in self.units:
-            visit = self._scaled if unit.alone else _looked
-            visits |= {layer.op.outputs[0]: visit for layer in unit.layers}
-        biases = dict(self._biases()) if self.center else {}
-        visits |= {layer.output: _centered for layer in biases.values()}
-        _, seen = evaluate(self.model.graph, [*leaves, *batch], visits)
-        leaves, stds = list(leaves), []
-        for unit in self.units:
-            moments = [seen[layer.op.outputs[0]] for layer in unit.layers]
-            std = _pooled(moments, len(unit.axes))
-            leaf = leaves[unit.leaf]
-            factor = _along(self._factor(std), unit.axes, leaf.ndim)
-            leaves[unit.leaf] = (leaf * factor).astype(leaf.dtype)
-            stds.append(std)
-        for i, layer in biases.items():
-            shift = seen[layer.output].reshape(leaves[i].shape)
-            leaves[i] = (leaves[i] - shift).astype(leaves[i].dtype)
-        return leaves, stds
+    def with_goal(self, goal: Goal) -> "Fit":
+        """The same with another goal."""
+        fit = copy.copy(self)
+        fit.goal, fit._pass = goal, jax.jit(fit.one_pass)
+        return fit
 
-    def _factor(self, std: jax.Array) -> jax.Array:
-        return jnp.where(std > 0, self.target / std, 1.0)
+    def run(
+        self,
+        params: Any,
+        batches: Iterable[Any],
+        tolerance: float = 0.1,
+        max_passes: int = 10,
+        key: jax.Array | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> tuple[Any, LayerScales[Any]]:
+        """Passes until all variances are within `tolerance`, each over one batch."""
+        leaves, structure = jax.tree.flatten(params)
+        name, seen = self.where.removeprefix("jinit."), []
+        with stoppable(self.where):
+            for number, batch in zip(range(max_passes + 1), batches, strict=False):
+                if progress:
+                    progress(f"{name}: pass {number + 1}")
+                with working(f"{name}: pass {number + 1}"):
+                    inputs = jax.tree.leaves(batch)
+                    scaled, found = self._pass(leaves, inputs, None if number else key)
+                    found = jax.device_get(found)
+                stds = self._require_sound(leaves, batch, found)
+                seen.append(found)
+                off = max(
+                    abs((std / (self.goal.std or std)) ** 2 - 1).max() for std in stds
+                )
+                if (number and off <= tolerance) or number == max_passes:
+                    break
+                leaves = scaled
+        return structure.unflatten(leaves), self._record(seen)
 
-    def _scaled(self, value: jax.Array, _: Any) -> tuple[jax.Array, Any]:
-        moments = _moments(value)
-        factor = self._factor(_std(moments))
-        return (value * factor).astype(value.dtype), moments
+    def one_pass(
+        self,
+        leaves: Sequence[Any],
+        batch: Sequence[Any],
+        key: jax.Array | None = None,
+    ) -> tuple[list[Any], list[Moments]]:
+        """New parameters, and the moments of every handle's outputs before that."""
+        leaves = list(leaves)
+        old = {handle: leaves[bias] for handle, bias in self.biases.items()}
+        for bias in self.biases.values():
+            leaves[bias] = jnp.zeros_like(leaves[bias])
+        _, seen = evaluate(self.model.graph, [*leaves, *batch], self._visits(key))
+        found = []
+        for handle in self.handles:
+            every = [seen[layer.op.outputs[0]] for layer in handle.layers]
+            moments = joined([each for each, _ in every], len(handle.loops))
+            leaf, kernel = leaves[handle.leaf], every[0][1]
+            if kernel is not None:
+                leaves[handle.leaf] = as_parameter(kernel, handle, leaf.shape)
+            factor = handle.onto(self.goal.factor(handle, moments), leaf.shape)
+            leaves[handle.leaf] = (leaves[handle.leaf] * factor).astype(leaf.dtype)
+            if handle in old:
+                given = old[handle]
+                bias = self.goal.bias(handle, moments).reshape(given.shape)
+                leaves[self.biases[handle]] = bias.astype(given.dtype)
+                mean = moments.mean + given.reshape(moments.mean.shape)
+                moments = moments._replace(mean=mean)
+            found.append(moments)
+        return leaves, found
 
-    def _biases(self) -> Iterator[tuple[int, Layer]]:
-        # Biases that are a parameter each, one number per unit of their layer.
-        found, inputs = self.model.found, self.model.graph.inputs
-        for unit in self.units:
-            layer = unit.layers[0]
-            axes = found.axes.get(layer.bias) if layer.bias is not None else None
-            if unit.alone and axes and found.leaves[axes.leaf] == {axes.leaf}:
-                yield inputs.index(axes.leaf), layer
+    def _visits(self, key: jax.Array | None) -> dict[int, Visit]:
+        visits: dict[int, Visit] = {
+            layer.op.outputs[0]: functools.partial(self._brought, handle, layer)
+            for handle in self.handles
+            for layer in handle.layers
+        }
+        if key is None or self.choose is None:
+            return visits
+        read: dict[int, jax.Array] = {}
+        keys = jax.random.split(key, len(self.handles))
+        for handle, own in zip(self.handles, keys, strict=True):
+            if can_choose(self.model.graph, handle):
+                (layer,) = handle.layers
+                (signal,) = (i for i in layer.op.inputs if i != layer.kernel.value)
+                choose = functools.partial(self._chosen, handle, layer, read, own)
+                visits[layer.op.outputs[0]] = choose
+                visits[signal] = functools.partial(
+                    _kept, signal, read, visits.get(signal)
+                )
+        return visits
 
-    def require_sound(
-        self, params: Any, batch: Any, stds: list[np.ndarray]
-    ) -> list[np.ndarray]:
-        """The same standard deviations, if all are finite and none is 0."""
-        for unit, std in zip(self.units, stds, strict=True):
-            if not np.isfinite(std).all():
-                place = first_not_finite(self.model, params, batch)
-                place = place or f"the scaled output of {unit.layers[0].name}"
+    def _brought(self, handle: Handle, layer: Layer, value: Any, _: Any) -> Any:
+        """The layer's output as the goal has it, and its moments before."""
+        units = unit_axes(self.model.graph, layer)
+        moments = moments_of(value, units)
+        if handle.alone:
+            shape = [n if k in units else 1 for k, n in enumerate(value.shape)]
+            new = value * self.goal.factor(handle, moments).reshape(shape)
+            if handle in self.biases:
+                new = new + self.goal.bias(handle, moments).reshape(shape)
+            value = new.astype(value.dtype)
+        return value, (moments, None)
+
+    def _chosen(
+        self,
+        handle: Handle,
+        layer: Layer,
+        read: dict[int, jax.Array],
+        key: jax.Array,
+        value: Any,
+        _: Any,
+    ) -> Any:
+        """The same, with a kernel made from what the layer reads."""
+        assert self.choose
+        graph, op, kernel = self.model.graph, layer.op, layer.kernel.value
+        (signal,) = (read[i] for i in op.inputs if i != kernel)
+        sizes = [value.shape[k] for k in unit_axes(graph, layer)]
+        chosen = self.choose(samples(graph, layer, signal), math.prod(sizes), key)
+        own = as_kernel(chosen, layer, graph.types[kernel])
+        (value,) = op.bind(*(own if i == kernel else signal for i in op.inputs))
+        value, (moments, _) = self._brought(handle, layer, value, None)
+        return value, (moments, chosen)
+
+    def _record(self, seen: Sequence[Sequence[Moments]]) -> LayerScales[Any]:
+        layers = []
+        for i, handle in enumerate(self.handles):
+            stds = [np.asarray(self.goal.stds(handle, each[i])) for each in seen]
+            scale = np.prod([(self.goal.std or 1.0) / std for std in stds[:-1]], axis=0)
+            means = np.asarray(seen[-1][i].mean) if self.goal.per == "unit" else None
+            scale = np.broadcast_to(scale, stds[0].shape)
+            path = self.model.paths[handle.leaf]
+            layers += scales_of(handle.name, path, stds[0], scale, stds[-1], means)
+        return LayerScales(tuple(layers))
+
+    def _require_samples(self) -> None:
+        graph = self.model.graph
+        for handle in self.handles:
+            shape = graph.types[handle.layers[0].op.outputs[0]].shape
+            units = unit_axes(graph, handle.layers[0])
+            values = math.prod(n for k, n in enumerate(shape) if k not in units)
+            if values < 2:
                 raise ValueError(
-                    "`jinit.lsuv` needs finite numbers. Got inf or nan first in "
+                    f"`{self.where}` needs a batch with two or more values of every "
+                    f"unit. Got {values} in {handle.name}. Use a larger batch."
+                )
+
+    def _require_sound(
+        self, leaves: Sequence[Any], batch: Any, found: Sequence[Moments]
+    ) -> list[np.ndarray]:
+        """The standard deviations, if all are finite and none is 0."""
+        stds = []
+        for handle, moments in zip(self.handles, found, strict=True):
+            std = np.asarray(self.goal.stds(handle, moments), float)
+            if not np.isfinite(std).all():
+                place = first_not_finite(self.model, leaves, batch)
+                place = place or f"the scaled output of {handle.name}"
+                raise ValueError(
+                    f"`{self.where}` needs finite numbers. Got inf or nan first in "
                     f"{place}."
                 )
             if not std.all():
+                unit = f"unit {std.argmin() % std.shape[-1]}" if std.any() else "output"
                 raise ValueError(
-                    "`jinit.lsuv` needs outputs that vary over the batch. Got a "
-                    f"constant output of {unit.layers[0].name}. Its input is constant, "
-                    "or its weights are 0."
+                    f"`{self.where}` needs outputs that vary over the batch. Got a "
+                    f"constant {unit} of {handle.name}. Its input is constant, or its "
+                    "weights are 0."
                 )
+            stds.append(std)
         return stds
 
-    def record(self, seen: list[list[np.ndarray]]) -> Iterator[LayerScale]:
-        """What happened to each unit, from the deviations seen in every pass."""
-        for i, unit in enumerate(self.units):
-            name, path = unit.layers[0].name, self.model.paths[unit.leaf]
-            stds = np.stack([np.asarray(each[i], float) for each in seen])
-            scales = np.prod(self.target / stds[:-1], axis=0)
-            for index in np.ndindex(stds.shape[1:]):
-                number = np.ravel_multi_index(index, stds.shape[1:]) if index else 0
-                yield LayerScale(
-                    f"{name}[{number}]" if index else name,
-                    path,
-                    float(stds[0][index]),
-                    float(scales[index]),
-                    float(stds[-1][index]),
-                )
 
-
-def _units(model: Model) -> Iterator[Unit]:
-    found, graph = model.found, model.graph
-    layers: dict[int, list[Layer]] = {}
-    for layer in model.layers:
-        if measurable(graph, layer):
-            layers.setdefault(_scaled_leaf(model, layer), []).append(layer)
-    for leaf, every in layers.items():
-        kernel, (first, *more) = every[0].kernel.value, every
-        axes = _iteration_axes(model, kernel, leaf)
-        own_scale = found.leaves[kernel] == {leaf}
-        own_loops = model.times(first.op.outputs[0]) == copies(graph, first)
-        alone = own_scale and not more and own_loops
-        shared = alone or not axes
-        axes = axes if shared else ()
-        yield Unit(graph.inputs.index(leaf), tuple(every), alone, axes)
-
-
-def _scaled_leaf(model: Model, layer: Layer) -> int:
-    """The parameter to scale: of a normalized kernel not the direction but the gain."""
-    found, value = model.found, layer.kernel.value
-    main = found.main_leaf(value)
-    normalized = found.roots.get(value, frozenset())
-    gains = sorted(found.leaves[value] - normalized)
-    return gains[0] if main in normalized and gains else main
-
-
-def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
-    """The axes of a leaf that loops around a value take apart, outermost first."""
-    found, graph, axes = model.found, model.graph, []
-    while value in graph.makers:
-        maker = graph.makers[value]
-        value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
-        if maker.name == "unstack":
-            axes += found.axes[value].axes[0]
-    return tuple(reversed(axes))
-
-
-def _moments(value: jax.Array) -> tuple[jax.Array, jax.Array]:
-    value = value.astype(jnp.promote_types(value.dtype, jnp.float32))
-    mean = jnp.mean(value)
-    return mean, jnp.mean(jnp.abs(value - mean) ** 2)
-
-
-def _std(moments: tuple[jax.Array, jax.Array]) -> jax.Array:
-    return jnp.sqrt(moments[1])
-
-
-def _looked(value: jax.Array, _: Any) -> tuple[jax.Array, Any]:
-    return value, _moments(value)
-
-
-def _centered(value: jax.Array, _: Any) -> tuple[jax.Array, Any]:
-    mean = jnp.mean(value, tuple(range(value.ndim - 1)))
-    return value - mean, mean
-
-
-def _pooled(moments: list[Any], kept: int) -> jax.Array:
-    """The standard deviation over all uses and all iterations but the first axes."""
-    joined = lambda k: jnp.concatenate(
-        [each[k].reshape(*each[k].shape[:kept], -1) for each in moments], -1
-    )
-    means, variances = joined(0), joined(1)
-    return jnp.sqrt(variances.mean(-1) + means.var(-1))
-
-
-def _along(factor: jax.Array, axes: tuple[int, ...], ndim: int) -> jax.Array:
-    """The factors, one per index of `axes`, to multiply an array of `ndim` axes."""
-    order = sorted(range(len(axes)), key=lambda i: axes[i])
-    sizes = dict(zip(axes, factor.shape, strict=True))
-    return factor.transpose(order).reshape([sizes.get(k, 1) for k in range(ndim)])
+def _kept(number: int, read: dict[int, Any], visit: Visit | None, x: Any, given: Any):
+    x, seen = visit(x, given) if visit else (x, None)
+    read[number] = x
+    return x, seen

@@ -4,17 +4,14 @@ from collections.abc import Callable
 from typing import Any, get_args, Literal, NamedTuple
 
 import jax
-import numpy as np
 
-from ..core.progress import working
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count
-from ..graph.roles import KERNELS
-from ..graph.taps import read_model
 from ..graph.trace import require_arrays
-from ..model.auto import explain
-from .fit import Fit
-from .records import LayerScales
+from .fit import Fit, Goal
+from .records import LayerScale, LayerScales
+from .start import draw_kernels
+from .stream import lasting, stream
 
 
 Start = Literal["orthogonal", "given"]
@@ -24,7 +21,7 @@ class Scaled(NamedTuple):
     """What `jinit.lsuv` returns: the weights and the record."""
 
     params: Any
-    record: LayerScales
+    record: LayerScales[LayerScale]
 
 
 def lsuv(
@@ -55,7 +52,8 @@ def lsuv(
         params: The weights, a tree of arrays. Only kernels change (of a kernel that is
             divided by its own norm, the gain instead; a tied embedding is one), with
             `center` biases too.
-        batch: The input, an array or a tree of arrays, large enough for a variance.
+        batch: The input, an array or a tuple or dict of arrays, large enough for a
+            variance. Of a list or any other iterable of such, each pass takes the next.
         key: The key of the orthonormal start.
         start: "orthogonal", or "given" to scale the weights as they are.
         target: The standard deviation to reach, without the bias's part.
@@ -91,37 +89,11 @@ def lsuv(
     positive("jinit.lsuv", "target", target)
     positive("jinit.lsuv", "tolerance", tolerance)
     check("jinit.lsuv", "max_passes", Count, max_passes)
-    require_arrays((params, batch), "jinit.lsuv")
+    require_arrays((params,), "jinit.lsuv")
+    first, batches = stream("jinit.lsuv", batch)
     if start == "orthogonal":
-        if key is None:
-            raise ValueError(
-                "`jinit.lsuv` needs a key for its orthonormal start. Got None. Give "
-                "one, or `start='given'` to scale the weights as they are."
-            )
-        params = _orthonormal(apply, params, batch, key)
-    fit = Fit(read_model(apply, params, batch), target, center)
-    leaves, structure = jax.tree.flatten(params)
-    seen: list[list[np.ndarray]] = []
-    for number in range(max_passes + 1):
-        if progress:
-            progress(f"lsuv: pass {number + 1}")
-        with working(f"lsuv: pass {number + 1}"):
-            scaled, stds = fit.scale(leaves, jax.tree.leaves(batch))
-            stds = jax.device_get(stds)
-        seen.append(fit.require_sound(params, batch, stds))
-        off = [abs((std / target) ** 2 - 1).max() for std in seen[-1]]
-        if (number and max(off) <= tolerance) or number == max_passes:
-            break
-        leaves, params = scaled, structure.unflatten(scaled)
-    return Scaled(params, LayerScales(tuple(fit.record(seen))))
-
-
-def _orthonormal(apply: Any, params: Any, batch: Any, key: jax.Array) -> Any:
-    plan = explain(apply, params, batch, law="orthogonal", mirror=False)
-    drawn, leaves = jax.tree.leaves(plan.draw(key, params)), jax.tree.leaves(params)
-    structure = jax.tree.structure(params)
-    kernels = {choice.path for choice in plan if choice.role in KERNELS}
-    return structure.unflatten(
-        new if choice.path in kernels else old
-        for choice, new, old in zip(plan, drawn, leaves, strict=True)
-    )
+        params = draw_kernels("jinit.lsuv", apply, params, first, key)
+    goal = Goal("layer", target, 0.0 if center else None)
+    fit = Fit("jinit.lsuv", apply, params, first, goal)
+    batches = lasting(batches)
+    return Scaled(*fit.run(params, batches, tolerance, max_passes, progress=progress))

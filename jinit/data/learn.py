@@ -1,0 +1,110 @@
+"""Scales of parameters that gradients learn: their directions stay as they are."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.progress import stoppable, track
+from ..graph.taps import path_parts
+from .records import LayerScale, LayerScales, Learned
+
+
+Step = Callable[["Scaling", list[jax.Array], Any, Any], tuple[Any, Any, Any]]
+
+
+SMALLEST = 0.01  # of a scale: none may reach 0 or turn a parameter round
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaling:
+    """Parameters times one number each, for those at `places` among all leaves."""
+
+    leaves: list[jax.Array]
+    structure: Any = dataclasses.field(metadata={"static": True})
+    places: tuple[int, ...] = dataclasses.field(metadata={"static": True})
+    paths: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @property
+    def ones(self) -> list[jax.Array]:
+        """The scales to begin with."""
+        return [jnp.ones(()) for _ in self.places]
+
+    def times(self, scales: Sequence[jax.Array]) -> Any:
+        """The parameters with the scales in."""
+        leaves = list(self.leaves)
+        for place, scale in zip(self.places, scales, strict=True):
+            leaves[place] = (leaves[place] * scale).astype(leaves[place].dtype)
+        return self.structure.unflatten(leaves)
+
+    @property
+    def norms(self) -> list[jax.Array]:
+        """The norms of the parameters to be scaled."""
+        return [jnp.linalg.norm(self.leaves[place]) for place in self.places]
+
+
+class Rescaled(NamedTuple):
+    """Weights whose norms were learned, and the record of it."""
+
+    params: Any
+    record: Learned
+
+
+def scaling(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scaling:
+    """The parameters that can be scaled: those that are not 0, and are `which`."""
+    pairs, structure = jax.tree_util.tree_flatten_with_path(params)
+    leaves = [leaf for _, leaf in pairs]
+    places = tuple(
+        place
+        for place, leaf in enumerate(leaves)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and which(leaf) and jnp.any(leaf)
+    )
+    if not places:
+        raise ValueError(
+            f"`{where}` needs a parameter to scale. Got {len(leaves)}, all of them "
+            "0 or without a matrix. Draw weights first."
+        )
+    paths = tuple("/".join(path_parts(pairs[place][0])) for place in places)
+    return Scaling(leaves, structure, places, paths)
+
+
+def learn(
+    where: str,
+    objective: str,
+    own: Scaling,
+    step: Step,
+    state: Any,
+    data: Iterator[Any],
+    steps: int,
+) -> Rescaled:
+    """Runs `(own, scales, state, batch) → (scales, state, value)` over the data."""
+    scales = own.ones
+    history: list[float] = []
+    run = jax.jit(step)
+    name = where.removeprefix("jinit.")
+    with stoppable(where):
+        for _, batch in track(zip(range(steps), data, strict=False), steps, name):
+            new, state, value = run(own, scales, state, batch)
+            history.append(float(value))
+            if not np.isfinite([*history[-1:], *map(float, new)]).all():
+                raise ValueError(
+                    f"`{where}` needs a finite loss with finite derivatives. Got "
+                    f"{objective} {history[-1]:.3g} in step {len(history)}. Scale the "
+                    "weights first, with `jinit.auto` or `jinit.lsuv`."
+                )
+            scales = new
+    return Rescaled(own.times(scales), _record(own, scales, objective, history))
+
+
+def _record(
+    own: Scaling, scales: Sequence[Any], objective: str, history: Sequence[float]
+) -> Learned:
+    layers = tuple(
+        LayerScale(path, path, float(norm), float(scale), float(norm * scale))
+        for path, norm, scale in zip(own.paths, own.norms, scales, strict=True)
+    )
+    return Learned(LayerScales(layers, "norm"), objective, tuple(history))

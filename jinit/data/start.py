@@ -1,0 +1,37 @@
+"""Kernels to begin with: drawn anew, all else as it was."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from ..core.initializer import Initializer
+from ..graph.roles import KERNELS
+from ..model.auto import explain
+from ..model.plan import Plan
+
+
+def draw_kernels(
+    where: str,
+    apply: Callable[[Any, Any], Any],
+    params: Any,
+    batch: Any,
+    key: jax.Array | None,
+    law: Initializer | None = None,
+) -> Any:
+    """The parameters with kernels drawn from `law`, by default orthonormal ones."""
+    if key is None:
+        raise ValueError(
+            f"`{where}` needs a key to draw kernels with. Got None. Give one, or "
+            "`start='given'` to fit the weights as they are."
+        )
+    plan = explain(apply, params, batch, law="orthogonal", mirror=False)
+    chosen = (
+        dataclasses.replace(
+            choice,
+            initializer=(law or choice.initializer) if choice.role in KERNELS else None,
+        )
+        for choice in plan
+    )
+    return Plan(tuple(chosen)).draw(key, params)

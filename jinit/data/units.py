@@ -1,0 +1,150 @@
+"""What a pass over the data can scale: kernels, whole or one output unit at a time."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import jax
+
+from ..graph.graph import Graph
+from ..graph.instances import copies, measurable
+from ..graph.layers import Layer
+from ..graph.taps import Model
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Handle:
+    """A parameter to be scaled, and the layers whose output it scales.
+
+    Attributes:
+        leaf: The parameter's place among all.
+        layers: The layers whose output is linear in it.
+        alone: Whether that is one layer that no other parameter scales, so that it
+            can be scaled in passing.
+        loops: The parameter's axes of iterations, outermost first.
+        units: Its axes of output units, in the order of the outputs; None if it can
+            only be scaled as a whole.
+        bias: The place of the parameter that is the bias, if one is, of its own.
+    """
+
+    leaf: int
+    layers: tuple[Layer, ...]
+    alone: bool
+    loops: tuple[int, ...]
+    units: tuple[int, ...] | None
+    bias: int | None
+
+    @property
+    def name(self) -> str:
+        """The first layer's name."""
+        return self.layers[0].name
+
+    def onto(self, factor: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """Factors `(*loops, units or 1)`, to multiply the parameter with."""
+        if self.units is None or factor.shape[-1] == 1:
+            return placed(factor[..., 0], self.loops, shape)
+        return placed(factor, (*self.loops, *self.units), shape)
+
+
+def placed(x: jax.Array, axes: Sequence[int], shape: Sequence[int]) -> jax.Array:
+    """Numbers that run over `axes` of `shape`, in that order, with their axes there."""
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    x = x.reshape([shape[k] for k in axes]).transpose(order)
+    return x.reshape([n if k in axes else 1 for k, n in enumerate(shape)])
+
+
+def handles(model: Model) -> tuple[Handle, ...]:
+    """All that can be scaled, in the order of computation."""
+    layers: dict[int, list[Layer]] = {}
+    for layer in model.layers:
+        if measurable(model.graph, layer):
+            layers.setdefault(_scaled_leaf(model, layer), []).append(layer)
+    return tuple(_handle(model, leaf, every) for leaf, every in layers.items())
+
+
+def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
+    """The axes of a product along which its kernel has other entries."""
+    op, kernel = layer.op, layer.kernel
+    if op.name == "conv_general_dilated":
+        return (op.params["dimension_numbers"].out_spec[1],)
+    batched = op.params["dimension_numbers"][1][0]
+    stacked, units = len(batched), len(kernel.out_axes)
+    last = len(graph.types[op.outputs[0]].shape)
+    end = stacked + units if op.inputs[0] == kernel.value else last
+    return (*range(stacked), *range(end - units, end))
+
+
+def _handle(model: Model, leaf: int, layers: list[Layer]) -> Handle:
+    found, graph = model.found, model.graph
+    first, *more = layers
+    kernel = first.kernel.value
+    loops = _iteration_axes(model, kernel, leaf)
+    own = found.leaves[kernel] - found.roots.get(kernel, frozenset()) <= {leaf}
+    once = model.times(first.op.outputs[0]) == copies(graph, first)
+    alone = own and not more and once
+    alike = alone or not loops
+    return Handle(
+        graph.inputs.index(leaf),
+        tuple(layers),
+        alone,
+        loops if alike else (),
+        None if more else _unit_axes_of_leaf(model, first, leaf, loops),
+        _bias(model, first) if alone else None,
+    )
+
+
+def _scaled_leaf(model: Model, layer: Layer) -> int:
+    """The parameter to scale: of a normalized kernel not the direction but the gain."""
+    found, value = model.found, layer.kernel.value
+    main = found.main_leaf(value)
+    normalized = found.roots.get(value, frozenset())
+    gains = sorted(found.leaves[value] - normalized)
+    return gains[0] if main in normalized and gains else main
+
+
+def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
+    """The axes of a leaf that loops around a value take apart, outermost first."""
+    found, graph, axes = model.found, model.graph, []
+    while value in graph.makers:
+        maker = graph.makers[value]
+        value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
+        if maker.name == "unstack":
+            axes += found.axes[value].axes[0]
+    return tuple(reversed(axes))
+
+
+def _unit_axes_of_leaf(
+    model: Model, layer: Layer, leaf: int, loops: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    graph, kernel = model.graph, layer.kernel
+    shape = graph.types[leaf].shape
+    units = _sizes(graph, layer)
+    rest = tuple(i for i in range(len(shape)) if i not in loops)
+    if layer.axes is None or layer.axes.leaf != leaf:  # a gain: one number per unit
+        axes = rest
+    else:
+        inner = kernel.window_axes + kernel.in_axes
+        outer = [i for i in range(len(layer.axes.axes)) if i not in inner]
+        groups = [layer.axes.axes[i] for i in outer]
+        axes = tuple(dict.fromkeys(k for group in groups for k in group))
+    return axes if math.prod(shape[k] for k in axes) == math.prod(units) else None
+
+
+def _bias(model: Model, layer: Layer) -> int | None:
+    found, graph = model.found, model.graph
+    axes = found.axes.get(layer.bias) if layer.bias is not None else None
+    if not axes or found.leaves[axes.leaf] != {axes.leaf}:
+        return None
+    numbers = math.prod((*copies(graph, layer), *_sizes(graph, layer)))
+    owners = [
+        each
+        for each in model.layers
+        if each.bias is not None and axes.leaf in found.leaves.get(each.bias, ())
+    ]
+    matches = graph.types[axes.leaf].size == numbers and len(owners) == 1
+    return graph.inputs.index(axes.leaf) if matches else None
+
+
+def _sizes(graph: Graph, layer: Layer) -> tuple[int, ...]:
+    shape = graph.types[layer.op.outputs[0]].shape
+    return tuple(shape[axis] for axis in unit_axes(graph, layer))

@@ -117,33 +117,35 @@ class _Step:
 
     def __call__(self, own: Scaling, scales: Any, states: Any, batches: Any) -> Any:
         first, second = batches
-        on_norm = jax.value_and_grad(lambda s: self._norm(own.times(s), first))
-        on_loss = jax.value_and_grad(lambda s: self._after(own.times(s), first, second))
-        norm, slopes = on_norm(scales)
+        gradient = lambda scales: jax.grad(self.loss)(own.times(scales), first)
+        g, backward = jax.vjp(gradient, scales)
+
+        def after(scales: Any, g: Any) -> jax.Array:
+            """L(θ − η A(g))."""
+            params = own.times(scales)
+            steps, _ = self.ahead.update(g, self.ahead.init(params), params)
+            return self.loss(jax.tree.map(jnp.add, params, steps), second)
 
         def shrink() -> Any:
+            (slopes,) = backward(jax.grad(self._norm)(g))
             moves, state = self.learner.update(slopes, states[1])
-            return moves, (states[0], state), self._after(own.times(scales), *batches)
+            return moves, (states[0], state), after(scales, g)
 
         def improve() -> Any:
-            value, slopes = on_loss(scales)
+            value, (own_slopes, slopes) = jax.value_and_grad(after, (0, 1))(scales, g)
+            slopes = jax.tree.map(jnp.add, own_slopes, *backward(slopes))
             moves, state = self.learner.update(slopes, states[0])
             return moves, (state, states[1]), value
 
-        moves, states, value = jax.lax.cond(norm > self.gamma, shrink, improve)
+        too_large = self._norm(g) > self.gamma
+        moves, states, value = jax.lax.cond(too_large, shrink, improve)
         moved = [jnp.maximum(s, SMALLEST) for s in map(jnp.add, scales, moves)]
         return moved, states, value
 
-    def _norm(self, params: Any, batch: Any) -> jax.Array:
+    def _norm(self, g: Any) -> jax.Array:
         """‖g‖ₚ."""
-        g = jax.tree.leaves(jax.grad(self.loss)(params, batch))
-        return jnp.linalg.norm(jnp.concatenate([x.ravel() for x in g]), self.order)
-
-    def _after(self, params: Any, batch: Any, other: Any) -> jax.Array:
-        """L(θ − η A(g))."""
-        g = jax.grad(self.loss)(params, batch)
-        steps, _ = self.ahead.update(g, self.ahead.init(params), params)
-        return self.loss(jax.tree.map(jnp.add, params, steps), other)
+        flat = [x.ravel() for x in jax.tree.leaves(g)]
+        return jnp.linalg.norm(jnp.concatenate(flat), self.order)
 
 
 def _look_ahead(optimizer: Any, step_size: float) -> Any:

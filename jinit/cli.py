@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 DEMO = {"flax", "matplotlib", "mlxtend", "rich", "sklearn"}
 FIGURE = "jinit-report.png"
+THEORY_FIGURE = "jinit-theory.png"
 
 
 class RefusalError(Exception):
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_trace(commands)
     _add_init(commands)
     _add_rules(commands)
+    _add_theory(commands)
     return parser
 
 
@@ -173,6 +175,31 @@ def _add_rules(commands: Any) -> None:
     )
     rules.add_argument("name", nargs="?", metavar="RECIPE", help="explain this one")
     rules.set_defaults(run=_rules)
+
+
+def _add_theory(commands: Any) -> None:
+    theory = commands.add_parser(
+        "theory",
+        help="show what mean-field theory says of an activation",
+        description="Gains, the edge of chaos, depth scales and isometry of an "
+        "activation, and its phase diagram as a picture.",
+    )
+    theory.set_defaults(run=_theory)
+    add = theory.add_argument
+    add("--activation", default="relu", metavar="NAME", help="relu, tanh, gelu, ...")
+    add(
+        "--weight-variance",
+        type=float,
+        metavar="X",
+        help="your own σw² = fan_in · Var w, to give depth scales of",
+    )
+    add("--bias-variance", type=float, default=0.0, metavar="X", help="its σb²")
+    add(
+        "--out",
+        default=THEORY_FIGURE,
+        metavar="FILE.png",
+        help=f"where to save the phase diagram (default: {THEORY_FIGURE})",
+    )
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -273,6 +300,20 @@ def _rules(arguments: argparse.Namespace) -> int:
         print(f"{arguments.name}{inspect.signature(make)}\n\n{inspect.getdoc(make)}")
     else:
         print(aligned([(name, claim(make)) for name, make in RECIPES.items()], left=2))
+    return 0
+
+
+def _theory(arguments: argparse.Namespace) -> int:
+    from .theory.summary import summarize
+
+    _check_figure(arguments.out)
+    _require("matplotlib")
+    summary = summarize(
+        arguments.activation, arguments.weight_variance, arguments.bias_variance
+    )
+    print(summary)
+    _say(f"drawing {arguments.out}")
+    summary.plot(arguments.out)
     return 0
 
 

@@ -118,6 +118,9 @@ def test_raw_data_is_warned_of_on_stderr(capsys):
         ("report --model json:dumps", "missing a required argument: 'obj'"),
         ("report --model flax.nnx:Rngs", "Got Rngs"),
         ("report --init dirac --input-shape 4,8 --width 6", "(8, 6)"),
+        ("theory --activation tahn", "Did you mean 'tanh'?"),
+        ("theory --weight-variance -1", "Got -1.0"),
+        ("theory --out nowhere/figure.png", "Got nowhere/figure.png"),
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_line(arguments, said, capsys):
@@ -337,3 +340,12 @@ def test_rules_lists_the_recipes_and_explains_one(capsys):
     assert "1901.09321" in capsys.readouterr().out
     assert main(["rules", "fixpu"]) == 2
     assert "Did you mean 'fixup'?" in capsys.readouterr().err
+
+
+def test_theory_prints_tables_and_draws_the_phase_diagram(tmp_path, capsys):
+    assert main(["theory", "--activation", "tanh", "--weight-variance", "1.3"]) == 0
+    printed, said = capsys.readouterr()
+    assert "0.05   1.761  0.57005  0.51819  attracts" in printed
+    assert "σw² = 1.3, σb² = 0" in printed
+    assert "jinit-theory.png" in said
+    assert (tmp_path / "jinit-theory.png").read_bytes()[:4] == b"\x89PNG"

@@ -9,7 +9,6 @@ there is rounding.
 
 import functools
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +22,7 @@ from .activations import (
     gated_pair,
     GATES,
 )
+from .host import on_host
 from .settings import check, NonNegative
 
 
@@ -106,10 +106,7 @@ def positive(where: str, what: str, value: float) -> float:
 
 @functools.lru_cache(maxsize=1024)
 def _moments(function: Function, settings: frozenset, variance: float) -> Moments:
-    # A new thread knows nothing of a trace, a mesh or a setting that the caller is in.
-    with ThreadPoolExecutor(1) as thread:
-        sigma = math.sqrt(variance)
-        sums, loose, tail = thread.submit(_run, function, settings, sigma).result()
+    sums, loose, tail = on_host(_run, function, settings, math.sqrt(variance))
     mean, second, slope, one, square = sums
     if loose[0] or loose[1] or tail > 1e-9 * second:
         raise ValueError(
@@ -124,12 +121,7 @@ def _moments(function: Function, settings: frozenset, variance: float) -> Moment
 
 
 def _run(function: Function, settings: frozenset, sigma: float) -> Any:
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # the host is not among the platforms JAX may use
-        host = None
-    with jax.enable_x64(True), jax.default_device(host):
-        return _integrate(_sampler(function, settings), sigma)
+    return _integrate(_sampler(function, settings), sigma)
 
 
 @functools.lru_cache(maxsize=256)

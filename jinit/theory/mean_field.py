@@ -22,10 +22,10 @@ import functools
 import math
 from typing import NamedTuple
 
-from jinit.core.activations import as_function, Function
-from jinit.core.quadrature import gaussian_moments, positive
-from jinit.core.roots import root
-from jinit.core.settings import check, NonNegative
+from ..core.activations import as_function, Function
+from ..core.quadrature import gaussian_moments, positive
+from ..core.roots import root
+from ..core.settings import check, NonNegative
 
 
 Activation = str | Function
@@ -51,11 +51,13 @@ class EdgePoint(NamedTuple):
         bias_variance: σb².
         slope: V′(q*). From 1 on the point repels: though the gradient is kept, the
             variance of the signal leaves q* with depth.
+        variance: q*.
     """
 
     weight_variance: float
     bias_variance: float
     slope: float
+    variance: float
 
 
 def variance_map(
@@ -201,7 +203,7 @@ def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
         q: The variance of the pre-activations to keep.
 
     Returns:
-        σw², σb² and V′(q).
+        σw², σb², V′(q) and q.
 
     Raises:
         ValueError: When it would take a negative σb²: there is no edge at this `q`.
@@ -215,14 +217,7 @@ def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
         (True, False)
     """
     _check("edge_of_chaos", q)
-    growth = gradient_factor(activation, q)
-    if not 0 < growth < math.inf:
-        raise ValueError(
-            "`jinit.theory.edge_of_chaos` needs 0 < E φ′² < ∞. Got "
-            f"{growth} for {activation!r} at `q` = {q}. Use an activation with a slope."
-        )
-    weight_variance = 1 / growth
-    bias_variance = q - variance_map(activation, q, weight_variance)
+    weight_variance, bias_variance = critical_variances(activation, q)
     if bias_variance < -1e-12 * q:
         raise ValueError(
             "`jinit.theory.edge_of_chaos` needs a variance `q` that some bias variance "
@@ -230,7 +225,18 @@ def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
             f"{bias_variance:.6g}. Try another `q`."
         )
     slope = variance_slope(activation, q, weight_variance)
-    return EdgePoint(weight_variance, max(bias_variance, 0.0), slope)
+    return EdgePoint(weight_variance, max(bias_variance, 0.0), slope, float(q))
+
+
+def critical_variances(activation: Activation, q: float) -> tuple[float, float]:
+    """The σw² and σb² of `edge_of_chaos`, where σb² < 0 says that there is no edge."""
+    growth = gradient_factor(activation, q)
+    if not 0 < growth < math.inf:
+        raise ValueError(
+            "`jinit.theory.edge_of_chaos` needs 0 < E φ′² < ∞. Got "
+            f"{growth} for {activation!r} at `q` = {q}. Use an activation with a slope."
+        )
+    return 1 / growth, q - variance_map(activation, q, 1 / growth)
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,8 +11,8 @@ variance 1/(3d) and give Var y = 1/3 at every d.
 
 import math
 
-from jinit.core.quadrature import positive
-from jinit.core.settings import check, Count, NonNegative
+from ..core.quadrature import positive
+from ..core.settings import check, Count, NonNegative
 
 
 def preactivation_variance(

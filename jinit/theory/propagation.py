@@ -1,0 +1,258 @@
+"""Signals and gradients layer by layer, with skip connections and normalization."""
+
+import dataclasses
+import functools
+from typing import Any, get_args, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.activations import Function
+from ..core.figures import drawn
+from ..core.host import on_host
+from ..core.quadrature import gaussian_moments, positive
+from ..core.settings import check, choose, Count, Finite, NonNegative
+from ..core.text import aligned
+from .depth import name_of, number
+from .pairs import Rule, rule
+
+
+Norm = Literal["layer", "batch"]
+
+_WIDE = 1e12  # the variance up to which a rule is made before variances are known
+_SHOWN = 12  # layers in the table
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Propagation:
+    """What each layer of a network makes of two inputs; prints as a table, or plots.
+
+    Arrays have an entry for the input of the first layer and one after each layer.
+
+    Attributes:
+        activation: φ, by name where it has one.
+        variance: q of a unit.
+        correlation: c of the two inputs in a unit.
+        gradient: The mean square of the loss's gradient with respect to a unit, as a
+            multiple of what it is at the top.
+    """
+
+    activation: str
+    variance: np.ndarray
+    correlation: np.ndarray
+    gradient: np.ndarray
+
+    @property
+    def depth(self) -> int:
+        """How many layers."""
+        return len(self.variance) - 1
+
+    def __str__(self) -> str:
+        layers = np.unique(np.linspace(0, self.depth, _SHOWN).round().astype(int))
+        table = np.stack([self.variance, self.correlation, self.gradient], 1)[layers]
+        rows = [
+            (f"{layer}", *map(number, row))
+            for layer, row in zip(layers, table.tolist(), strict=True)
+        ]
+        head = ("layer", "variance", "correlation", "gradient²")
+        return f"{self.activation}\n{aligned([head, *rows], left=0)}"
+
+    def plot(self, path: str | None = None) -> Any:
+        """Draws variance, correlation and gradient over the layers.
+
+        Args:
+            path: Where to save the figure, if anywhere.
+
+        Returns:
+            The matplotlib figure.
+        """
+
+        def panel(name: str, values: np.ndarray, axes: Any) -> None:
+            axes.plot(values)
+            axes.set(title=f"{self.activation}: {name}", xlabel="layer")
+            if name != "correlation":
+                axes.set_yscale("log")
+            axes.spines[["top", "right"]].set_visible(False)
+
+        names = {
+            "variance": self.variance,
+            "correlation": self.correlation,
+            "squared gradient": self.gradient,
+        }
+        panels = [functools.partial(panel, *item) for item in names.items()]
+        return drawn(panels, path, (3.6, 2.8))
+
+
+def propagate(
+    activation: str | Function,
+    depth: int,
+    *,
+    variance: float = 1.0,
+    correlation: float = 0.0,
+    weight_variance: float = 1.0,
+    bias_variance: float = 0.0,
+    skip: float = 0.0,
+    branch: float = 1.0,
+    norm: Norm | None = None,
+) -> Propagation:
+    """How two inputs and a gradient travel through a wide random network.
+
+        x ← α x + β (W φ(norm(x)) + b)
+
+        q ← α² q + β² (σw² E φ(u)² + σb²)
+        q c ← α² q c + β² (σw² E φ(u₁) φ(u₂) + σb²)
+        χ = α² + β² σw² E φ′(u)² Var u / Var x
+
+    where u is x itself, and by a layer norm has variance 1 and correlation c. A batch
+    norm, over a large batch whose inputs all have correlation c, leaves variance 1 and
+    correlation 0 of what varies in the batch, which is Var x = q (1 − c).
+
+    A plain layer (α = 0) multiplies gradients by χ, so that they grow or shrink
+    exponentially. With a skip connection and a norm χ is 1 + O(1 / layer): they grow
+    like a power of the depth. A batch norm without a skip connection always lets them
+    explode; see `batch_norm_gradient_factor`.
+
+    Args:
+        activation: A name, or a JAX function of one number, without jumps.
+        depth: How many layers.
+        variance: q of the two inputs.
+        correlation: c of the two inputs.
+        weight_variance: σw², where a weight has variance σw² / fan_in.
+        bias_variance: σb², the variance of a bias.
+        skip: α, what passes by a layer: 0 in a plain network, 1 in a residual one.
+        branch: β, the factor of what the layer adds.
+        norm: Before the activation: None, "layer" or "batch".
+
+    Returns:
+        A `Propagation`.
+
+    Example:
+        >>> from jinit import theory
+        >>> relu = theory.propagate("relu", 100, weight_variance=2.0)
+        >>> print(f"{100**2 * (1 - relu.correlation[-1]):.2f}")
+        35.77
+        >>> plain = theory.propagate("relu", 50, norm="batch")
+        >>> resnet = theory.propagate("relu", 50, norm="batch", skip=1.0)
+        >>> f"{plain.gradient[0]:.1e}", f"{resnet.gradient[0]:.1e}"
+        ('7.1e+07', '6.3e+01')
+
+    References:
+        Hayou, Doucet, Rousseau. On the impact of the activation function on deep neural
+        networks training. ICML 2019. https://arxiv.org/abs/1902.06853 (the power law of
+        relu: 1 − c ~ 9π² / 2l²)
+        Yang, Schoenholz. Mean field residual networks: on the edge of chaos. NeurIPS
+        2017. https://arxiv.org/abs/1712.08969
+        Yang, Pennington, Rao, Sohl-Dickstein, Schoenholz. A mean field theory of batch
+        normalization. ICLR 2019. https://arxiv.org/abs/1902.08129
+        De, Smith. Batch normalization biases residual blocks towards the identity
+        function in deep networks. NeurIPS 2020. https://arxiv.org/abs/2002.10444
+    """
+    where = "jinit.theory.propagate"
+    check(where, "depth", Count, depth)
+    q = positive(where, "variance", variance)
+    if abs(check(where, "correlation", Finite, correlation)) > 1:
+        raise ValueError(
+            f"`{where}` needs `correlation` from -1 to 1. Got {correlation}."
+        )
+    if norm is not None:
+        choose(where, "norm", norm, get_args(Norm))
+    if norm == "batch" and correlation == 1:
+        raise ValueError(
+            f"`{where}` needs inputs that differ, for a batch norm to divide by. Got "
+            "`correlation` = 1."
+        )
+    layer = Layer(
+        positive(where, "weight_variance", weight_variance),
+        check(where, "bias_variance", NonNegative, bias_variance),
+        check(where, "skip", Finite, skip),
+        check(where, "branch", Finite, branch),
+        norm,
+    )
+    widest = 1.0
+    if norm is None:
+        path = on_host(_variances, rule(activation, _WIDE), layer, q, depth)
+        widest = float(np.clip(path.max(), 1, _WIDE))
+    narrow = rule(activation, widest)
+    q, apart, growth = on_host(_travel, narrow, layer, q, 1 - correlation, depth)
+    above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])
+    return Propagation(name_of(activation), q, 1 - apart, above)
+
+
+def batch_norm_gradient_factor(activation: str | Function) -> float:
+    """How much a layer with batch norm multiplies the squared size of a gradient.
+
+        χ = E φ′(z)² / Var φ(z),   z ~ N(0, 1)
+
+    in the limit of a large batch, whatever the weights and biases. By Poincaré's
+    inequality it is above 1 for all but linear φ: batch norm alone makes gradients
+    explode with depth, by π / (π − 1) = 1.467 per layer for relu.
+
+    Args:
+        activation: A name, or a JAX function of one number, without jumps.
+
+    Returns:
+        χ.
+
+    Example:
+        >>> from jinit import theory
+        >>> theory.batch_norm_gradient_factor("relu")
+        1.466942
+
+    References:
+        Yang, Pennington, Rao, Sohl-Dickstein, Schoenholz. A mean field theory of batch
+        normalization. ICLR 2019. https://arxiv.org/abs/1902.08129
+    """
+    mean, second, slope = gaussian_moments(activation)
+    if second - mean**2 <= 1e-14 * second:
+        raise ValueError(
+            "`jinit.theory.batch_norm_gradient_factor` needs an activation that varies."
+            f" Got {activation!r}."
+        )
+    return slope / (second - mean**2)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """x ← skip · x + branch · (W φ(norm(x)) + b)."""
+
+    weights: float
+    biases: float
+    skip: float
+    branch: float
+    norm: Norm | None = dataclasses.field(metadata={"static": True})
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "depth"))
+def _variances(rule: Rule, layer: Layer, q: jax.Array, depth: int) -> jax.Array:
+    def step(q: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+        added = layer.weights * rule.squares(q).value + layer.biases
+        q = layer.skip**2 * q + layer.branch**2 * added
+        return q, q
+
+    return jax.lax.scan(step, jnp.asarray(q, float), length=depth)[1]
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "depth"))
+def _travel(
+    rule: Rule, layer: Layer, q: jax.Array, apart: jax.Array, depth: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Q and 1 − c before and after every layer, and every layer's χ."""
+    skip, branch = layer.skip**2, layer.branch**2
+
+    def step(state: tuple[jax.Array, jax.Array], _: None) -> Any:
+        q, apart = state
+        varies = q * apart if layer.norm == "batch" else q
+        width = q if layer.norm is None else jnp.ones_like(q)
+        c = jnp.zeros(()) if layer.norm == "batch" else 1 - apart
+        squares, products = rule.squares(width), rule.products(width, c)
+        growth = skip + branch * layer.weights * squares.slope * width / varies
+        new = skip * q + branch * (layer.weights * squares.value + layer.biases)
+        apart = skip * q * apart + branch * layer.weights * products.apart
+        return (new, apart / new), (new, apart / new, growth)
+
+    start = jnp.asarray(q, float), jnp.asarray(apart, float)
+    _, (variances, distances, growth) = jax.lax.scan(step, start, length=depth)
+    join = lambda first, rest: jnp.concatenate([first[None], rest])
+    return join(start[0], variances), join(start[1], distances), growth

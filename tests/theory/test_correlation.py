@@ -1,0 +1,167 @@
+"""Correlations, depth scales and the phase diagram."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jinit import theory
+
+
+six_digits = functools.partial(pytest.approx, rel=2e-5, abs=1e-6)
+
+
+def arc_cosine(c):
+    """Cho and Saul 2009: the correlation map of relu."""
+    return (c * math.asin(c) + math.sqrt(1 - c * c)) / math.pi + c / 2
+
+
+@pytest.mark.parametrize("c", [-1, -0.7, 0, 0.3, 0.9, 1 - 1e-9, 1])
+@pytest.mark.parametrize("q", [1e-3, 1.0, 50.0])
+def test_relu_has_the_arc_cosine_kernel(c, q):
+    assert theory.correlation_map("relu", c, q, 2.0) == pytest.approx(
+        arc_cosine(c), abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("c", [-0.7, 0.2, 0.95])
+def test_maps_with_closed_forms(c):
+    q = 0.7
+    sine = math.sinh(q * c) / math.sinh(q)  # E sin u₁ sin u₂ = e^−q sinh qc
+    assert theory.correlation_map("sin", c, q) == pytest.approx(sine, abs=1e-10)
+    erf = math.asin(2 * q * c / (1 + 2 * q)) / math.asin(2 * q / (1 + 2 * q))
+    assert theory.correlation_map("erf", c, q) == pytest.approx(erf, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ["tanh", "hard_tanh", "gelu", "leaky_relu"])
+def test_the_slope_is_that_of_the_map(name):
+    setting = 0.8, 1.3, 0.05  # q, σw², σb²
+    high, low = (theory.correlation_map(name, c, *setting) for c in (0.5001, 0.4999))
+    slope = theory.correlation_slope(name, 0.5, *setting)
+    assert slope == pytest.approx((high - low) / 2e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", ["tanh", "hard_tanh", "selu"])
+def test_the_slope_at_one_is_the_gradient_factor(name):
+    q = theory.fixed_point(name, 0.9, 0.1).variance
+    slope = theory.correlation_slope(name, 1.0, q, 0.9, 0.1)
+    assert slope == pytest.approx(theory.gradient_factor(name, q, 0.9), rel=1e-10)
+
+
+# Poole et al. 2016: tanh, σb = 0.3.
+POOLE = [
+    # σw, q*, χ₁, c*, ξ_q, ξ_c
+    (1.3, 0.60705, 0.93981, 1.0, 1.338, 16.11),
+    (2.5, 4.07912, 1.58522, 0.12210, 0.688, 5.109),
+    (4.0, 12.60415, 2.36726, 0.029696, 0.490, 3.639),
+]
+
+
+@pytest.mark.parametrize(("weights", "q", "chi", "c", "xi_q", "xi_c"), POOLE)
+def test_depth_scales_of_tanh(weights, q, chi, c, xi_q, xi_c):
+    found = theory.depth_scales("tanh", weights**2, 0.09)
+    assert found.variance == pytest.approx(q, abs=6e-6)
+    assert found.gradient_factor == pytest.approx(chi, abs=6e-6)
+    assert found.correlation == pytest.approx(c, abs=6e-6)
+    assert found.variance_depth == pytest.approx(xi_q, abs=6e-4)
+    assert found.correlation_depth == pytest.approx(xi_c, rel=4e-4)
+    assert found.phase == ("ordered" if chi < 1 else "chaotic")
+    assert f"σw² = {weights**2:.5g}" in str(found)
+
+
+def test_depth_scales_where_signals_die_or_grow():
+    dead = theory.depth_scales("relu", 1.0)
+    assert (dead.variance, dead.phase) == (0.0, "ordered")
+    assert math.isnan(dead.correlation)
+    assert math.isnan(dead.correlation_depth)
+    endless = theory.depth_scales("relu", 3.0, 0.1)
+    assert (endless.variance, endless.phase) == (math.inf, "chaotic")
+
+
+# φ, σb², q*, σw² at the edge of chaos.
+EDGES = [
+    ("tanh", 1e-4, 0.045709, 1.086026),
+    ("tanh", 0.05, 0.570048, 1.760955),  # 1.76 in Schoenholz et al. 2017
+    ("tanh", 0.3, 1.461169, 2.505127),
+    ("gelu_exact", 0.05, 0.72204, 2.302520),
+    ("silu", 0.1, 1.55191, 2.439555),
+    ("selu", 0.1, 1.31350, 0.980327),
+    ("relu", 0.0, 1.0, 2.0),
+]
+
+
+@pytest.mark.parametrize(("name", "biases", "q", "weights"), EDGES)
+def test_the_edge_at_a_bias_variance(name, biases, q, weights):
+    point = theory.edge_at(name, bias_variance=biases)
+    assert point.weight_variance == six_digits(weights)
+    assert point.variance == six_digits(q)
+
+
+def test_the_edge_at_a_weight_variance():
+    # Xiao et al. 2018: (1.05, 2.01e-5).
+    point = theory.edge_at("tanh", weight_variance=1.05)
+    assert point.bias_variance == pytest.approx(2.0105e-5, rel=1e-4)
+    assert point.variance == pytest.approx(0.025921, abs=1e-6)
+
+
+def test_there_is_no_edge_for_softplus():
+    with pytest.raises(ValueError, match=r"edge_at.*bias_variance.*0.1.*softplus"):
+        theory.edge_at("softplus", bias_variance=0.1)
+
+
+@pytest.mark.parametrize("given", [{}, {"weight_variance": 1, "bias_variance": 1}])
+def test_the_edge_takes_one_variance(given):
+    with pytest.raises(ValueError, match="needs one of `weight_variance`"):
+        theory.edge_at("tanh", **given)
+
+
+def test_a_phase_diagram():
+    weights, biases = [1.0, 1.69, 6.25], [0.05, 0.09]
+    diagram = theory.phase_diagram("tanh", weights, biases)
+    for row, b in enumerate(biases):
+        for column, w in enumerate(weights):
+            own = theory.depth_scales("tanh", w, b)
+            at = row, column
+            assert diagram.variance[at] == pytest.approx(own.variance)
+            assert diagram.gradient_factor[at] == pytest.approx(own.gradient_factor)
+            assert diagram.correlation[at] == pytest.approx(own.correlation)
+            assert diagram.correlation_depth[at] == pytest.approx(
+                own.correlation_depth, rel=1e-6
+            )
+    assert "order in 67%, chaos in 33%" in str(diagram)
+    assert len(diagram.plot().axes) == 2
+
+
+def test_a_phase_diagram_knows_where_signals_end():
+    diagram = theory.phase_diagram("relu", [1.0, 3.0], [0.0, 0.1])
+    assert diagram.regions["signals die out"].tolist() == [[1, 0], [0, 0]]
+    assert diagram.regions["signals grow for ever"].tolist() == [[0, 1], [0, 1]]
+    np.testing.assert_allclose(diagram.edge, [[2, 0, 1]] * len(diagram.edge), atol=1e-9)
+
+
+@pytest.mark.parametrize("values", [[1.0], [2.0, 1.0]])
+def test_a_phase_diagram_needs_rising_variances(values):
+    with pytest.raises(ValueError, match=r"phase_diagram.*weight_variances.*rising"):
+        theory.phase_diagram("tanh", values)
+
+
+def test_theory_is_the_same_in_a_trace():
+    @jax.jit
+    def scaled(x):
+        return x * theory.correlation_map("relu", 0.0, 1.0)
+
+    assert scaled(jnp.pi) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("c", [1.5, -2, math.nan])
+def test_correlations_out_of_range(c):
+    with pytest.raises(ValueError, match="correlation_map"):
+        theory.correlation_map("tanh", c, 1.0)
+
+
+def test_a_function_that_is_zero_has_no_correlation():
+    with pytest.raises(ValueError, match="not 0"):
+        theory.correlation_map(lambda x: 0 * x, 0.5, 1.0)

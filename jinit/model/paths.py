@@ -1,7 +1,7 @@
 """Trees by path: `params/Dense_0/kernel`, for every framework."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,15 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a tree by path, in its order; a box or variable is its content."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {"/".join(path_parts(path)): leaf for path, leaf in leaves}
+
+
+def replaced(tree: Any, new: Mapping[str, Any]) -> Any:
+    """The tree with other leaves at these paths."""
+    leaves, structure = jax.tree.flatten(tree)
+    paths = named_leaves(tree)
+    return jax.tree.unflatten(
+        structure, [new.get(p, leaf) for p, leaf in zip(paths, leaves, strict=True)]
+    )
 
 
 def glob(pattern: str) -> re.Pattern[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from ..graph.trace import Trace
-from .paths import named_leaves
+from .paths import named_leaves, replaced
 from .rules import (
     as_test,
     Leaf,
@@ -69,7 +69,7 @@ def reinit(
             f"The paths are: {', '.join(leaves)}."
         )
     plan = plan_by_rules(found, rules, "jinit.reinit", read)
-    return _replaced(tree, plan.draw(key, found, _shardings(found)))
+    return replaced(tree, plan.draw(key, found, _shardings(found)))
 
 
 def fill_missing(
@@ -119,7 +119,7 @@ def fill_missing(
     loose = [Rule(*rule[:2], required=False) for rule in rules]
     refuse = no_trace("jinit.fill_missing")
     plan = plan_by_rules(missing, loose, "jinit.fill_missing", refuse)
-    return _replaced(abstract, there | plan.draw(key, missing, None))
+    return replaced(abstract, there | plan.draw(key, missing, None))
 
 
 def duplicates(tree: Any) -> list[tuple[str, ...]]:
@@ -158,14 +158,6 @@ def _fingerprint(leaf: Any) -> Any:
     places = np.linspace(0, leaf.size - 1, 8).astype(int)
     few = np.asarray(jnp.ravel(leaf)[places])
     return leaf.shape, np.dtype(leaf.dtype).name, few.tobytes()
-
-
-def _replaced(tree: Any, new: Mapping[str, Any]) -> Any:
-    leaves, structure = jax.tree.flatten(tree)
-    paths = named_leaves(tree)
-    return jax.tree.unflatten(
-        structure, [new.get(p, leaf) for p, leaf in zip(paths, leaves, strict=True)]
-    )
 
 
 def _shardings(leaves: Mapping[str, Any]) -> list[Any]:

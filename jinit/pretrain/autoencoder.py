@@ -1,0 +1,240 @@
+"""Stacked denoising autoencoders."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, get_args, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..core.activations import activation_name, as_function, Function
+from ..core.settings import check, choose, Fraction, NonNegative
+from ..schemes.classical import glorot_uniform, sigmoid_uniform
+from .corruption import Corruption, Kind
+from .dense import Dense
+from .greedy import greedy, Plan, Pretrained
+from .machine import Visible
+from .rows import Survey
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Autoencoder:
+    """One layer of an autoencoder, a pytree whose methods are pure functions.
+
+        h = φ(c + v W),   v′ = σ(b + h V),   V = Wᵀ if tied
+
+    without the logistic σ for Gaussian visible units.
+
+    Attributes:
+        weights: W, `(visible, hidden)`.
+        visible_bias: b, `(visible,)`.
+        hidden_bias: c, `(hidden,)`.
+        decoder: V, `(hidden, visible)`; None if tied.
+        activation: φ.
+        visible: "bernoulli" or "gaussian".
+    """
+
+    weights: jax.Array
+    visible_bias: jax.Array
+    hidden_bias: jax.Array
+    decoder: jax.Array | None = None
+    activation: str | Function = dataclasses.field(
+        default="sigmoid", metadata={"static": True}
+    )
+    visible: Visible = dataclasses.field(default="bernoulli", metadata={"static": True})
+
+    @property
+    def up(self) -> Dense:
+        """From visible to hidden units: φ(c + vW)."""
+        return Dense(self.weights, self.hidden_bias, self.activation)
+
+    @property
+    def down(self) -> Dense:
+        """From hidden to visible units: σ(b + hV), without σ for Gaussian units."""
+        V = self.weights.T if self.decoder is None else self.decoder
+        activation = "sigmoid" if self.visible == "bernoulli" else "identity"
+        return Dense(V, self.visible_bias, activation)
+
+    def encode(self, v: jax.Array) -> jax.Array:
+        """φ(c + vW), `(rows, hidden)`."""
+        return self.up(v)
+
+    def decode(self, h: jax.Array) -> jax.Array:
+        """σ(b + hV), `(rows, visible)`, without σ for Gaussian units."""
+        return self.down(h)
+
+    def loss(self, v: jax.Array, corrupted: jax.Array) -> jax.Array:
+        """How far what is made of corrupted rows is from clean ones: one number.
+
+        Per row the cross-entropy for Bernoulli units, half the square for Gaussian.
+        """
+        mean = self.down.linear(self.encode(corrupted))
+        if self.visible == "bernoulli":
+            return jnp.mean(jnp.sum(jax.nn.softplus(mean) - v * mean, -1))
+        return jnp.mean(jnp.sum(jnp.square(v - mean), -1)) / 2
+
+
+def denoising_autoencoder(
+    data: Any,
+    widths: Sequence[int],
+    key: jax.Array,
+    *,
+    visible: Visible = "bernoulli",
+    corruption: Kind = "masking",
+    level: float = 0.25,
+    tied: bool = True,
+    activation: str | Function = "sigmoid",
+    optimizer: Any = None,
+    epochs: int = 10,
+    batch_size: int = 100,
+    shuffle: bool = True,
+    held_out: Any = None,
+) -> Pretrained[Autoencoder]:
+    """Weights of stacked denoising autoencoders, trained greedily from the data up.
+
+        layer 1 learns to make v₁ = data of a corrupted v₁,
+        layer l + 1 the same of vₗ₊₁ = φ(cₗ + vₗ Wₗ), where vₗ is not corrupted
+
+    The loss is the cross-entropy on the clean input, or half the squared error for
+    Gaussian units. To undo the corruption a unit has to know what goes together. Like a
+    deep belief network, but for any activation and optimizer.
+
+    Args:
+        data: Rows `(rows, features)`, or an iterable of such arrays that can be read
+            again in every epoch; one at a time is in memory. Of each array the rows
+            that fill no minibatch are left out.
+        widths: How many hidden units each layer has, from the data up.
+        key: Fixes all that is random. A layer does not depend on those above.
+        visible: "bernoulli" for values from 0 to 1, "gaussian" for standardized ones.
+            A layer above sees Bernoulli units if the activation is sigmoid.
+        corruption: "masking" sets a share `level` of the entries to 0,
+            "salt_and_pepper" to 0 or 1; "gaussian" adds noise of std `level` to all.
+        level: See `corruption`.
+        tied: Whether the decoder is the transpose of the encoder.
+        activation: φ, a name or a function.
+        optimizer: Any of optax's; by default `optax.adam(1e-3)`.
+        epochs: How often all rows are used, per layer.
+        batch_size: Rows per update.
+        shuffle: Whether each epoch takes the rows of an array in another order.
+        held_out: Rows to watch for overfitting.
+
+    Returns:
+        `(layers, record)`: an `Autoencoder` for each width, and its loss by epoch.
+        After a Ctrl-C, with a warning, the layers that have finished an epoch or more.
+
+    Raises:
+        TypeError: When `data` can be read only once, or are no real numbers.
+        ValueError: When data are not finite, not from 0 to 1 for Bernoulli units, or
+            fewer than `batch_size`; when weights diverge (it names layer and epoch); or
+            a setting is out of range.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jinit.pretrain
+        >>> v = jax.random.bernoulli(jax.random.key(0), 0.5, (500, 1)) * jnp.ones(8)
+        >>> (layer,), record = jinit.pretrain.denoising_autoencoder(
+        ...     v, [4], jax.random.key(1), batch_size=10, epochs=30
+        ... )
+        >>> masked = v.at[:, 0].set(0)
+        >>> error = layer.decode(layer.encode(masked))[:, 0] - v[:, 0]
+        >>> bool(abs(error).max() < 0.1)  # the others tell
+        True
+
+    References:
+        Vincent, Larochelle, Lajoie, Bengio, Manzagol. Stacked denoising autoencoders:
+        learning useful representations in a deep network with a local denoising
+        criterion. JMLR 11, 2010. Sections 3 and 4.
+        https://www.jmlr.org/papers/v11/vincent10a.html
+    """
+    where = "jinit.pretrain.denoising_autoencoder"
+    plan = Plan(where, epochs, batch_size, shuffle)
+    as_function(activation)
+    choose(where, "visible", visible, get_args(Visible))
+    above: Visible = "bernoulli" if _is_sigmoid(activation) else "gaussian"
+    kinds = [visible, *[above] * (len(widths) - 1)]
+    corrupt = _corruption(where, corruption, level, kinds)
+    optimizer = _adam() if optimizer is None else optimizer
+    methods = [Denoising(corrupt, activation, kind, tied, optimizer) for kind in kinds]
+    return greedy(plan, methods, widths, data, held_out, key)
+
+
+class State(NamedTuple):
+    """A layer in training."""
+
+    layer: Autoencoder
+    memory: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Denoising:
+    """Descent of the loss between clean rows and what is made of corrupted ones."""
+
+    corrupt: Corruption
+    activation: str | Function = dataclasses.field(metadata={"static": True})
+    visible: Visible = dataclasses.field(metadata={"static": True})
+    tied: bool = dataclasses.field(metadata={"static": True})
+    optimizer: Any = dataclasses.field(metadata={"static": True})
+
+    @property
+    def unit_interval(self) -> bool:
+        """Whether data must be from 0 to 1."""
+        return self.visible == "bernoulli"
+
+    def start(self, seen: Survey, width: int, batch_size: int, key: jax.Array) -> State:
+        """Glorot's weights, four times as wide for sigmoid, and biases of 0."""
+        init = sigmoid_uniform if _is_sigmoid(self.activation) else glorot_uniform
+        (n,), dtype = seen.mean.shape, seen.shown.dtype
+        key_weights, key_decoder = jax.random.split(key)
+        layer = Autoencoder(
+            weights=init(key_weights, (n, width), dtype),
+            visible_bias=jnp.zeros(n, dtype),
+            hidden_bias=jnp.zeros(width, dtype),
+            decoder=None if self.tied else init(key_decoder, (width, n), dtype),
+            activation=self.activation,
+            visible=self.visible,
+        )
+        return State(layer, self.optimizer.init(layer))
+
+    def step(
+        self, state: State, v: jax.Array, key: jax.Array, epoch: jax.Array
+    ) -> State:
+        """One update by the optimizer."""
+        corrupted = self.corrupt(v, key)
+        slope = jax.grad(lambda layer: layer.loss(v, corrupted))(state.layer)
+        change, memory = self.optimizer.update(slope, state.memory, state.layer)
+        return State(jax.tree.map(jnp.add, state.layer, change), memory)
+
+    def measure(
+        self, layer: Autoencoder, shown: jax.Array, held_out: Any, key: jax.Array
+    ) -> dict[str, jax.Array]:
+        """The loss and, with held-out rows, how much larger it is there."""
+        loss = lambda v: layer.loss(v, self.corrupt(v, key))
+        found = {"error": loss(shown)}
+        if held_out is not None:
+            found["gap"] = loss(held_out) - found["error"]
+        return found
+
+
+def _corruption(where: str, kind: Kind, level: float, units: Sequence[str]):
+    choose(where, "corruption", kind, get_args(Kind))
+    if kind == "salt_and_pepper" and "gaussian" in units:
+        raise ValueError(
+            f"`{where}` needs values from 0 to 1 in every layer for salt and pepper. "
+            "Got Gaussian visible units. Take `corruption='masking'` or 'gaussian'."
+        )
+    bound = NonNegative if kind == "gaussian" else Fraction
+    return Corruption(check(where, "level", bound, level), kind)
+
+
+def _is_sigmoid(activation: str | Function) -> bool:
+    name = activation if isinstance(activation, str) else activation_name(activation)
+    return name in ("sigmoid", "logistic")
+
+
+@functools.cache
+def _adam() -> Any:
+    import optax
+
+    return optax.adam(1e-3)

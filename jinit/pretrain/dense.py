@@ -1,0 +1,33 @@
+"""One layer of a network that a pre-trained layer becomes."""
+
+import dataclasses
+
+import jax
+
+from ..core.activations import as_function, Function
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dense:
+    """φ(x W + b), a pytree.
+
+    Attributes:
+        weights: W, `(inputs, outputs)`.
+        bias: b, `(outputs,)`.
+        activation: φ.
+    """
+
+    weights: jax.Array
+    bias: jax.Array
+    activation: str | Function = dataclasses.field(
+        default="sigmoid", metadata={"static": True}
+    )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """φ(x W + b), `(rows, outputs)`."""
+        return as_function(self.activation)(self.linear(x))
+
+    def linear(self, x: jax.Array) -> jax.Array:
+        """The pre-activations x W + b, `(rows, outputs)`."""
+        return x @ self.weights + self.bias

@@ -1,0 +1,182 @@
+"""Layers trained one after another, each on what those below make of the data."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ..core.draw import check_key
+from ..core.progress import stoppable, track
+from ..core.settings import check, Count
+from .records import Epoch, History
+from .rows import as_rows, Rows, Survey, survey
+
+
+Layer = TypeVar("Layer", bound=Any)
+
+
+class Method(Protocol[Layer]):
+    """How one layer is trained: a pytree, so that equal kinds compile once."""
+
+    @property
+    def unit_interval(self) -> bool:
+        """Whether data must be from 0 to 1."""
+        ...
+
+    def start(self, seen: Survey, width: int, batch_size: int, key: jax.Array) -> Any:
+        """A state with a `layer`, before training."""
+        ...
+
+    def step(self, state: Any, v: jax.Array, key: jax.Array, epoch: jax.Array) -> Any:
+        """The state after a minibatch."""
+        ...
+
+    def measure(
+        self, layer: Layer, shown: jax.Array, held_out: Any, key: jax.Array
+    ) -> dict[str, jax.Array]:
+        """What an `Epoch` records of a layer."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How often the data are read, and in which pieces."""
+
+    where: str
+    epochs: int
+    batch_size: int
+    shuffle: bool
+
+    def __post_init__(self) -> None:
+        check(self.where, "epochs", Count, self.epochs)
+        check(self.where, "batch_size", Count, self.batch_size)
+
+
+class Pretrained(NamedTuple, Generic[Layer]):
+    """Layers from the data up, and the record of their training."""
+
+    layers: tuple[Layer, ...]
+    record: History
+
+
+def greedy(
+    plan: Plan,
+    methods: Sequence[Method[Layer]],
+    widths: Sequence[int],
+    data: Any,
+    held_out: Any,
+    key: jax.Array,
+) -> Pretrained[Layer]:
+    """Trains a layer, freezes it, and goes on with what it makes of the data.
+
+    A Ctrl-C ends it with a warning and keeps what the last finished epoch left; before
+    the first there is nothing to keep, and it is raised.
+    """
+    for width in widths:
+        check(plan.where, "widths", Count, width)
+    key = check_key(plan.where, key)
+    rows = as_rows(plan.where, data)
+    if held_out is not None:
+        (held_out,) = as_rows(plan.where, jnp.asarray(held_out))
+    reached = _epochs(plan, methods, widths, rows, held_out, key)
+    layer, epoch = next(reached)
+    layers, history = {1: layer}, [epoch]
+    with stoppable(plan.where):
+        for layer, epoch in reached:
+            layers[epoch.layer] = layer
+            history.append(epoch)
+    return Pretrained(tuple(layers.values()), History(tuple(history)))
+
+
+def _epochs(
+    plan: Plan,
+    methods: Sequence[Method[Layer]],
+    widths: Sequence[int],
+    rows: Rows,
+    held_out: Any,
+    key: jax.Array,
+) -> Iterator[tuple[Layer, Epoch]]:
+    """Every layer after every epoch, and what it has reached there."""
+    for number, (method, width) in enumerate(zip(methods, widths, strict=True), 1):
+        keys = jax.random.split(jax.random.fold_in(key, number), 3)
+        key_start, key_train, key_measure = keys
+        seen = survey(plan.where, rows, plan.batch_size, method.unit_interval)
+        state = method.start(seen, width, plan.batch_size, key_start)
+        rounds = range(1, plan.epochs + 1)
+        for epoch in track(rounds, plan.epochs, f"layer {number}"):
+            key_epoch = jax.random.fold_in(key_train, epoch)
+            state = _epoch(plan, method, state, rows, epoch, key_epoch)
+            finite, measured = _look(
+                method, state.layer, seen.shown, held_out, key_measure
+            )
+            if not finite:
+                raise ValueError(
+                    f"`{plan.where}` needs weights that stay finite. Got inf or nan in "
+                    f"layer {number}, epoch {epoch}. Lower the learning rate."
+                )
+            values = {name: float(value) for name, value in measured.items()}
+            yield state.layer, Epoch(number, epoch, **values)
+        encode = functools.partial(_encode, state.layer)
+        rows = rows.through(encode)
+        held_out = None if held_out is None else encode(held_out)
+
+
+def _epoch(
+    plan: Plan,
+    method: Method,
+    state: Any,
+    rows: Rows,
+    epoch: int,
+    key: jax.Array,
+) -> Any:
+    done = 0  # minibatches, whose number makes their key
+    for x in rows:
+        if batches := len(x) // plan.batch_size:
+            sizes = batches, plan.batch_size, plan.shuffle
+            state = _sweep(method, state, x, key, epoch, done, *sizes)
+            done += batches
+    return state
+
+
+@functools.partial(jax.jit, static_argnames=("batches", "size", "shuffle"))
+def _sweep(
+    method: Method,
+    state: Any,
+    x: jax.Array,
+    key: jax.Array,
+    epoch: jax.Array,
+    done: jax.Array,
+    batches: int,
+    size: int,
+    shuffle: bool,
+) -> Any:
+    """All minibatches of an array, as one program."""
+    key_order, key_steps = jax.random.split(key)
+    order = jnp.arange(len(x))
+    if shuffle:
+        order = jax.random.permutation(jax.random.fold_in(key_order, done), order)
+
+    def step(state: Any, batch: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+        number, chosen = batch
+        key = jax.random.fold_in(key_steps, number)
+        return method.step(state, x[chosen], key, epoch), None
+
+    chosen = order[: batches * size].reshape(batches, size)
+    return lax.scan(step, state, (done + jnp.arange(batches), chosen))[0]
+
+
+@jax.jit
+def _look(
+    method: Method, layer: Any, shown: jax.Array, held_out: Any, key: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(layer)]
+    return jnp.stack(finite).all(), method.measure(layer, shown, held_out, key)
+
+
+@jax.jit
+def _encode(layer: Any, v: jax.Array) -> jax.Array:
+    return layer.encode(v)

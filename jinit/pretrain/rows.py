@@ -1,0 +1,119 @@
+"""Rows of data, read once per epoch: an array, or a stream of arrays."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+_SHOWN = 1000  # rows on which progress is measured
+
+
+class Stream:
+    """Arrays seen through a function, one at a time and anew in every epoch."""
+
+    def __init__(self, arrays: Iterable[Any], see: Callable[[Any], jax.Array]):
+        self._arrays, self._see = arrays, see
+
+    def __iter__(self) -> Iterator[jax.Array]:
+        return map(self._see, self._arrays)
+
+    def through(self, see: Callable[[jax.Array], jax.Array]) -> "Stream":
+        """The same through one more function."""
+        return Stream(self, see)
+
+
+class Held(list[jax.Array]):
+    """One array that stays in memory, as a stream of one."""
+
+    def through(self, see: Callable[[jax.Array], jax.Array]) -> "Held":
+        """The array that `see` makes of it."""
+        return Held(map(see, self))
+
+
+Rows = Stream | Held
+
+
+def as_rows(where: str, data: Any) -> Rows:
+    """Data as arrays `(rows, features)` that can be read in every epoch."""
+    read = functools.partial(_floating, where)
+    if hasattr(data, "shape"):
+        return Held([read(data)])
+    if not isinstance(data, Iterable):
+        raise TypeError(
+            f"`{where}` needs an array or an iterable of arrays. Got {data!r}."
+        )
+    if iter(data) is data:
+        raise TypeError(
+            f"`{where}` needs data to read once per epoch. Got a "
+            f"{type(data).__name__}, which can be read once. Give a list, or an object "
+            "whose `__iter__` starts anew."
+        )
+    return Stream(data, read)
+
+
+def _floating(where: str, data: Any) -> jax.Array:
+    x = jnp.asarray(data)
+    if x.ndim != 2 or not x.shape[1]:
+        raise ValueError(
+            f"`{where}` needs arrays of shape `(rows, features)`. Got {x.shape}. For "
+            "images: `x.reshape(len(x), -1)`."
+        )
+    if jnp.iscomplexobj(x):
+        raise TypeError(f"`{where}` needs real numbers. Got {x.dtype}.")
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What one look at all rows finds.
+
+    Attributes:
+        mean: Of every feature.
+        shown: The first rows.
+    """
+
+    mean: np.ndarray
+    shown: jax.Array
+
+
+def survey(where: str, rows: Rows, batch_size: int, unit_interval: bool) -> Survey:
+    """Looks at all rows once; refuses what can not be learned."""
+    count, largest, mean, shown = 0, 0, np.zeros(()), None
+    for number, x in enumerate(rows):
+        if shown is None:
+            shown = x[:_SHOWN]
+        if x.shape[1] != shown.shape[1]:
+            raise ValueError(
+                f"`{where}` needs rows of one length. Got {x.shape[1]} in array "
+                f"{number} after {shown.shape[1]}."
+            )
+        if len(x):
+            _check_range(where, x, unit_interval, number)
+            count, largest = count + len(x), max(largest, len(x))
+            own = np.asarray(x).mean(0, dtype=np.float64)
+            mean = mean + (own - mean) * (len(x) / count)
+    if shown is None or batch_size > largest:
+        raise ValueError(
+            f"`{where}` needs `batch_size` of at most the rows of an array. Got "
+            f"{batch_size} for {largest} rows. Give larger arrays, or lower it."
+        )
+    return Survey(mean, shown)
+
+
+def _check_range(where: str, x: jax.Array, unit_interval: bool, number: int) -> None:
+    low, high = float(jnp.min(x)), float(jnp.max(x))
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            f"`{where}` needs finite numbers. Got inf or nan in array {number}."
+        )
+    if unit_interval and not 0 <= low <= high <= 1:
+        raise ValueError(
+            f"`{where}` needs values from 0 to 1 for Bernoulli visible units. Got "
+            f"{low:.3g} to {high:.3g} in array {number}. Divide bytes by 255, or "
+            "standardize and take `visible='gaussian'`."
+        )

@@ -1,5 +1,6 @@
 """Weight initialization for JAX."""
 
+from . import data as data, pretrain as pretrain, theory as theory
 from .compose import scaled as scaled
 from .core.fans import (
     einsum_axes as einsum_axes,

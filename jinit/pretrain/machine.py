@@ -1,6 +1,7 @@
 """The restricted Boltzmann machine: its energy, and what follows from it."""
 
 import dataclasses
+import itertools
 from typing import Literal
 
 import jax
@@ -135,6 +136,11 @@ class RBM:
 
     def _square(self, v: jax.Array) -> jax.Array | float:
         return 0.0 if self.visible == "bernoulli" else jnp.square(v).sum(-1) / 2
+
+
+def stacked(first: Visible, above: Visible, count: int) -> list[Visible]:
+    """The visible units of each layer in a stack."""
+    return [first, *itertools.repeat(above, count - 1)]
 
 
 def _bernoulli(key: jax.Array, p: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from ..core import sampling
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count, Fraction, NonNegative
 from .greedy import greedy, Plan, Pretrained
-from .machine import RBM, Visible
+from .machine import RBM, stacked, Visible
 from .records import History
 from .rows import Survey
 
@@ -141,7 +141,7 @@ def machines(
 ) -> Pretrained[RBM]:
     """A stack of machines; those above the first see probabilities."""
     plan = Plan(where, epochs, batch_size, shuffle)
-    kinds: list[Visible] = [visible, *["bernoulli"] * (len(widths) - 1)]
+    kinds = stacked(visible, "bernoulli", len(widths))
     methods = [_method(where, kind, **settings) for kind in kinds]
     return greedy(plan, methods, widths, data, held_out, key)
 
@@ -152,7 +152,7 @@ class State(NamedTuple):
     Attributes:
         layer: The machine.
         velocity: Its last change, a tree like it.
-        chain: Hidden states `(batch_size, hidden)` from which a persistent chain goes on.
+        chain: Hidden states `(batch_size, hidden)` where a persistent chain goes on.
         activity: The running mean of what each hidden unit does.
     """
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import sampling
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count, Fraction, NonNegative
+from ..schemes.distributions import normal
 from .greedy import greedy, Plan, Pretrained
 from .machine import RBM, stacked, Visible
 from .records import History
@@ -188,7 +188,7 @@ class ContrastiveDivergence:
             p = np.clip(b, _RARE, 1 - _RARE)
             b = np.log(p / (1 - p))
         c = jnp.zeros(width, dtype)
-        weights = sampling.normal(key, (len(b), width), dtype, _STDDEV)
+        weights = normal(_STDDEV)(key, (len(b), width), dtype)
         machine = RBM(weights, jnp.asarray(b, dtype), c, self.visible)
         still = jax.tree.map(jnp.zeros_like, machine)
         return State(machine, still, jnp.zeros((batch_size, width), dtype), c)

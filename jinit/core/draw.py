@@ -61,9 +61,12 @@ def check_shape(where: str, shape: Any) -> tuple[int, ...]:
     try:
         sizes = _sizes(shape)
     except TypeError:
+        given = (
+            f"an array {shape.shape}" if getattr(shape, "size", 0) > 8 else repr(shape)
+        )
         raise TypeError(
-            f"`{where}` needs a shape of whole numbers. Got {shape!r}. Under "
-            "`jax.jit`, make the shape static."
+            f"`{where}` needs a shape of whole numbers. Got {given}. Under `jax.jit`, "
+            "make the shape static."
         ) from None
     if any(size < 0 for size in sizes):
         raise ValueError(f"`{where}` needs sizes of at least 0. Got {sizes}.")

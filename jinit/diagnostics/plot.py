@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.figures import blank
 from .records import Histogram, LayerProbe, Probe
 from .table import number
 
@@ -34,12 +35,10 @@ def draw(probes: Mapping[str, Probe], path: str | None = None, title: str = "") 
     Returns:
         The matplotlib figure.
     """
-    from matplotlib.figure import Figure
-
     layers = {name: _chosen(probe.layers) for name, probe in probes.items()}
     columns = max(map(len, layers.values()))
     height = 1.0 + 0.95 * len(probes)
-    figure = Figure(figsize=(3.4 + 2.3 * columns, height), dpi=150)
+    figure = blank(3.4 + 2.3 * columns, height, dpi=150)
     figure.set_layout_engine("none")
     labels, *sides = figure.add_gridspec(
         1, 3, width_ratios=[2.7, columns, columns], wspace=0.06,

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.figures import blank
 from ..core.progress import track
 from ..core.settings import check, Count
 from ..core.text import aligned, rich_table
@@ -249,11 +250,10 @@ def _slope(widths: Sequence[int], changes: np.ndarray) -> float:
 
 def _draw(result: CoordinateCheck, path: str | None) -> Any:
     import matplotlib
-    from matplotlib.figure import Figure
 
     changes = np.asarray(result.changes)
     steps = changes.shape[-1]
-    figure = Figure(figsize=(1.2 + 2.6 * steps, 3.2), dpi=150, layout="constrained")
+    figure = blank(1.2 + 2.6 * steps, 3.2, dpi=150, layout="constrained")
     panels = figure.subplots(1, steps, sharey=True, squeeze=False)[0]
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(result.layers)))
     for t, ax in enumerate(panels):

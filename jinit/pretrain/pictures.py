@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.figures import blank
+
 
 def plot_filters(
     weights: Any,
@@ -29,8 +31,6 @@ def plot_filters(
         >>> weights = np.random.default_rng(0).normal(size=(784, 100))
         >>> figure = jinit.pretrain.plot_filters(weights, count=16)
     """
-    from matplotlib.figure import Figure
-
     weights = np.asarray(weights, np.float64)
     if weights.ndim != 2:
         raise ValueError(
@@ -47,7 +47,7 @@ def plot_filters(
     units = weights.T[:count]
     columns = math.ceil(math.sqrt(len(units)))
     rows = math.ceil(len(units) / columns)
-    figure = Figure(figsize=(columns * 0.6, rows * 0.6), dpi=150, layout="constrained")
+    figure = blank(columns * 0.6, rows * 0.6, dpi=150, layout="constrained")
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, unit in zip(figure.axes, units, strict=False):

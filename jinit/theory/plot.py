@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.figures import blank
+
 
 INK, FAINT = "#333333", "#8a8a8a"
 ORDER, EDGE, CHAOS = "#2a6f97", "#fbf7ef", "#c8642f"
@@ -21,9 +23,7 @@ def draw(diagram: Any, path: str | None = None) -> Any:
     Returns:
         The matplotlib figure.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.4), dpi=150, layout="constrained")
+    figure = blank(7.2, 4.4, dpi=150, layout="constrained")
     ax = figure.add_subplot()
     _phases(figure, ax, diagram)
     _edge(ax, diagram)

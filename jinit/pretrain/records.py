@@ -78,14 +78,16 @@ class History:
         return drawn(panels, path, (3.6, 2.8))
 
     def _panel(self, name: str, axes: Any) -> None:
-        for layer in dict.fromkeys(each.layer for each in self.epochs):
+        layers = dict.fromkeys(each.layer for each in self.epochs)
+        for layer in layers:
             own = [each for each in self.epochs if each.layer == layer]
             own = [each for each in own if getattr(each, name) is not None]
             values = [getattr(each, name) for each in own]
             axes.plot([each.epoch for each in own], values, label=f"layer {layer}")
         axes.set(xlabel="epoch", ylabel=_MEASURES[name])
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        if len(layers) > 1:
+            axes.legend(frameon=False)
 
     def _measures(self) -> list[str]:
         has = lambda name: any(getattr(each, name) is not None for each in self.epochs)

@@ -7,6 +7,7 @@ from typing import Any, get_args, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from ..core.activations import activation_name, as_function, Function
 from ..core.settings import check, choose, Fraction, NonNegative
@@ -57,15 +58,15 @@ class Autoencoder:
         activation = "sigmoid" if self.visible == "bernoulli" else "identity"
         return Dense(V, self.visible_bias, activation)
 
-    def encode(self, v: jax.Array) -> jax.Array:
+    def encode(self, v: ArrayLike) -> jax.Array:
         """φ(c + vW), `(rows, hidden)`."""
         return self.up(v)
 
-    def decode(self, h: jax.Array) -> jax.Array:
+    def decode(self, h: ArrayLike) -> jax.Array:
         """σ(b + hV), `(rows, visible)`, without σ for Gaussian units."""
         return self.down(h)
 
-    def loss(self, v: jax.Array, corrupted: jax.Array) -> jax.Array:
+    def loss(self, v: ArrayLike, corrupted: ArrayLike) -> jax.Array:
         """How far what is made of corrupted rows is from clean ones: one number.
 
         Per row the cross-entropy for Bernoulli units, half the square for Gaussian.

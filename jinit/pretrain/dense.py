@@ -3,6 +3,8 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from ..core.activations import as_function, Function
 
@@ -24,10 +26,10 @@ class Dense:
         default="sigmoid", metadata={"static": True}
     )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """φ(x W + b), `(rows, outputs)`."""
         return as_function(self.activation)(self.linear(x))
 
-    def linear(self, x: jax.Array) -> jax.Array:
+    def linear(self, x: ArrayLike) -> jax.Array:
         """The pre-activations x W + b, `(rows, outputs)`."""
-        return x @ self.weights + self.bias
+        return jnp.asarray(x) @ self.weights + self.bias

@@ -17,9 +17,10 @@ from .rows import as_rows, Rows, Survey, survey
 
 
 Layer = TypeVar("Layer", bound=Any)
+Trained = TypeVar("Trained", bound=Any, contravariant=True)
 
 
-class Method(Protocol[Layer]):
+class Method(Protocol[Trained]):
     """How one layer is trained: a pytree, so that equal kinds compile once."""
 
     @property
@@ -36,7 +37,7 @@ class Method(Protocol[Layer]):
         ...
 
     def measure(
-        self, layer: Layer, shown: jax.Array, held_out: Any, key: jax.Array
+        self, layer: Trained, shown: jax.Array, held_out: Any, key: jax.Array
     ) -> dict[str, jax.Array]:
         """What an `Epoch` records of a layer."""
         ...

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from ..core import sampling
 from .dense import Dense
@@ -51,13 +52,15 @@ class RBM:
     hidden_bias: jax.Array
     visible: Visible = dataclasses.field(default="bernoulli", metadata={"static": True})
 
-    def energy(self, v: jax.Array, h: jax.Array) -> jax.Array:
+    def energy(self, v: ArrayLike, h: ArrayLike) -> jax.Array:
         """E(v, h) of rows `(rows, visible)` and `(rows, hidden)`."""
+        v, h = jnp.asarray(v), jnp.asarray(h)
         linear = v @ self.visible_bias + h @ self.hidden_bias
         return self._square(v) - linear - jnp.sum((v @ self.weights) * h, -1)
 
-    def free_energy(self, v: jax.Array) -> jax.Array:
+    def free_energy(self, v: ArrayLike) -> jax.Array:
         """F(v) = −log Σₕ exp(−E(v, h)) of rows `(rows, visible)`."""
+        v = jnp.asarray(v)
         hidden = jax.nn.softplus(self.up.linear(v)).sum(-1)
         return self._square(v) - v @ self.visible_bias - hidden
 
@@ -72,19 +75,19 @@ class RBM:
         activation = "sigmoid" if self.visible == "bernoulli" else "identity"
         return Dense(self.weights.T, self.visible_bias, activation)
 
-    def encode(self, v: jax.Array) -> jax.Array:
+    def encode(self, v: ArrayLike) -> jax.Array:
         """P(h = 1 | v) = σ(c + vW), `(rows, hidden)`."""
         return self.up(v)
 
-    def decode(self, h: jax.Array) -> jax.Array:
+    def decode(self, h: ArrayLike) -> jax.Array:
         """E(v | h), `(rows, visible)`: σ(b + hWᵀ), without σ for Gaussian units."""
         return self.down(h)
 
-    def sample_hidden(self, v: jax.Array, key: jax.Array) -> jax.Array:
+    def sample_hidden(self, v: ArrayLike, key: jax.Array) -> jax.Array:
         """Hidden states drawn from P(h | v)."""
         return _bernoulli(key, self.encode(v))
 
-    def sample_visible(self, h: jax.Array, key: jax.Array) -> jax.Array:
+    def sample_visible(self, h: ArrayLike, key: jax.Array) -> jax.Array:
         """Visible states drawn from p(v | h)."""
         mean = self.decode(h)
         if self.visible == "bernoulli":
@@ -104,17 +107,17 @@ class RBM:
         v = jnp.zeros((len(h), len(self.visible_bias)), h.dtype)
         return lax.scan(step, (v, h), jax.random.split(key, k))[0]
 
-    def statistics(self, v: jax.Array) -> "RBM":
+    def statistics(self, v: ArrayLike) -> "RBM":
         """⟨−∂F/∂θ⟩ over rows `(rows, visible)`: a tree like the machine itself.
 
             W: ⟨vᵀ P(h | v)⟩,   b: ⟨v⟩,   c: ⟨P(h | v)⟩
 
         Of data, less of states drawn from p(v): the gradient of mean log p(data).
         """
-        h = self.encode(v)
+        v, h = jnp.asarray(v), self.encode(v)
         return RBM(v.T @ h / len(v), v.mean(0), h.mean(0), self.visible)
 
-    def pseudo_likelihood(self, v: jax.Array, key: jax.Array) -> jax.Array:
+    def pseudo_likelihood(self, v: ArrayLike, key: jax.Array) -> jax.Array:
         """An unbiased estimate of Σᵢ log P(vᵢ | the other v), per row `(rows,)`.
 
             visible · log σ(F(v with bit i flipped) − F(v)),   i drawn for every row
@@ -126,7 +129,7 @@ class RBM:
                 "`RBM.pseudo_likelihood` needs Bernoulli visible units. Got "
                 f"{self.visible!r}. Compare free energies instead."
             )
-        n = len(self.visible_bias)
+        v, n = jnp.asarray(v), len(self.visible_bias)
         i = jax.random.randint(key, (len(v),), 0, n)
         step = 1 - 2 * jnp.take_along_axis(v, i[:, None], 1)
         z = self.up.linear(v)
@@ -134,7 +137,7 @@ class RBM:
         gain = step[:, 0] * self.visible_bias[i] + moved.sum(-1)  # F(v) − F(flipped)
         return n * jax.nn.log_sigmoid(-gain)
 
-    def _square(self, v: jax.Array) -> jax.Array | float:
+    def _square(self, v: ArrayLike) -> jax.Array | float:
         return 0.0 if self.visible == "bernoulli" else jnp.square(v).sum(-1) / 2
 
 

@@ -5,6 +5,8 @@ import functools
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from .autoencoder import Autoencoder
 from .dense import Dense
@@ -24,15 +26,15 @@ class Unrolled:
     encoder: tuple[Dense, ...]
     decoder: tuple[Dense, ...]
 
-    def encode(self, v: jax.Array) -> jax.Array:
+    def encode(self, v: ArrayLike) -> jax.Array:
         """The codes of rows `(rows, visible)`."""
         return _through(self.encoder, v)
 
-    def decode(self, h: jax.Array) -> jax.Array:
+    def decode(self, h: ArrayLike) -> jax.Array:
         """What codes stand for, `(rows, visible)`."""
         return _through(self.decoder, h)
 
-    def __call__(self, v: jax.Array) -> jax.Array:
+    def __call__(self, v: ArrayLike) -> jax.Array:
         """The reconstruction of rows `(rows, visible)`."""
         return self.decode(self.encode(v))
 
@@ -72,5 +74,5 @@ def unroll(layers: Sequence[RBM | Autoencoder]) -> Unrolled:
     return Unrolled(tuple(up), tuple(down))
 
 
-def _through(layers: Sequence[Dense], x: jax.Array) -> jax.Array:
-    return functools.reduce(lambda x, layer: layer(x), layers, x)
+def _through(layers: Sequence[Dense], x: ArrayLike) -> jax.Array:
+    return functools.reduce(lambda x, layer: layer(x), layers, jnp.asarray(x))

@@ -122,7 +122,7 @@ def depth_scales(
 
     References:
         Schoenholz, Gilmer, Ganguli, Sohl-Dickstein. Deep information propagation.
-        ICLR 2017. Equations 9 to 12 and 16. https://arxiv.org/abs/1611.01232
+        ICLR 2017. https://arxiv.org/abs/1611.01232
     """
     settings = weight_variance, bias_variance
     variance, slope = fixed_point(activation, *settings, start=start)

@@ -139,8 +139,8 @@ def jacobian_spectrum(
 
     References:
         Pennington, Schoenholz, Ganguli. Resurrecting the sigmoid in deep learning
-        through dynamical isometry: theory and practice. NeurIPS 2017. Equations 14 and
-        22. https://arxiv.org/abs/1711.04735
+        through dynamical isometry: theory and practice. NeurIPS 2017.
+        https://arxiv.org/abs/1711.04735
         Pennington, Schoenholz, Ganguli. The emergence of spectral universality in deep
         networks. AISTATS 2018. https://arxiv.org/abs/1802.09979
     """

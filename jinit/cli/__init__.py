@@ -1,0 +1,46 @@
+"""The command `jinit`: a module for each of its commands."""
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import init, report, rules, theory, trace
+from .options import RefusalError
+from .output import say
+
+
+DEMO = {"flax", "matplotlib", "mlxtend", "rich", "sklearn"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RefusalError(f"{message}. See `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code: 2 for anything it can not do."""
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name in DEMO:
+            return _refuse(f"{error.name} is not installed: pip install 'jinit[demo]'")
+        return _refuse(str(error))
+    except (RefusalError, ImportError, OSError, TypeError, ValueError) as error:
+        is_list = type(error).__name__ == "UnmatchedError"
+        return _refuse(str(error), lines=is_list)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("jinit", description="Weight initialization for JAX.")
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    for command in (report, trace, init, rules, theory):
+        command.add(commands)
+    return parser
+
+
+def _refuse(reason: str, lines: bool = False) -> int:
+    say(reason if lines else " ".join(reason.split()))
+    return 2

@@ -1,0 +1,53 @@
+"""`jinit init`: a model's initial weights as a checkpoint."""
+
+import argparse
+from typing import Any
+
+from .options import abstract_input, add_model, add_seed
+from .output import require, say, show
+from .rules import recipe
+
+
+def add(commands: Any) -> None:
+    """Adds the command to a parser."""
+    init = commands.add_parser(
+        "init",
+        help="write a model's initial weights as a checkpoint",
+        description="Draws the initial weights of a whole model and writes them as an "
+        "Orbax checkpoint, complete or not at all.",
+    )
+    init.set_defaults(run=_run)
+    add = init.add_argument
+    add_model(add)
+    add(
+        "--rules",
+        metavar="RECIPE",
+        help="a recipe such as 'gpt2' or 'gpt2(stddev=0.01)' (see jinit rules), or "
+        "your own as MODULE:NAME (default: what the computation asks for)",
+    )
+    add("--out", metavar="DIR", help="where to write; without it, print the table only")
+    add_seed(add)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import jax
+
+    from ..model.checkpoint import check_free, save
+    from ..model.load import find_model, takes_input
+    from ..model.materialize import plan_model
+
+    command, key = "jinit init", jax.random.key(arguments.seed)
+    require("rich")
+    x, rules = abstract_input(arguments), recipe(arguments.rules, command)
+    if arguments.out:
+        require("orbax.checkpoint")
+        check_free(arguments.out, command)
+    model = find_model(arguments.model, command)
+    with takes_input(arguments.model, x, command):
+        subject, plan = plan_model(model, key, (x,), rules, command)
+    show(plan)
+    if arguments.out:
+        weights = plan.draw(key, subject.weights)
+        save(subject.finish(weights), arguments.out, command)
+        say(f"wrote {arguments.out}")
+    return 0

@@ -1,0 +1,68 @@
+"""Options that several commands share, and what they turn into."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+class RefusalError(Exception):
+    """A command line that can not be run."""
+
+
+def add_model(add: Callable[..., Any]) -> None:
+    """The model and its input."""
+    add(
+        "model",
+        metavar="MODULE:FACTORY",
+        help="a function that returns a Flax module or (apply, params)",
+    )
+    add(
+        "--input-shape",
+        type=shape,
+        metavar="N,N,...",
+        required=True,
+        help="the shape of the input, such as 1,224,224,3",
+    )
+    add(
+        "--input-dtype",
+        default="float32",
+        metavar="DTYPE",
+        help="its dtype (default: float32; int32 for tokens)",
+    )
+
+
+def add_seed(add: Callable[..., Any]) -> None:
+    """The seed of the weights."""
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fixes the weights (default: 0)",
+    )
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """A shape from its text, `32,224,224,3`."""
+    try:
+        sizes = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        sizes = (0,)
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(
+            f"needs whole numbers of at least 1 with commas, such as 32,224,224,3. "
+            f"Got {text!r}"
+        )
+    return sizes
+
+
+def abstract_input(arguments: argparse.Namespace) -> Any:
+    """The input that `add_model` asks for, without values."""
+    import jax
+
+    try:
+        return jax.ShapeDtypeStruct(arguments.input_shape, arguments.input_dtype)
+    except TypeError:
+        raise RefusalError(
+            f"--input-dtype needs a dtype. Got {arguments.input_dtype!r}"
+        ) from None

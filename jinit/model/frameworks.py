@@ -184,13 +184,17 @@ def _nnx(graph: Any, weights: Any, rest: Any, other: Callable[[], Any]) -> Subje
 def _equinox(module: Any) -> Subject:
     import equinox as eqx
 
-    is_weight = lambda x: (
-        isinstance(x, jax.Array | jax.ShapeDtypeStruct)
-        and jnp.issubdtype(x.dtype, jnp.inexact)
-    )
-    weights, rest = eqx.partition(module, is_weight)
+    weights, rest = eqx.partition(module, _is_weight)
     apply = lambda weights, *inputs: eqx.combine(weights, rest)(*inputs)
     return Subject(apply, weights, lambda weights: eqx.combine(weights, rest))
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, jax.Array | jax.ShapeDtypeStruct)
+
+
+def _is_weight(x: Any) -> bool:
+    return _is_array(x) and jnp.issubdtype(x.dtype, jnp.inexact)
 
 
 def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:
@@ -199,9 +203,26 @@ def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:
         return Subject(None, weights, lambda weights: weights)
     import equinox as eqx
 
-    made = eqx.filter_eval_shape(lambda key: make(key=key), key)
-    return (
-        _equinox(made)
-        if isinstance(made, eqx.Module)
-        else Subject(None, made, lambda weights: weights)
-    )
+    made = _shapes(make, key)
+    if not isinstance(made, eqx.Module):
+        return Subject(None, made, lambda weights: weights)
+    is_state = lambda x: _is_array(x) and not _is_weight(x)
+    if any(map(is_state, jax.tree.leaves(made))):
+        # Made for real; the weights are dead code there.
+        state = eqx.filter_jit(lambda key: eqx.filter(make(key=key), is_state))(key)
+        made = eqx.combine(state, made)
+    return _equinox(made)
+
+
+def _shapes(make: Callable[..., Any], key: jax.Array) -> Any:
+    """What an Equinox constructor makes, with shapes for JAX's arrays, not NumPy's."""
+    import equinox as eqx
+
+    others = []
+
+    def arrays(key: jax.Array) -> Any:
+        found, other = eqx.partition(make(key=key), _is_array)
+        others.append(other)
+        return found
+
+    return eqx.combine(jax.eval_shape(arrays, key), others[0])

@@ -98,7 +98,8 @@ def initialize(
         params = jinit.initialize(model, key, x)
 
     Without rules, `jinit.auto` reads what the computation does with each parameter.
-    What is no parameter (averages, random streams) is what the model itself makes it.
+    What is no parameter (averages, random streams) is what the model itself makes it;
+    in Equinox, that is all but floating-point `jax.Array`s: NumPy's stay as they are.
 
     Args:
         model: A linen module; an NNX or Equinox module, or its constructor, a function

@@ -4,6 +4,7 @@ import chex
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import linen as nn, nnx
 from jax.sharding import PartitionSpec as P
@@ -83,6 +84,29 @@ def test_equinox_gives_a_module(made, rules):
     assert not jnp.array_equal(weight, make(KEY).layers[0].weight)
     if rules is None:  # stored (out, in), as the trace sees
         assert abs(weight.std() * 6**0.5 - 1) < 0.4
+
+
+class Buffers(eqx.Module):
+    layer: eqx.nn.Linear
+    table: np.ndarray
+    order: jax.Array
+
+    def __init__(self, key):
+        self.layer = eqx.nn.Linear(6, 6, key=key)
+        self.table = np.full(6, 2, np.float32)
+        self.order = jnp.arange(6)[::-1]
+
+    def __call__(self, x):
+        return self.layer(x[self.order] * self.table)
+
+
+def test_an_equinox_constructor_makes_what_is_no_weight():
+    x = jax.ShapeDtypeStruct((6,), "float32")
+    module, theirs = jinit.initialize(Buffers, KEY, x), Buffers(KEY)
+    chex.assert_trees_all_equal(module.table, theirs.table)
+    chex.assert_trees_all_equal(module.order, theirs.order)
+    assert module.layer.weight.std() > 0.1
+    assert module(jnp.ones(6)).shape == (6,)
 
 
 def test_equal_paths_give_equal_weights_in_linen_and_nnx():

@@ -18,7 +18,7 @@ from ..graph.trace import count, require_arrays, Row, Trace, trace_model
 from ..schemes.distributions import normal
 from ..schemes.given import ones, zeros
 from ..schemes.looks_linear import Sides
-from .chains import mirrored
+from .chains import mirrored, unmirrored
 from .laws import Direction, in_pairs, Law, of_variance, per_gate
 from .moments import Size, Sizes
 from .plan import Choice, Plan
@@ -55,7 +55,8 @@ def auto(
     In a long chain of layers without normalization no random law holds the scale: it
     drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
     Gaussian weights would leave [½, 2] one time in three or more, `jinit.looks_linear`
-    is drawn instead. `jinit.explain` shows every choice with its reason.
+    is drawn instead, though not for an odd number of units, nor for a loop over layers
+    stacked in one parameter. `jinit.explain` shows every choice with its reason.
 
     Args:
         apply: A function of the parameters and the inputs.
@@ -149,8 +150,14 @@ def explain(
     model = read_model(apply, params, *inputs)
     found = trace_model(model)
     chains = mirrored(found) if mirror else {}
-    signals = _signals(model, found, residual)
-    options = _Options(law, direction, residual, chains, signals)
+    options = _Options(
+        law,
+        direction,
+        residual,
+        chains,
+        unmirrored(found, _loops(model)) if mirror else {},
+        _signals(model, found, residual),
+    )
     leaves = jax.tree.leaves(params)
     return Plan(
         tuple(
@@ -158,6 +165,12 @@ def explain(
             for row, leaf in zip(found, leaves, strict=True)
         )
     )
+
+
+def _loops(model: Model) -> set[str]:
+    """The kernels that read what the iteration before has left."""
+    layers = (layer for layer in model.layers if layer.later.chained)
+    return {layer.path for layer in layers if layer.later != layer.first}
 
 
 def _signals(
@@ -192,6 +205,7 @@ class _Options:
     direction: Direction
     residual: Residual
     mirrored: Mapping[str, Sides]
+    unmirrored: Mapping[str, str]
     signals: Mapping[str, tuple[float, float]]
 
 
@@ -254,6 +268,8 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
         reasons.append(f"reads E x² = {signal:.3g}")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
+    if row.path in options.unmirrored:
+        reasons.append(f"random weights drift: {options.unmirrored[row.path]}")
     initializer = of_variance(row, square, options.law, options.direction)
     return initializer, ", ".join(reasons)
 

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 import numpy as np
 
@@ -34,23 +34,44 @@ def mirrored(trace: Trace) -> dict[str, Sides]:
     Returns:
         By path, which sides to mirror.
     """
-    rows = {row.path: row for row in trace if row.is_kernel}
     chosen: dict[str, Sides] = {}
-    for chain in _chains(rows):
-        if _spread(chain) > DRIFT:
-            chosen |= dict.fromkeys((row.path for row in chain), "both")
-            chosen |= {chain[0].path: "out", chain[-1].path: "in"}
+    for chain in _drifting(trace, _paired):
+        chosen |= dict.fromkeys((row.path for row in chain), "both")
+        chosen |= {chain[0].path: "out", chain[-1].path: "in"}
     return chosen
 
 
-def _chains(rows: Mapping[str, Row]) -> Iterator[list[Row]]:
+def unmirrored(trace: Trace, loops: Set[str]) -> dict[str, str]:
+    """The kernels that no mirror keeps from losing the scale, by path, and why.
+
+    Args:
+        trace: The model.
+        loops: The kernels that read, one iteration later, what they lead to.
+    """
+    odd = {row.path for chain in _drifting(trace, _joins) for row in chain}
+    why = dict.fromkeys(odd - mirrored(trace).keys(), "an odd width has no mirror")
+    for row in trace:
+        turns = [row] * (1 + math.prod(row.stack))
+        if row.path in loops and odd_slope(row) is not None and _spread(turns) > DRIFT:
+            why[row.path] = "a stack of layers has no mirror"
+    return why
+
+
+def _drifting(trace: Trace, joins: Callable[[Row, Row], bool]) -> Iterator[list[Row]]:
+    chains = _chains({row.path: row for row in trace if row.is_kernel}, joins)
+    return (chain for chain in chains if _spread(chain) > DRIFT)
+
+
+def _chains(
+    rows: Mapping[str, Row], joins: Callable[[Row, Row], bool]
+) -> Iterator[list[Row]]:
     """Maximal runs of kernels, each the only one to read the activation before it."""
     readers: dict[str, list[Row]] = {}
     for row in rows.values():
         if row.follows is not None and row.follows in rows:
             readers.setdefault(row.follows, []).append(row)
     after = {path: each[0] for path, each in readers.items() if len(each) == 1}
-    after = {path: row for path, row in after.items() if _joins(rows[path], row)}
+    after = {path: row for path, row in after.items() if joins(rows[path], row)}
     inner = {row.path for row in after.values()}
     for path, row in rows.items():
         if path in after and path not in inner:
@@ -61,12 +82,17 @@ def _chains(rows: Mapping[str, Row]) -> Iterator[list[Row]]:
 
 
 def _joins(before: Row, row: Row) -> bool:
-    # Units can be paired: all are read, their number is even, and φ(z) − φ(−z) ∝ z.
+    # All units are read, and φ(z) − φ(−z) ∝ z.
     made, read = plain_axes(before), plain_axes(row)
     if made is None or read is None:
         return False
-    units = before.shape[made[1]]
-    return units == row.shape[read[0]] and units % 2 == 0 and odd_slope(row) is not None
+    same = before.shape[made[1]] == row.shape[read[0]]
+    return same and odd_slope(row) is not None
+
+
+def _paired(before: Row, row: Row) -> bool:
+    read = plain_axes(row)
+    return read is not None and row.shape[read[0]] % 2 == 0 and _joins(before, row)
 
 
 def plain_axes(row: Row) -> tuple[int, int] | None:

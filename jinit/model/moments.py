@@ -217,9 +217,13 @@ class Sizes:
         return self._elementwise(op, op.outputs[0])
 
     def _carry(self, op: Op) -> Size:
-        # Half of what a loop adds to a stream is there on average.
+        # Half of what a loop adds to a stream is there on average. What is no stream is
+        # made anew in each iteration.
         first, last = op.inputs
-        return self.of(first).plus(Size(0.0, self._added(last) / 2))
+        if last in self.model.found.closings:
+            return self.of(first).plus(Size(0.0, self._added(last) / 2))
+        self.known[op.outputs[0]] = self.of(first)
+        return self.of(last)
 
     def _leave(self, op: Op) -> Size:
         (value,) = op.inputs

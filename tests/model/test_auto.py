@@ -54,6 +54,23 @@ def test_fifty_layers_keep_the_second_moment_where_the_default_loses_it(phi):
         assert before.min() < 0.05
 
 
+@pytest.mark.parametrize("phi", [jnp.tanh, jax.nn.selu])
+def test_a_loop_of_layers_keeps_the_second_moment(phi):
+    def apply(p, x):
+        step = lambda h, w: (phi(h @ w), h @ w)
+        h, z = jax.lax.scan(step, x @ p["in"], p["w"])
+        return h @ p["out"], jnp.mean(z**2, (1, 2))
+
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    params = {"in": shape(32, 256), "w": shape(8, 256, 256), "out": shape(256, 8)}
+    x = jax.random.normal(KEY, (64, 32))
+    _, each = apply(jinit.auto(apply, params, KEY, x), x)
+    start = 1 / gaussian_moments(phi).second  # the first iteration reads no φ
+    assert each[0] == pytest.approx(start, rel=0.2)
+    assert each[1:].min() > 0.5
+    assert each[1:].max() < 2
+
+
 def _dense(module, _):
     return isinstance(module, nn.Dense)
 

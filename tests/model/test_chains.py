@@ -47,6 +47,28 @@ def test_normalization_odd_widths_and_other_readers_end_a_chain():
     )
 
 
+def test_a_drift_without_a_mirror_is_said():
+    def looped(p, x):
+        h = jax.lax.scan(lambda h, w: (nn.gelu(h @ w), None), x @ p["in"], p["w"])[0]
+        return h @ p["out"]
+
+    def unrolled(p, x):
+        for w in p["w"]:
+            x = nn.gelu(x @ w)
+        return x
+
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    stack = {"in": shape(8, 16), "w": shape(40, 16, 16), "out": shape(16, 4)}
+    plan = {each.path: each for each in jinit.explain(looped, stack, shape(2, 8))}
+    assert "random weights drift: a stack" in plan["w"].reason
+    assert "drift" not in plan["in"].reason
+    odd = {"w": [shape(15, 15)] * 40}
+    for each in jinit.explain(unrolled, odd, shape(2, 15)):
+        assert "random weights drift: an odd width" in each.reason
+    for each in jinit.explain(unrolled, odd, shape(2, 15), mirror=False):
+        assert "drift" not in each.reason
+
+
 def test_kernels_of_several_axes_stay_out_of_chains():
     heads = nn.DenseGeneral((4, 4), axis=(-2, -1))
     chosen = _mirrored([heads, *_dense(nn.gelu, 12, 16)], 2, 4, 4)

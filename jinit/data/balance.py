@@ -1,14 +1,14 @@
 """Layers that learn equally fast: gradients of one size relative to their weights."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import stoppable, track
+from ..core.progress import track
 from ..graph.run import evaluate
 from .fit import Fit
 from .records import LayerScale, LayerScales, scales_of
@@ -19,26 +19,26 @@ CLOSE = 0.01  # how far the logarithm of a rate may be from that of the target
 
 def balance(
     fit: Fit, params: Any, batch: Any, key: jax.Array, rounds: int
-) -> tuple[Any, LayerScales[LayerScale]]:
+) -> Iterator[tuple[Any, LayerScales[LayerScale]]]:
     """Scales the kernels that `fit` has fitted until their rates of change are equal.
 
-    Biases follow: the mean of a unit stays the same in standard deviations.
+    Biases follow: the mean of a unit stays the same in standard deviations. What comes
+    of each round is given out once it is measured.
     """
     leaves, structure = jax.tree.flatten(params)
     inputs = jax.tree.leaves(batch)
     step = jax.jit(_Balance(fit, key))
     seen = []
-    with stoppable(fit.where):
-        for number in track(range(rounds + 1), rounds + 1, "balancing"):
-            scaled, rates, factors = step(leaves, inputs)
-            rates, factors = jax.device_get((rates, factors))
-            _require_rates(fit, rates)
-            seen.append((rates, factors))
-            off = max(abs(np.log(factor)).max() for factor in factors)
-            if number == rounds or 2 * off <= CLOSE:
-                break
-            leaves = scaled
-    return structure.unflatten(leaves), _record(fit, seen)
+    for number in track(range(rounds + 1), rounds + 1, "balancing"):
+        scaled, rates, factors = step(leaves, inputs)
+        rates, factors = jax.device_get((rates, factors))
+        _require_rates(fit, rates)
+        seen.append((rates, factors))
+        yield structure.unflatten(leaves), _record(fit, seen)
+        off = max(abs(np.log(factor)).max() for factor in factors)
+        if number == rounds or 2 * off <= CLOSE:
+            return
+        leaves = scaled
 
 
 class _Balance:

@@ -4,14 +4,14 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import stoppable, working
+from ..core.progress import working
 from ..graph.finite import first_not_finite
 from ..graph.layers import Layer
 from ..graph.run import evaluate, Visit
@@ -58,7 +58,8 @@ class Goal:
 class Fit:
     """Passes over a model, each of which brings all layers to a goal, in order.
 
-    With `choose`, the first pass makes new kernels from what they read.
+    A pass is one program for each shape of batches. With `choose`, the first makes new
+    kernels from what they read.
     """
 
     def __init__(
@@ -86,6 +87,8 @@ class Fit:
             h: h.bias for h in self.handles if centers and h.bias is not None
         }
         self._pass = jax.jit(self.one_pass)
+        self._anew = lambda batch: Fit(where, apply, params, batch, goal, choose)
+        self._kind = _kind(batch)
 
     def with_goal(self, goal: Goal) -> "Fit":
         """The same with another goal."""
@@ -101,27 +104,30 @@ class Fit:
         max_passes: int = 10,
         key: jax.Array | None = None,
         progress: Callable[[str], None] | None = None,
-    ) -> tuple[Any, LayerScales[Any]]:
-        """Passes until all variances are within `tolerance`, each over one batch."""
+    ) -> Iterator[tuple[Any, LayerScales[Any]]]:
+        """What each pass leaves, until all variances are within `tolerance`."""
         leaves, structure = jax.tree.flatten(params)
         name, seen = self.where.removeprefix("jinit."), []
-        with stoppable(self.where):
-            for number, batch in zip(range(max_passes + 1), batches, strict=False):
-                if progress:
-                    progress(f"{name}: pass {number + 1}")
-                with working(f"{name}: pass {number + 1}"):
-                    inputs = jax.tree.leaves(batch)
-                    scaled, found = self._pass(leaves, inputs, None if number else key)
-                    found = jax.device_get(found)
-                stds = self._require_sound(leaves, batch, found)
-                seen.append(found)
-                off = max(
-                    abs((std / (self.goal.std or std)) ** 2 - 1).max() for std in stds
-                )
-                if (number and off <= tolerance) or number == max_passes:
-                    break
-                leaves = scaled
-        return structure.unflatten(leaves), self._record(seen)
+        fits: dict[Any, Fit] = {self._kind: self}
+        for number, batch in zip(range(max_passes + 1), batches, strict=False):
+            if progress:
+                progress(f"{name}: pass {number + 1}")
+            kind = _kind(batch)
+            fit = fits[kind] = fits.get(kind) or self._anew(batch)
+            with working(f"{name}: pass {number + 1}"):
+                inputs = jax.tree.leaves(batch)
+                scaled, found = fit._pass(leaves, inputs, None if number else key)
+                found = jax.device_get(found)
+            stds = fit._require_sound(leaves, batch, found)
+            seen.append(found)
+            off = max(
+                abs((std / (self.goal.std or std)) ** 2 - 1).max() for std in stds
+            )
+            done = (number and off <= tolerance) or number == max_passes
+            leaves = leaves if done else scaled
+            yield structure.unflatten(leaves), self._record(seen, bool(done))
+            if done:
+                return
 
     def one_pass(
         self,
@@ -206,15 +212,20 @@ class Fit:
         value, (moments, _) = self._brought(handle, layer, value, None)
         return value, (moments, chosen)
 
-    def _record(self, seen: Sequence[Sequence[Moments]]) -> LayerScales[Any]:
+    def _record(self, seen: Sequence[Any], measured: bool) -> LayerScales[Any]:
+        """What the passes did; the last has only measured, or is not measured yet."""
         layers = []
         for i, handle in enumerate(self.handles):
             stds = [np.asarray(self.goal.stds(handle, each[i])) for each in seen]
-            scale = np.prod([(self.goal.std or 1.0) / std for std in stds[:-1]], axis=0)
-            means = np.asarray(seen[-1][i].mean) if self.goal.per == "unit" else None
+            factors = [(self.goal.std or 1.0) / std for std in stds]
+            scale = np.prod(factors[:-1] if measured else factors, axis=0)
             scale = np.broadcast_to(scale, stds[0].shape)
+            after, mean = stds[-1], np.asarray(seen[-1][i].mean)
+            if not measured:
+                after, mean = np.full_like(after, np.nan), np.full_like(mean, np.nan)
+            means = mean if self.goal.per == "unit" else None
             path = self.model.paths[handle.leaf]
-            layers += scales_of(handle.name, path, stds[0], scale, stds[-1], means)
+            layers += scales_of(handle.name, path, stds[0], scale, after, means)
         return LayerScales(tuple(layers))
 
     def _require_samples(self) -> None:
@@ -252,6 +263,12 @@ class Fit:
                 )
             stds.append(std)
         return stds
+
+
+def _kind(batch: Any) -> tuple[Any, ...]:
+    """What batches have in common that one program can read."""
+    leaves, structure = jax.tree.flatten(batch)
+    return structure, *map(jax.typeof, leaves)
 
 
 def _kept(number: int, read: dict[int, Any], visit: Visit | None, x: Any, given: Any):

@@ -11,6 +11,7 @@ from ..graph.trace import require_arrays
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales
 from .start import draw_kernels
+from .states import last
 from .stream import lasting, stream
 
 
@@ -64,7 +65,8 @@ def lsuv(
 
     Returns:
         `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer.
+        was done per layer. After a Ctrl-C, with a warning, what the last whole pass
+        left; before the first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -96,4 +98,5 @@ def lsuv(
     goal = Goal("layer", target, 0.0 if center else None)
     fit = Fit("jinit.lsuv", apply, params, first, goal)
     batches = lasting(batches)
-    return Scaled(*fit.run(params, batches, tolerance, max_passes, progress=progress))
+    passes = fit.run(params, batches, tolerance, max_passes, progress=progress)
+    return Scaled(*last("jinit.lsuv", passes))

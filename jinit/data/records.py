@@ -19,7 +19,8 @@ class LayerScale:
         path: The path of the parameter that was scaled.
         before: The standard deviation of its output when its turn came.
         scale: The factor that its kernel got.
-        after: The standard deviation in the end.
+        after: The standard deviation in the end; nan where a Ctrl-C came before it was
+            measured.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Spread(NamedTuple):
         return cls(*(float(q) for q in np.quantile(values, [0, 0.5, 1])))
 
     def __str__(self) -> str:
-        return f"{self.low:.3g} to {self.high:.3g}"
+        return f"{_text(self.low)} to {_text(self.high)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,8 @@ class UnitScale:
         path: The path of the parameter that was scaled.
         before: The standard deviations of its units when its turn came.
         scale: The factors that they got.
-        after: The standard deviations in the end.
+        after: The standard deviations in the end; nan where a Ctrl-C came before they
+            were measured.
         mean: The mean farthest from 0, in the end.
     """
 
@@ -133,7 +135,7 @@ class LayerScales(Generic[Scale]):
         places = range(1, len(self) + 1)
         for label in ("before", "after"):
             spreads = [_spread(getattr(each, label)) for each in self.layers]
-            low, middle, high = zip(*spreads, strict=True)
+            low, middle, high = np.reshape(spreads, (-1, 3)).T
             axes.fill_between(places, low, high, alpha=0.2, lw=0)
             axes.semilogy(places, middle, "o-", label=label)
         axes.set(xlabel="layer", ylabel=self.quantity)
@@ -179,9 +181,13 @@ class Learned:
 
 
 def _cells(each: LayerScale | UnitScale) -> tuple[str, ...]:
-    text = lambda x: str(x) if isinstance(x, Spread) else f"{x:.3g}"
+    text = lambda x: str(x) if isinstance(x, Spread) else _text(x)
     cells = (each.name, *map(text, (each.before, each.scale, each.after)))
     return (*cells, text(each.mean)) if isinstance(each, UnitScale) else cells
+
+
+def _text(x: float) -> str:
+    return f"{x:.3g}".replace("nan", "–")
 
 
 def _spread(x: float | Spread) -> Spread:

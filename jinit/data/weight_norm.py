@@ -12,6 +12,7 @@ from ..schemes.distributions import normal
 from .fit import Fit, Goal
 from .records import LayerScales, UnitScale
 from .start import draw_kernels
+from .states import last
 from .stream import lasting, stream
 
 
@@ -63,7 +64,8 @@ def weight_norm_init(
 
     Returns:
         `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer.
+        was done per layer. After a Ctrl-C, with a warning, what the last whole pass
+        left; before the first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -100,6 +102,5 @@ def weight_norm_init(
         params = draw_kernels(where, apply, params, first, key, law)
     fit = Fit(where, apply, params, first, Goal("unit", std=1.0, mean=0.0))
     batches = lasting(batches)
-    return UnitsScaled(
-        *fit.run(params, batches, tolerance, max_passes, progress=progress)
-    )
+    passes = fit.run(params, batches, tolerance, max_passes, progress=progress)
+    return UnitsScaled(*last(where, passes))

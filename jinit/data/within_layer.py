@@ -1,7 +1,8 @@
 """Every unit the same, and every layer equally fast to learn."""
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, get_args, Literal, NamedTuple
 
 import jax
@@ -15,7 +16,8 @@ from .directions import clusters, principal
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales, UnitScale
 from .start import draw_kernels
-from .stream import lasting, stream
+from .states import last
+from .stream import stream
 
 
 Directions = Literal["normal", "pca", "kmeans", "given"]
@@ -28,7 +30,8 @@ class WithinLayer:
 
     Attributes:
         units: Of every layer, the standard deviations of its units.
-        rates: Of every kernel, its relative rate of change.
+        rates: Of every kernel, its relative rate of change; empty where a Ctrl-C came
+            before the balancing.
     """
 
     units: LayerScales[UnitScale]
@@ -99,7 +102,9 @@ def within_layer(
 
     Returns:
         `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer: `record.units` within and `record.rates` between them.
+        was done per layer: `record.units` within and `record.rates` between them. After
+        a Ctrl-C, with a warning, what the last whole pass or round left; before the
+        first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -128,12 +133,20 @@ def within_layer(
     if rounds != 0:
         check(where, "rounds", Count, rounds)
     require_arrays((params,), where)
-    first, batches = stream(where, batch)
+    first, _ = stream(where, batch)
     draw, choice, cotangent = jax.random.split(key, 3)
     if directions != "given":
         params = draw_kernels(where, apply, params, first, draw, normal(stddev=1.0))
     goal = Goal("unit", std=1.0, mean=mean)
     fit = Fit(where, apply, params, first, goal, _CHOOSE.get(directions))
-    params, units = fit.run(params, lasting(batches), key=choice, progress=progress)
-    params, rates = balance(fit, params, first, cotangent, rounds)
-    return Balanced(params, WithinLayer(units, rates))
+
+    def states() -> Iterator[Balanced]:
+        fitted, units = params, LayerScales[UnitScale](())
+        again = itertools.repeat(first)
+        passes = fit.run(fitted, again, key=choice, progress=progress)
+        for fitted, units in passes:
+            yield Balanced(fitted, WithinLayer(units, LayerScales((), "rate")))
+        for balanced, rates in balance(fit, fitted, first, cotangent, rounds):
+            yield Balanced(balanced, WithinLayer(units, rates))
+
+    return last(where, states())

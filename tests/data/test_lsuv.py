@@ -187,3 +187,50 @@ def test_settings_out_of_range_are_refused(settings, named):
 def test_what_is_no_array_is_refused():
     with pytest.raises(TypeError, match=r"`jinit.lsuv` needs .* arrays only. Got 2.0"):
         jinit.lsuv(lambda p, x: x @ p[0] * p[1], [jnp.eye(8), 2.0], X, start="given")
+
+
+FITS = {
+    "lsuv": lambda x, **more: jinit.lsuv(MLP.apply, PARAMS, x, KEY, **more),
+    "weight_norm_init": lambda x, **more: jinit.weight_norm_init(
+        MLP.apply, PARAMS, x, KEY, **more
+    ),
+    "within_layer": lambda x, **more: jinit.within_layer(
+        MLP.apply, PARAMS, x, KEY, **more
+    ),
+}
+MLP: Any = nn.Sequential([nn.Dense(6), nn.relu, nn.Dense(4)])
+PARAMS = MLP.init(KEY, X)
+each_fit = pytest.mark.parametrize("name", FITS)
+
+
+def stopping(at):
+    """Told of a pass, presses Ctrl-C if it is that one."""
+
+    def tell(line):
+        if line.endswith(f"pass {at}"):
+            raise KeyboardInterrupt
+
+    return tell
+
+
+@each_fit
+def test_a_ctrl_c_keeps_the_last_whole_pass(name):
+    with pytest.raises(KeyboardInterrupt):
+        FITS[name](X, progress=stopping(1))
+    with pytest.warns(UserWarning, match=f"jinit.{name}` was stopped"):
+        params, record = FITS[name](X, progress=stopping(2))
+    z = MLP.apply(params, X)
+    assert float(z.std()) == pytest.approx(1, abs=0.01)
+    units = getattr(record, "units", record)
+    # The factor is known; what came of it was not measured.
+    assert units.layers[-1].scale != 1
+    assert np.isnan(units.layers[-1].after).all()
+    assert len(getattr(record, "rates", ())) == 0
+    assert "–" in str(record)
+    record.plot()
+
+
+@pytest.mark.parametrize("name", ["lsuv", "weight_norm_init"])
+def test_batches_may_differ_in_size(name):
+    _, record = FITS[name]([X, X[:20], X], tolerance=1e-9, max_passes=3)
+    assert np.median(record.layers[-1].after) == pytest.approx(1, abs=1e-3)

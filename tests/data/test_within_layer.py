@@ -126,3 +126,11 @@ def test_settings_out_of_range_are_refused(settings, named):
         (TypeError, ValueError), match=rf"`jinit.within_layer`.*{named}"
     ):
         jinit.within_layer(lambda w, x: x @ w, jnp.eye(6), X, KEY, **settings)
+
+
+def test_of_several_batches_the_first_is_fitted():
+    model: Any = nn.Dense(4)
+    params = model.init(KEY, X)
+    alone = jinit.within_layer(model.apply, params, X, KEY)
+    among = jinit.within_layer(model.apply, params, [X, 2 * X], KEY)
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, alone.params, among.params))

@@ -226,15 +226,18 @@ def plan_by_rules(
         for path, leaf in named_leaves(tree).items()
     ]
     tests = [as_test(rule.pattern) for rule in every]
-    hits = [[i for i, test in enumerate(tests) if test(leaf)] for leaf in leaves]
-    missed = [leaf for leaf, hit in zip(leaves, hits, strict=True) if not hit]
-    used = {hit[0] for hit in hits if hit}
-    idle = [i for i, rule in enumerate(every) if rule.required and i not in used]
+    hits = [
+        next((i for i, test in enumerate(tests) if test(leaf)), None) for leaf in leaves
+    ]
+    missed = [leaf for leaf, hit in zip(leaves, hits, strict=True) if hit is None]
+    idle = [i for i, rule in enumerate(every) if rule.required and i not in hits]
     if missed or idle:
         raise UnmatchedError("\n".join(_complaint(where, every, leaves, missed, idle)))
     return Plan(
         tuple(
-            _choice(leaf, every[hit[0]]) for leaf, hit in zip(leaves, hits, strict=True)
+            _choice(leaf, every[hit])
+            for leaf, hit in zip(leaves, hits, strict=True)
+            if hit is not None
         )
     )
 

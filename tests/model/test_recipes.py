@@ -250,6 +250,21 @@ def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
     assert alone["fc1/kernel"] == pytest.approx(1.576359, rel=1e-6)
 
 
+def fused(params, x):
+    """One attention with a residual, whose queries, keys and values are one product."""
+    q, k, v = jnp.split(x @ params["qkv"], 3, -1)
+    return x + jax.nn.softmax(q @ k.mT) @ v @ params["out"]
+
+
+@pytest.mark.parametrize("name", ["deepnorm", "magneto", "t_fixup"])
+def test_what_makes_queries_and_values_at_once_needs_a_rule_of_its_own(name):
+    recipe = getattr(recipes, name)()
+    model = fused, {"qkv": image(8, 24), "out": image(8, 8)}, image(2, 5, 8)
+    with pytest.raises(ValueError, match=r"Got qkv of shape \(8, 24\)"):
+        laws(model, recipe)
+    assert laws(model, [("qkv", 0.5), *recipe])["qkv"] == jinit.constant(0.5)
+
+
 def test_depth_mup_keeps_the_stream_bounded_at_any_depth():
     for depth in (2, 48):
         found = laws(transformer(depth, 32), recipes.depth_mup())

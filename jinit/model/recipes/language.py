@@ -103,7 +103,7 @@ def t5(head_size: int | None = None, query: str = "{query,q,q_proj,wq}/*") -> Re
 
     return Recipe(
         f"t5({_given(head_size, None, 'head_size')})",
-        rules((queries_and_keys & path(query), queries), required=True)
+        rules((path(query) & queries_and_keys, queries), required=True)
         + rules(
             (is_kernel(), lambda leaf: normal(stddev=1 / math.sqrt(_fan_in(leaf)))),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...core.initializer import Initializer
+from ...graph.trace import Row
 from ...schemes.distributions import normal
 from ...schemes.given import ones, zeros
 from ..auto import default
@@ -67,9 +68,40 @@ weights = Selector(
     ),
 )
 in_branch = Selector("in a residual branch", lambda leaf: leaf.row.branches > 0)
-queries_and_keys = Selector(
-    "queries and keys", lambda leaf: leaf.row.attention == "scores"
-)
+
+
+def _is_query_or_key(leaf: Leaf) -> bool:
+    row = leaf.row
+    if row.attention == "scores" and row.branches and not _has_values(leaf):
+        raise ValueError(
+            "The recipe needs values in a kernel of their own, as it scales them apart "
+            f"from queries and keys. Got {leaf.path} of shape {leaf.shape}, in an "
+            "attention where no kernel makes values alone. Give it a rule of its own, "
+            f"before the recipe: `[({leaf.path!r}, ...), *recipe]`."
+        )
+    return row.attention == "scores"
+
+
+def _has_values(leaf: Leaf) -> bool:
+    """Whether a kernel makes values beside those that make queries and keys."""
+    rows = _attention(leaf)
+    depth = max(row.depth or 0 for row in rows if row.attention == "scores")
+    return any(row.attention == "values" and (row.depth or 0) <= depth for row in rows)
+
+
+def _attention(leaf: Leaf) -> list[Row]:
+    """The kernels of the attention that a kernel is in, in order."""
+    found: list[Row] = []
+    for row in leaf.trace.in_order:
+        found += [row] * bool(row.attention)
+        if row.attention and row.closes_residual:
+            if leaf.row in found:
+                break
+            found = []
+    return found
+
+
+queries_and_keys = Selector("queries and keys", _is_query_or_key)
 
 
 def of_branches(rule: Callable[[int], Initializer]) -> Callable[[Leaf], Initializer]:

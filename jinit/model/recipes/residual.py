@@ -94,6 +94,9 @@ def t_fixup() -> Recipe:
     Returns:
         A recipe; biases are 0.
 
+    Raises:
+        ValueError: When one kernel makes values together with queries or keys.
+
     References:
         Huang, Perez, Ba, Volkovs. Improving transformer optimization through better
         initialization. ICML 2020. Section 3.2.
@@ -177,6 +180,9 @@ def deepnorm(encoder_layers: int | None = None) -> Recipe:
     Returns:
         A recipe; queries and keys are Xavier's, norm scales 1 and biases 0.
 
+    Raises:
+        ValueError: When one kernel makes values together with queries or keys.
+
     References:
         Wang, Ma, Dong, Huang, Zhang, Wei. DeepNet: scaling transformers to 1,000
         layers. 2022. Figure 2. https://arxiv.org/abs/2203.00555
@@ -222,6 +228,9 @@ def magneto(encoder_layers: int | None = None) -> Recipe:
 
     Returns:
         A recipe; queries and keys are Xavier's, norm scales 1 and biases 0.
+
+    Raises:
+        ValueError: When one kernel makes values together with queries or keys.
 
     References:
         Wang et al. Magneto: a foundation transformer. ICML 2023. Section 2.3.

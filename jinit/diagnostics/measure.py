@@ -66,22 +66,29 @@ def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) ->
         "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
         "gradient": gradient,
         "phi": values[found.result] if found else None,
+        "slope": _slope(model, layer, found, values) if found and found.ops else None,
     }
-    sliced = len(copies(model.graph, layer))
-    shared = len(model.times(layer.output)) - sliced
-    measured = functools.partial(_statistics, layer, shared)
-    for _ in range(sliced):
+    measured = functools.partial(_statistics, layer)
+    for _ in copies(model.graph, layer):
         measured = jax.vmap(measured)
-    source = values[found.sources[0]] if found else None
-    return measured(jax.tree.map(_real, seen) | {"source": source})
+    return _automatic(measured)(jax.tree.map(_real, seen))
 
 
 def _none(model: Model, layer: Layer) -> jax.Array:
     return jnp.zeros((*model.times(layer.output), 1))
 
 
-def _statistics(layer: Layer, shared: int, seen: Tree) -> Tree:
-    z, gradient, found = seen["z"], seen["gradient"], layer.activation
+def _slope(
+    model: Model, layer: Layer, activation: Activation, values: dict[int, Any]
+) -> jax.Array:
+    slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+    for _ in model.times(layer.output):
+        slopes = jax.vmap(slopes)
+    return jnp.abs(slopes(values[activation.sources[0]]))
+
+
+def _statistics(layer: Layer, seen: Tree) -> Tree:
+    z, gradient, phi, slope = (seen[k] for k in ("z", "gradient", "phi", "slope"))
     return {
         "signal": _moments(seen["signal"]),
         "kernel_rms": _rms(seen["kernel"]),
@@ -90,22 +97,18 @@ def _statistics(layer: Layer, shared: int, seen: Tree) -> Tree:
         "gradient": _moments(gradient),
         "equal_units": _equal(seen["kernel"], layer.kernel.out_axes)
         & _equal(gradient, (-1,)),
-        "activation": _activation(found, shared, seen) if found and found.ops else None,
-        "activation_histogram": _histogram(seen["phi"] if found else z),
+        "activation": None if slope is None else _activation(phi, slope),
+        "activation_histogram": _histogram(z if phi is None else phi),
         "gradient_histogram": _histogram(gradient),
         "finite": jnp.isfinite(z).all(),
         "gradient_finite": jnp.isfinite(gradient).all(),
     }
 
 
-def _activation(activation: Activation, shared: int, seen: Tree) -> Tree:
-    slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
-    for _ in range(shared):
-        slopes = jax.vmap(slopes)
-    slope = _real(jnp.abs(slopes(seen["source"])))
+def _activation(phi: jax.Array, slope: jax.Array) -> Tree:
     silent = (slope == 0).all(axis=tuple(range(slope.ndim - 1)))
     return {
-        "moments": _moments(seen["phi"]),
+        "moments": _moments(phi),
         "saturated": jnp.mean(slope <= FLAT * slope.max()),
         "dead": jnp.mean(silent),
     }
@@ -114,7 +117,8 @@ def _activation(activation: Activation, shared: int, seen: Tree) -> Tree:
 def _scalar(
     loss: Callable[[Any], jax.Array] | None, outputs: Any, key: jax.Array
 ) -> jax.Array:
-    value = jnp.asarray(loss(outputs) if loss else _project(_floating(outputs), key))
+    project = _automatic(_project)
+    value = jnp.asarray(loss(outputs) if loss else project(_floating(outputs), key))
     if value.shape != ():
         raise ValueError(
             "`jinit.probe` needs `loss` to return a scalar. Got an array of shape "
@@ -131,6 +135,11 @@ def _project(outputs: list[jax.Array], key: jax.Array) -> jax.Array:
         )
     every = jnp.concatenate([_real(y).ravel() for y in outputs])
     return jnp.vdot(normal(key, every.shape, every.dtype), every)
+
+
+def _automatic(f: Callable[..., Any]) -> Callable[..., Any]:
+    # On a mesh of explicit axes, a statistic leaves it to the compiler what lies where.
+    return jax.sharding.auto_axes(f, out_sharding=jax.sharding.PartitionSpec())
 
 
 def _moments(x: jax.Array) -> Tree:

@@ -1,5 +1,6 @@
 """How signals and gradients travel through a model at its present weights."""
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.draw import in_mesh
 from ..core.progress import working
 from ..graph.elementwise import Activation
 from ..graph.finite import first_not_finite
@@ -108,7 +110,7 @@ def examine(
 ) -> Probe:
     """`probe` without the warning about the scale of the input."""
     key = jax.random.key(0) if key is None else key
-    with working("probing"):
+    with working("probing"), _mesh_of((params, batch)):
         program = _program(apply, loss, params, batch)
         seen = jax.device_get(program.measure(params, batch, key))
     layers = _each(program.model, seen["layers"])
@@ -133,6 +135,12 @@ def warn_of_scale(batch: Any, stacklevel: int = 3) -> None:
                 "input: (x - x.mean()) / x.std().",
                 stacklevel=stacklevel,
             )
+
+
+def _mesh_of(tree: Any) -> contextlib.AbstractContextManager:
+    shardings = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(tree))
+    meshes = (each for each in shardings if getattr(each, "mesh", None) is not None)
+    return in_mesh(next(meshes, None))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -269,6 +269,21 @@ def test_scanned_layers_are_probed_as_if_unrolled():
         )
 
 
+def test_a_mesh_of_explicit_axes_changes_no_number():
+    explicit = (jax.sharding.AxisType.Explicit,)
+    mesh = jax.make_mesh((2,), ("rows",), explicit, devices=jax.devices()[:2])
+    place = lambda x, *spec: jax.device_put(
+        x, jax.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
+    )
+    weights = jax.random.normal(jax.random.key(0), (2, 8, 8)) / 3
+    x = jax.random.normal(jax.random.key(1), (64, 8))
+    seen = jinit.probe(_scanned, place(weights), place(x, "rows"))
+    expected = jinit.probe(_scanned, weights, x)
+    for one, other in zip(seen.layers, expected.layers, strict=True):
+        for field in ("std", "gradient_std", "saturated"):
+            assert getattr(one, field) == pytest.approx(getattr(other, field), rel=1e-4)
+
+
 def test_a_reversed_scan_is_probed_from_its_last_slice_to_its_first():
     def backwards(params, x):
         step = lambda x, w: (jnp.tanh(x @ w), None)

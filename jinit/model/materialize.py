@@ -10,7 +10,7 @@ from ..core.progress import working
 from ..graph.trace import Trace, trace as read_trace
 from .auto import explain
 from .frameworks import read_subject, Subject
-from .places import estimate, places
+from .places import check_devices, estimate, places
 from .plan import Plan
 from .rules import no_trace, plan_by_rules, Rules
 
@@ -51,7 +51,8 @@ def materialize(
         key: A PRNG key; None if nothing is random.
         shardings: One for all leaves; a tree of them; or rules `(glob, sharding)`,
             where what none matches is replicated. Each is a `jax.sharding.Sharding`, or
-            a `PartitionSpec` over `mesh`.
+            a `PartitionSpec` over `mesh`. By default those of the
+            `jax.ShapeDtypeStruct`s.
         mesh: The mesh of `PartitionSpec`s.
         trace: `jinit.trace` of the tree, for rules that ask for roles or fans.
         dry_run: Whether to return the `Plan` only, which prints what goes where.
@@ -62,8 +63,9 @@ def materialize(
     Raises:
         UnmatchedError: When a parameter matches no rule, or a rule no parameter; it
             lists all of them, each with the nearest candidate.
-        ValueError: When a sharding does not fit, or the weights do not fit the device.
-        TypeError: When a rule is none.
+        ValueError: When a sharding does not fit, the weights do not fit the device, or
+            the mesh to draw on is abstract.
+        TypeError: When a rule is none, or a leaf no array.
 
     Example:
         >>> import jax, jinit
@@ -81,7 +83,8 @@ def materialize(
     where = "jinit.materialize"
     read = no_trace(where) if trace is None else lambda: trace
     plan = plan_by_rules(tree, rules, where, read)
-    return plan if dry_run else _draw(plan, key, tree, shardings, mesh, where)
+    found = places(tree, shardings, mesh, where)
+    return plan if dry_run else _draw(plan, key, tree, found, where)
 
 
 def initialize(
@@ -141,12 +144,12 @@ def initialize(
     where = "jinit.initialize"
     with working("reading the model"):
         subject, plan = plan_model(model, key, inputs, rules, where)
-    if dry_run:
-        return plan
     if mesh is not None and shardings is None:
         shardings = subject.shardings(mesh)
-    weights = _draw(plan, key, subject.weights, shardings, mesh, where)
-    return subject.finish(weights)
+    found = places(subject.weights, shardings, mesh, where)
+    if dry_run:
+        return plan
+    return subject.finish(_draw(plan, key, subject.weights, found, where))
 
 
 def plan_model(
@@ -187,9 +190,9 @@ def _reader(subject: Subject, inputs: Any, where: str) -> Callable[[], Trace]:
 
 
 def _draw(
-    plan: Plan, key: jax.Array | None, tree: Any, shardings: Any, mesh: Any, where: str
+    plan: Plan, key: jax.Array | None, tree: Any, found: list[Any] | None, where: str
 ) -> Any:
-    found = places(tree, shardings, mesh, where)
-    if found is not None:
-        estimate(tree, jax.tree.unflatten(jax.tree.structure(tree), found))
+    check_devices(found, where)
+    every = [None] * len(plan) if found is None else found
+    estimate(tree, jax.tree.unflatten(jax.tree.structure(tree), every))
     return plan.draw(key, tree, found)

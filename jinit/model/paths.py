@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from ..graph.taps import path_parts
 
@@ -12,7 +13,35 @@ from ..graph.taps import path_parts
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a tree by path, in its order; a box or variable is its content."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {"/".join(path_parts(path)): leaf for path, leaf in leaves}
+    return {_name(path): leaf for path, leaf in leaves}
+
+
+def _name(path: Any) -> str:
+    return "/".join(path_parts(path))
+
+
+def named_arrays(tree: Any, where: str) -> dict[str, Any]:
+    """The same, of a tree that has to hold arrays or shapes, each at its own path."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    named = {}
+    for path, leaf in ((_name(path), leaf) for path, leaf in leaves):
+        if not hasattr(leaf, "dtype"):
+            raise TypeError(
+                f"`{where}` needs a tree of arrays or shapes. Got {leaf!r} at {path}. "
+                "Split the model first, with `nnx.split` or `eqx.partition`."
+            )
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            raise TypeError(
+                f"`{where}` needs a tree of weights. Got a PRNG key at {path}. Leave "
+                "random streams out, as with `nnx.split(model, nnx.Param, ...)`."
+            )
+        if path in named:
+            raise ValueError(
+                f"`{where}` needs a path of its own for every leaf. Got two at {path}. "
+                "Rename one: a `/` in a name reads as a level."
+            )
+        named[path] = leaf
+    return named
 
 
 def replaced(tree: Any, new: Mapping[str, Any]) -> Any:

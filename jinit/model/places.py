@@ -1,13 +1,14 @@
 """Where each parameter lies: shardings, and the memory that they take."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from ..core.draw import check_sharding
 from ..core.text import aligned, rich_table
@@ -20,7 +21,7 @@ def places(
     """The sharding of every leaf of a tree, or None where nothing is asked for.
 
     Args:
-        tree: Arrays or shapes.
+        tree: Arrays or shapes. Without the rest, a shape's own sharding holds.
         shardings: One for all leaves; a tree of them, which may stop early; or rules
             `(glob, sharding)`, where the first that matches decides and what none
             matches is replicated. Each is a `Sharding` or a `PartitionSpec`.
@@ -28,24 +29,62 @@ def places(
         where: The public function that asks, for its errors.
 
     Raises:
-        ValueError: When a rule matches nothing, or a sharding does not divide a shape.
-        TypeError: When a leaf is no sharding.
+        ValueError: When a rule matches nothing, a sharding does not divide a shape, or
+            the shardings are those of another tree.
+        TypeError: When a leaf is no sharding, or the mesh none.
     """
-    if shardings is None:
-        if mesh is None:
-            return None
-        shardings = PartitionSpec()
+    if not (mesh is None or isinstance(mesh, Mesh | AbstractMesh)):
+        raise TypeError(
+            f"`{where}` needs `mesh` to be a mesh. Got {mesh!r}. Make one: "
+            "`jax.make_mesh((8,), ('x',))`."
+        )
     leaves = named_leaves(tree)
-    if _is_rules(shardings):
+    if shardings is None and mesh is None:
+        found = [_own(leaf) for leaf in leaves.values()]
+        if not any(found):
+            return None
+    elif shardings is None:
+        found = [PartitionSpec()] * len(leaves)
+    elif _is_rules(shardings):
         found = _by_rules(list(leaves), shardings, where)
     else:
-        found = jax.tree.leaves(
-            jax.tree.broadcast(shardings, tree, is_leaf=_is_place), is_leaf=_is_place
-        )
+        found = _by_tree(tree, shardings, where)
     return [
         _on_mesh(place, mesh, path, leaf.shape, where)
         for (path, leaf), place in zip(leaves.items(), found, strict=True)
     ]
+
+
+def check_devices(found: Sequence[Sharding | None] | None, where: str) -> None:
+    """Refuses to draw on a mesh that names no devices."""
+    meshes = [getattr(place, "mesh", None) for place in found or ()]
+    abstract = next((mesh for mesh in meshes if isinstance(mesh, AbstractMesh)), None)
+    # Within `jax.set_mesh`, the mesh in context has the devices.
+    if abstract is not None and jax.sharding.get_abstract_mesh().empty:
+        raise ValueError(
+            f"`{where}` needs a mesh of devices to draw on. Got {abstract}. Make one "
+            "with `jax.make_mesh`, or only plan, with `dry_run=True`."
+        )
+
+
+def _own(leaf: Any) -> Sharding | None:
+    # The mesh of an abstract evaluation has no devices, and says nothing of places.
+    found = getattr(leaf, "sharding", None)
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    on_devices = not isinstance(getattr(found, "mesh", None), AbstractMesh)
+    return found if is_shape and on_devices else None
+
+
+def _by_tree(tree: Any, shardings: Any, where: str) -> list[Any]:
+    below = lambda place, part: itertools.repeat(place, len(jax.tree.leaves(part)))
+    try:
+        every = jax.tree.map(below, shardings, tree, is_leaf=_is_place)
+    except ValueError as error:
+        raise ValueError(
+            f"`{where}` needs `shardings` of the structure of the weights, or to stop "
+            f"early. Got another: {error}"
+        ) from None
+    return [*itertools.chain.from_iterable(jax.tree.leaves(every))]
 
 
 def _is_place(x: Any) -> bool:
@@ -79,7 +118,13 @@ def _on_mesh(
     place: Any, mesh: Any, path: str, shape: tuple[int, ...], where: str
 ) -> Sharding | None:
     if isinstance(place, PartitionSpec) and mesh is not None:
-        place = NamedSharding(mesh, place)
+        try:
+            place = NamedSharding(mesh, place)
+        except ValueError:
+            raise ValueError(
+                f"`{where}` needs specs of the axes {mesh.axis_names} of the mesh. Got "
+                f"{place} for {path}."
+            ) from None
     return check_sharding(f"{where}` for `{path}", place, shape)
 
 

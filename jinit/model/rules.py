@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..core.settings import choose
 from ..graph.roles import Role
 from ..graph.trace import Row, Trace
 from ..schemes.given import constant, from_callable
-from .paths import glob, named_leaves
+from .paths import glob, named_arrays
 from .plan import Choice, Plan
 
 
@@ -208,6 +208,7 @@ def plan_by_rules(
     rules: Rules,
     where: str,
     read: Callable[[], Trace],
+    given: Container[str] = (),
 ) -> Plan:
     """What each leaf of a tree gets: the first rule that matches decides.
 
@@ -216,6 +217,7 @@ def plan_by_rules(
         rules: The rules, in order.
         where: The public function that asks, for its errors.
         read: Gives the trace.
+        given: The paths of leaves that are kept: they may match rules, and need none.
 
     Raises:
         UnmatchedError: When a leaf matches no rule or a rule no leaf, with all of them.
@@ -223,21 +225,23 @@ def plan_by_rules(
     every = _checked(rules, where)
     leaves = [
         Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read)
-        for path, leaf in named_leaves(tree).items()
+        for path, leaf in named_arrays(tree, where).items()
     ]
     tests = [as_test(rule.pattern) for rule in every]
     hits = [
         next((i for i, test in enumerate(tests) if test(leaf)), None) for leaf in leaves
     ]
-    missed = [leaf for leaf, hit in zip(leaves, hits, strict=True) if hit is None]
+    found = list(zip(leaves, hits, strict=True))
+    missed = [leaf for leaf, hit in found if hit is None and leaf.path not in given]
     idle = [i for i, rule in enumerate(every) if rule.required and i not in hits]
     if missed or idle:
         raise UnmatchedError("\n".join(_complaint(where, every, leaves, missed, idle)))
     return Plan(
         tuple(
-            _choice(leaf, every[hit])
-            for leaf, hit in zip(leaves, hits, strict=True)
-            if hit is not None
+            Choice(leaf.path, leaf.shape, None, "given")
+            if hit is None or leaf.path in given
+            else _choice(leaf, every[hit])
+            for leaf, hit in found
         )
     )
 

@@ -8,18 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
+from ..core.draw import is_typed_key
 from ..graph.trace import Trace
 from .paths import named_leaves, replaced
-from .rules import (
-    as_test,
-    Leaf,
-    nearest,
-    no_trace,
-    plan_by_rules,
-    Rule,
-    Rules,
-    Selector,
-)
+from .places import places
+from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
 
 
 def reinit(
@@ -73,7 +66,14 @@ def reinit(
 
 
 def fill_missing(
-    key: jax.Array | None, partial: Any, abstract: Any, rules: Rules
+    key: jax.Array | None,
+    partial: Any,
+    abstract: Any,
+    rules: Rules,
+    shardings: Any = None,
+    *,
+    mesh: Any = None,
+    trace: Trace | None = None,
 ) -> Any:
     """Completes weights, such as a checkpoint that lacks a head.
 
@@ -81,9 +81,12 @@ def fill_missing(
         key: A PRNG key; None if nothing is random.
         partial: Weights with parts missing: keys that are absent, or leaves that are
             None or `jax.ShapeDtypeStruct`s.
-        abstract: The whole tree, of arrays or shapes.
-        rules: What missing leaves get, as in `jinit.materialize`; a rule may match
-            nothing that is missing, and what is there needs none.
+        abstract: The whole tree, of arrays or shapes; functions and the like stay.
+        rules: What missing leaves get, as in `jinit.materialize`. What is there needs
+            none, but a rule must match something of `abstract`.
+        shardings: Where missing leaves go, as in `jinit.materialize`.
+        mesh: The mesh of `PartitionSpec`s.
+        trace: `jinit.trace` of `abstract`, for rules that ask for roles or fans.
 
     Returns:
         A tree of the structure of `abstract`. What was there is the same object; what
@@ -92,7 +95,7 @@ def fill_missing(
     Raises:
         ValueError: When `partial` has leaves that `abstract` lacks, or of another shape
             or dtype; it lists all of them.
-        UnmatchedError: When a missing leaf matches no rule.
+        UnmatchedError: When a missing leaf matches no rule, or a rule no leaf.
 
     Example:
         >>> import jax, jax.numpy as jnp, jinit
@@ -103,8 +106,14 @@ def fill_missing(
         >>> full["body"] is loaded["body"], full["head"].shape
         (True, (4, 2))
     """
-    wanted = named_leaves(abstract)
-    there = {p: leaf for p, leaf in named_leaves(partial).items() if _is_array(leaf)}
+    where = "jinit.fill_missing"
+    wanted = {p: x for p, x in named_leaves(abstract).items() if hasattr(x, "shape")}
+    there = {
+        path: leaf
+        for path, leaf in named_leaves(partial).items()
+        if not isinstance(leaf, jax.ShapeDtypeStruct)
+        and (_is_array(leaf) or path in wanted)
+    }
     wrong = [
         f"  {path} {_kind(leaf)}, wanted {_kind(wanted.get(path))}"
         for path, leaf in there.items()
@@ -112,14 +121,17 @@ def fill_missing(
     ]
     if wrong:
         raise ValueError(
-            "`jinit.fill_missing` needs leaves of the shapes and dtypes of `abstract`. "
-            "Got:\n" + "\n".join(wrong) + "\nRemove or convert them first."
+            f"`{where}` needs leaves of the shapes and dtypes of `abstract`. Got:\n"
+            + "\n".join(wrong)
+            + "\nRemove or convert them first."
         )
-    missing = {path: leaf for path, leaf in wanted.items() if path not in there}
-    loose = [Rule(*rule[:2], required=False) for rule in rules]
-    refuse = no_trace("jinit.fill_missing")
-    plan = plan_by_rules(missing, loose, "jinit.fill_missing", refuse)
-    return replaced(abstract, there | plan.draw(key, missing, None))
+    whole = replaced(abstract, there)
+    is_kept = lambda x: not hasattr(x, "shape") or is_typed_key(x)
+    arrays = jax.tree.map(lambda x: None if is_kept(x) else x, whole)
+    read = no_trace(where) if trace is None else lambda: trace
+    plan = plan_by_rules(arrays, rules, where, read, given=there)
+    drawn = plan.draw(key, arrays, places(arrays, shardings, mesh, where))
+    return replaced(whole, named_leaves(drawn))
 
 
 def duplicates(tree: Any) -> list[tuple[str, ...]]:
@@ -173,8 +185,11 @@ def _is_array(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray)
 
 
-def _kind(leaf: Any) -> Any:
-    return "none" if leaf is None else (tuple(leaf.shape), np.dtype(leaf.dtype).name)
+def _kind(leaf: Any) -> str:
+    if leaf is None:
+        return "nothing"
+    is_array = hasattr(leaf, "shape")
+    return f"{tuple(leaf.shape)} {leaf.dtype}" if is_array else type(leaf).__name__
 
 
 def _equal(paths: list[str], leaves: Mapping[str, Any]) -> list[list[str]]:

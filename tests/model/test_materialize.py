@@ -80,6 +80,50 @@ def test_shardings_may_be_rules_or_a_tree_that_stops_early():
         jinit.materialize({"cut": shape(9)}, [("**", 1.0)], None, P("x"), mesh=mesh(8))
 
 
+def test_places_are_checked_before_a_plan_and_need_devices_for_a_draw():
+    rules, grid = [("**", 1.0)], AbstractMesh((2,), ("x",))
+    draw = lambda *args, **options: jinit.materialize(
+        {"w": shape(9)}, rules, None, *args, **options
+    )
+    with pytest.raises(ValueError, match="divides the shape"):
+        draw(P("x"), mesh=grid, dry_run=True)
+    with pytest.raises(ValueError, match="mesh of devices"):
+        draw(mesh=grid)
+    with pytest.raises(ValueError, match=r"axes \('x',\) of the mesh. Got .*'z'"):
+        draw(P("z"), mesh=grid)
+    with pytest.raises(ValueError, match="structure of the weights"):
+        draw({"v": P()}, mesh=grid)
+    with pytest.raises(TypeError, match="Got 4"):
+        draw(mesh=4)
+
+
+def test_weights_go_where_their_shapes_say():
+    place = NamedSharding(mesh(8), P("x"))
+    tree = {"a": jax.ShapeDtypeStruct((8,), "float32", sharding=place), "b": shape(3)}
+    drawn = jinit.materialize(tree, [("**", 1.0)], None)
+    assert drawn["a"].sharding == place
+    assert len(drawn["b"].devices()) == 1
+
+
+def test_memory_is_checked_without_shardings_too(monkeypatch):
+    monkeypatch.setattr("jinit.model.places._limit", lambda found: 2**10)
+    with pytest.raises(ValueError, match="Got 2 KiB for each, of 1 KiB"):
+        jinit.materialize({"w": shape(512)}, [("**", 1.0)], None)
+
+
+@pytest.mark.parametrize(
+    ("tree", "error", "said"),
+    [
+        ({"w": 3.0}, TypeError, "Got 3.0 at w"),
+        ({"w": KEY}, TypeError, "PRNG key at w"),
+        ({"a/b": shape(2), "a": {"b": shape(2)}}, ValueError, "two at a/b"),
+    ],
+)
+def test_a_tree_of_weights_holds_arrays_each_at_its_own_path(tree, error, said):
+    with pytest.raises(error, match=said):
+        jinit.materialize(tree, [("**", 1.0)], None)
+
+
 def test_a_jitted_draw_gives_the_same_bits():
     draw = lambda key: jinit.materialize(TREE, RULES, key)
     chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import linen as nn, nnx
+from jax.sharding import NamedSharding, PartitionSpec as P
 
 import jinit
 
@@ -90,6 +91,38 @@ def test_fill_missing_lists_all_that_does_not_fit():
         assert f"  {path} (" in str(caught.value)
     with pytest.raises(jinit.UnmatchedError, match="head/bias"):
         jinit.fill_missing(KEY, {}, ABSTRACT, [("kernel", 0.0)])
+
+
+def test_fill_missing_takes_rules_and_places_as_materialize_does():
+    partial = {"head": jinit.materialize(ABSTRACT["head"], RULES, KEY)}
+    with pytest.raises(jinit.UnmatchedError, match="'boyd/kernel': nearest is"):
+        jinit.fill_missing(KEY, partial, ABSTRACT, [("boyd/kernel", 1.0), *RULES])
+    with pytest.raises(TypeError, match="as pairs"):
+        jinit.fill_missing(KEY, partial, ABSTRACT, "gpt2")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="w float, wanted"):
+        jinit.fill_missing(KEY, {"w": 3.0}, {"w": shape()}, [("w", 0.0)])
+    mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
+    place = NamedSharding(mesh, P("x"))
+    full = jinit.fill_missing(KEY, partial, ABSTRACT, RULES, P("x"), mesh=mesh)
+    assert full["body"]["bias"].sharding.is_equivalent_to(place, 1)
+    own = ABSTRACT | {"body": jax.ShapeDtypeStruct((4, 4), "float32", sharding=place)}
+    full = jinit.fill_missing(KEY, partial, own, [("body", jinit.he_normal), *RULES])
+    assert full["body"].sharding.is_equivalent_to(place, 2)
+
+
+def test_fill_missing_completes_modules_and_by_roles():
+    mlp = eqx.nn.MLP(3, 2, 4, 1, key=KEY)
+    short = eqx.tree_at(lambda m: m.layers[0].weight, mlp, None)
+    x = jnp.ones(3)
+    arrays, rest = eqx.partition(mlp, eqx.is_array)
+    trace = jinit.trace(lambda p, x: eqx.combine(p, rest)(x), arrays, x)
+    full = jinit.fill_missing(
+        KEY, short, mlp, jinit.recipes.torch_default(), trace=trace
+    )
+    assert full.layers[1].weight is mlp.layers[1].weight
+    assert full(x).shape == (2,)
+    state = nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(0)))
+    assert jinit.fill_missing(None, state, state, []) == state
 
 
 def test_duplicates_are_found_among_many_that_are_not():

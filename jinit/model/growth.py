@@ -103,7 +103,9 @@ def _by_shape(path: str, ratios: Sequence[float]) -> tuple[float, float] | None:
     # A bias or scale of several axes is a vector, and has no inputs.
     is_vector = len(ratios) > 1 and name in {"bias", "scale"}
     lone = len(ratios) > 2 and n_in != 1 and n_out == 1
-    if any(r != 1 for r in window) or lone or (is_vector and n_in != 1):
+    # The name of Equinox and PyTorch, who store (out, in).
+    foreign = len(ratios) > 1 and name == "weight" and n_in != n_out
+    if any(r != 1 for r in window) or lone or foreign or (is_vector and n_in != 1):
         return None
     return n_in, n_out
 

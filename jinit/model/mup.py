@@ -240,7 +240,9 @@ def mup(
     better choice: what a random one adds to the outputs still falls as 1/√n.
 
     Args:
-        base: The narrow model: arrays, `jax.ShapeDtypeStruct`s or a `jinit.trace`.
+        base: The narrow model: arrays, `jax.ShapeDtypeStruct`s or a `jinit.trace`. Of
+            shapes alone, the last axis counts as out and the one before it as in, but
+            for a `weight`, which Equinox and PyTorch store the other way round.
         target: The model, of the same structure.
         form: Where the factors are: "init" as above; "multiplier", where the output's
             σ is not changed and its forward multiplier is 1/n, for heads that start at

@@ -431,6 +431,11 @@ def test_a_longer_scan_and_a_larger_vocabulary_are_not_width():
             ValueError,
             r"k \(1, 1, 4, 9\) → \(1, 1, 8, 9\)",
         ),
+        (
+            lambda: mup({"weight": shape(4, 9)}, {"weight": shape(8, 9)}),
+            ValueError,
+            r"weight \(4, 9\) → \(8, 9\)",
+        ),
     ],
 )
 def test_refusals(call, error, message):

@@ -25,6 +25,8 @@ class Handle:
         units: Its axes of output units, in the order of the outputs; None if it can
             only be scaled as a whole.
         bias: The place of the parameter that is the bias, if one is, of its own.
+        name: The first layer's name; the parameter's path where others join it in one
+            kernel.
     """
 
     leaf: int
@@ -33,11 +35,7 @@ class Handle:
     loops: tuple[int, ...]
     units: tuple[int, ...] | None
     bias: int | None
-
-    @property
-    def name(self) -> str:
-        """The first layer's name."""
-        return self.layers[0].name
+    name: str
 
     def onto(self, factor: jax.Array, shape: Sequence[int]) -> jax.Array:
         """Factors `(*loops, units or 1)`, to multiply the parameter with."""
@@ -58,7 +56,8 @@ def handles(model: Model) -> tuple[Handle, ...]:
     layers: dict[int, list[Layer]] = {}
     for layer in model.layers:
         if measurable(model.graph, layer):
-            layers.setdefault(_scaled_leaf(model, layer), []).append(layer)
+            for leaf in _scaled_leaves(model, layer.kernel.value):
+                layers.setdefault(leaf, []).append(layer)
     return tuple(_handle(model, leaf, every) for leaf, every in layers.items())
 
 
@@ -80,22 +79,36 @@ def _handle(model: Model, leaf: int, layers: list[Layer]) -> Handle:
     kernel = first.kernel.value
     loops = _iteration_axes(model, kernel, leaf)
     own = found.leaves[kernel] - found.roots.get(kernel, frozenset()) <= {leaf}
-    once = model.times(first.op.outputs[0]) == copies(graph, first)
-    alone = own and not more and once
-    alike = alone or not loops
+    joined = len(_scaled_leaves(model, kernel)) > 1
+    once = model.times(first.op.outputs[0]) == copies(graph, first) and not more
+    alone = own and once
+    whole = joined or bool(more)
+    place = graph.inputs.index(leaf)
     return Handle(
-        graph.inputs.index(leaf),
+        place,
         tuple(layers),
         alone,
-        loops if alike else (),
-        None if more else _unit_axes_of_leaf(model, first, leaf, loops),
+        loops if once else (),
+        None if whole else _unit_axes_of_leaf(model, first, leaf, loops),
         _bias(model, first) if alone else None,
+        model.paths[place] if joined else first.name,
     )
 
 
-def _scaled_leaf(model: Model, layer: Layer) -> int:
+def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
+    """The parameters to scale, as one: those that a kernel is put together from."""
+    graph, found = model.graph, model.found
+    maker = graph.makers.get(value)
+    parts = [i for i in maker.inputs if found.fixed(i)] if maker else []
+    if maker and (maker.name == "concatenate" or len(parts) == 1):
+        every = (leaf for i in parts for leaf in _scaled_leaves(model, i))
+        return tuple(dict.fromkeys(every))
+    return (_scaled_leaf(model, value),)
+
+
+def _scaled_leaf(model: Model, value: int) -> int:
     """The parameter to scale: of a normalized kernel not the direction but the gain."""
-    found, value = model.found, layer.kernel.value
+    found = model.found
     main = found.main_leaf(value)
     normalized = found.roots.get(value, frozenset())
     gains = sorted(found.leaves[value] - normalized)

@@ -104,6 +104,17 @@ def test_shared_and_composed_kernels_take_more_passes():
     assert float(model.apply(scaled, X).std()) == pytest.approx(1.0, abs=1e-4)
 
 
+def test_kernels_put_together_are_scaled_as_one():
+    gates = lambda p, x: x @ jnp.concatenate([p["a"], p["b"].T], 1)
+    keys = jax.random.split(KEY)
+    given = {"a": jax.random.normal(keys[0], (8, 4)), "b": jnp.eye(3, 8)}
+    params, record = jinit.lsuv(gates, given, X, start="given")
+    assert float(gates(params, X).std()) == pytest.approx(1.0, abs=1e-4)
+    assert [each.name for each in record] == ["a", "b"]
+    scale = record.layers[0].scale
+    assert all(jnp.allclose(params[k], given[k] * scale, rtol=1e-4) for k in given)
+
+
 def test_center_gives_every_unit_mean_zero():
     apply, params, x = MODELS["linen"]()
     scaled, _ = jinit.lsuv(apply, params, x + 5.0, KEY, center=True)

@@ -48,6 +48,6 @@ def _run(arguments: argparse.Namespace) -> int:
     show(plan)
     if arguments.out:
         weights = plan.draw(key, subject.weights)
-        save(subject.finish(weights), arguments.out, command)
+        save(subject.finish(weights, None), arguments.out, command)
         say(f"wrote {arguments.out}")
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding
 
 
 # What a linen module may ask of its caller, answered as in training.
@@ -32,14 +33,15 @@ class Subject:
         apply: The function of `(weights, *inputs)`; None where only a constructor of
             weights is known.
         weights: The weights or their shapes, in boxes if the model puts them there.
-        finish: The model's own form of them, given weights: what its `init` returns.
-        shardings: Given a mesh, the shardings that the model's own annotations ask for.
+        finish: The model's own form of them, given weights and the mesh, if any: what
+            its `init` returns.
+        specs: Gives the `PartitionSpec`s that the model's own annotations ask for.
     """
 
     apply: Callable[..., Any] | None
     weights: Any
-    finish: Callable[[Any], Any]
-    shardings: Callable[[jax.sharding.Mesh], Any] = lambda mesh: None
+    finish: Callable[[Any, Any], Any] = lambda weights, mesh: weights
+    specs: Callable[[], Any] = lambda: None
 
 
 def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject | None:
@@ -53,7 +55,7 @@ def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject
         inputs: Arrays or shapes.
     """
     if isinstance(model, tuple) and len(model) == 2 and callable(model[0]):
-        return Subject(*model, finish=lambda weights: weights)
+        return Subject(*model)
     if is_a(model, "flax.linen", "Module"):
         return _linen(model, key, inputs)
     if is_a(model, "flax.nnx", "Module"):
@@ -62,8 +64,7 @@ def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject
         return _equinox(model)
     init, apply = (getattr(model, name, None) for name in ("init", "apply"))
     if callable(init) and callable(apply):
-        weights = jax.eval_shape(init, key, *inputs)
-        return Subject(apply, weights, lambda weights: weights)
+        return Subject(apply, jax.eval_shape(init, key, *inputs))
     if not callable(model):
         return None
     asked = [name for name in ("rngs", "key") if name in _parameters(model)]
@@ -109,29 +110,69 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _linen(module: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
-    from flax import linen as nn
+    from flax import core
 
     keys, flags = {"params": key, "dropout": key}, training_flags(module)
-    init = lambda *inputs: module.init(keys, *inputs, **flags)
-    variables = jax.eval_shape(init, *inputs)
-    others = tuple(name for name in variables if name != "params")
+    variables = jax.eval_shape(lambda *x: module.init(keys, *x, **flags), *inputs)
+    other = {name: each for name, each in variables.items() if name != "params"}
     weights = {"params": variables["params"]} if "params" in variables else {}
+    leaves, structure = jax.tree.flatten(inputs)
 
-    def state() -> Any:
-        # The inputs are made inside, where nothing is left of them.
-        variables = init(*jax.tree.map(_blank, inputs))
-        return {name: variables[name] for name in others}
+    def run(scope: Any, *inputs: Any) -> Any:
+        return module.clone(parent=scope, _deep_clone=True)(*inputs, **flags)
 
-    def finish(weights: Any) -> Any:
+    init = core.apply(run, mutable=True, flags={"initializing": True})
+
+    def state(weights: Any, given: list[Any]) -> Any:
+        # What is a shape is filled in here, where nothing is left of it.
+        filled = [
+            _blank(like) if x is None else x
+            for x, like in zip(given, leaves, strict=True)
+        ]
+        made = init(weights, *jax.tree.unflatten(structure, filled), rngs=keys)[1]
+        return {name: made[name] for name in other}
+
+    def finish(weights: Any, mesh: Any) -> Any:
         # Other collections start as the module says, such as averages at 0.
-        return {**weights, **(jax.jit(state)() if others else {})}
+        if not other:
+            return weights
+        given = [None if isinstance(x, jax.ShapeDtypeStruct) else x for x in leaves]
+        made = jax.jit(state)(jax.tree.map(_untyped, weights), given)
+        if mesh is not None:
+            place = lambda spec: NamedSharding(mesh, spec)
+            made = jax.device_put(made, jax.tree.map(place, _specs(other)))
+        return {**weights, **made}
 
     def apply(weights: Any, *inputs: Any) -> Any:
-        rest = {name: jax.tree.map(_blank, variables[name]) for name in others}
+        rest = jax.tree.map(_blank, other)
         return linen_apply(module, key)({**weights, **rest}, *inputs)
 
-    shardings = lambda mesh: nn.get_sharding(weights, mesh)
-    return Subject(apply, weights, finish, shardings)
+    return Subject(apply, weights, finish, lambda: _specs(weights))
+
+
+def _specs(tree: Any) -> Any:
+    """What the boxes of linen say of places: names of axes, logical ones by rules."""
+    from flax import linen as nn
+    from flax.linen.spmd import logical_to_mesh
+
+    def spec(x: Any) -> Any:
+        found = nn.get_partition_spec(x)
+        if not isinstance(x, nn.LogicallyPartitioned):
+            return found
+        rules = x.rules or nn.get_logical_axis_rules()
+        return logical_to_mesh(found, rules) if rules else found
+
+    is_box = lambda x: isinstance(x, nn.meta.AxisMetadata)
+    return jax.tree.map(spec, tree, is_leaf=is_box)
+
+
+def _untyped(x: Any) -> Any:
+    """The same array, whose type does not speak of a mesh: models are free of that."""
+    mesh = getattr(getattr(x, "sharding", None), "mesh", None)
+    if not isinstance(mesh, Mesh) or not mesh.explicit_axes:
+        return x
+    free = Mesh(mesh.devices, mesh.axis_names)
+    return jax.device_put(x, NamedSharding(free, x.sharding.spec))
 
 
 def _blank(x: Any) -> jax.Array:
@@ -176,9 +217,8 @@ def _nnx(graph: Any, weights: Any, rest: Any, other: Callable[[], Any]) -> Subje
     def apply(weights: Any, *inputs: Any) -> Any:
         return nnx.merge(graph, weights, jax.tree.map(_blank, rest))(*inputs)
 
-    finish = lambda weights: nnx.merge(graph, weights, other())
-    shardings = lambda mesh: nnx.get_named_sharding(weights, mesh)
-    return Subject(apply, weights, finish, shardings)
+    finish = lambda weights, mesh: nnx.merge(graph, weights, other())
+    return Subject(apply, weights, finish, lambda: nnx.get_partition_spec(weights))
 
 
 def _equinox(module: Any) -> Subject:
@@ -186,7 +226,7 @@ def _equinox(module: Any) -> Subject:
 
     weights, rest = eqx.partition(module, _is_weight)
     apply = lambda weights, *inputs: eqx.combine(weights, rest)(*inputs)
-    return Subject(apply, weights, lambda weights: eqx.combine(weights, rest))
+    return Subject(apply, weights, lambda weights, mesh: eqx.combine(weights, rest))
 
 
 def _is_array(x: Any) -> bool:
@@ -199,13 +239,12 @@ def _is_weight(x: Any) -> bool:
 
 def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:
     if "equinox" not in sys.modules:
-        weights = jax.eval_shape(lambda key: make(key=key), key)
-        return Subject(None, weights, lambda weights: weights)
+        return Subject(None, jax.eval_shape(lambda key: make(key=key), key))
     import equinox as eqx
 
     made = _shapes(make, key)
     if not isinstance(made, eqx.Module):
-        return Subject(None, made, lambda weights: weights)
+        return Subject(None, made)
     is_state = lambda x: _is_array(x) and not _is_weight(x)
     if any(map(is_state, jax.tree.leaves(made))):
         # Made for real; the weights are dead code there.

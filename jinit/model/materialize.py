@@ -101,8 +101,9 @@ def initialize(
         params = jinit.initialize(model, key, x)
 
     Without rules, `jinit.auto` reads what the computation does with each parameter.
-    What is no parameter (averages, random streams) is what the model itself makes it;
-    in Equinox, that is all but floating-point `jax.Array`s: NumPy's stay as they are.
+    What is no parameter (averages, random streams) is what the model itself makes it,
+    from these weights and the inputs, with 0 where an input is a shape; in Equinox,
+    that is all but floating-point `jax.Array`s: NumPy's stay as they are.
 
     Args:
         model: A linen module; an NNX or Equinox module, or its constructor, a function
@@ -114,7 +115,8 @@ def initialize(
         rules: As in `jinit.materialize`; patterns see linen's `params/Dense_0/kernel`,
             elsewhere the path of the attribute.
         mesh: Where the weights go: as the model's own annotations say (linen's
-            `with_partitioning`, NNX's `with_partitioning`), or `shardings`.
+            `with_partitioning`, or `with_logical_partitioning` within
+            `logical_axis_rules`; NNX's `with_partitioning`), or `shardings`.
         shardings: As in `jinit.materialize`.
         dry_run: Whether to return the `Plan` only, which prints what goes where.
 
@@ -145,11 +147,11 @@ def initialize(
     with working("reading the model"):
         subject, plan = plan_model(model, key, inputs, rules, where)
     if mesh is not None and shardings is None:
-        shardings = subject.shardings(mesh)
+        shardings = subject.specs()
     found = places(subject.weights, shardings, mesh, where)
     if dry_run:
         return plan
-    return subject.finish(_draw(plan, key, subject.weights, found, where))
+    return subject.finish(_draw(plan, key, subject.weights, found, where), mesh)
 
 
 def plan_model(

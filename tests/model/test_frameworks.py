@@ -129,6 +129,36 @@ def test_a_mesh_alone_takes_the_model_s_own_annotations(model):
     assert jnp.array_equal(kernel, same)
 
 
+class Stateful(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        self.variable("stats", "mean", lambda: x.mean(0))
+        split = nn.with_logical_partitioning(nn.initializers.zeros, ("in", "out"))
+        w = self.param("w", split, (6, 8))
+        self.variable("average", "w", lambda: jnp.array(w))
+        cache = lambda: nn.Partitioned(jnp.zeros((16, 2)), ("x", None))
+        self.variable("cache", "keys", cache)
+        return x @ w
+
+
+def test_other_collections_come_of_the_weights_and_the_inputs():
+    x = jax.random.normal(KEY, X.shape)
+    drawn = jinit.initialize(Stateful(), KEY, x)
+    assert jnp.allclose(drawn["stats"]["mean"], x.mean(0))
+    assert jnp.array_equal(drawn["average"]["w"], drawn["params"]["w"].value)
+    assert drawn["params"]["w"].value.any()
+
+
+def test_boxes_of_every_collection_and_of_logical_names_say_where_they_go():
+    mesh = jax.make_mesh((8,), ("x",))
+    with nn.logical_axis_rules([("out", "x"), ("in", None)]):
+        drawn = jinit.initialize(Stateful(), KEY, X, mesh=mesh)
+    assert drawn["params"]["w"].value.sharding.spec == P(None, "x")
+    assert drawn["cache"]["keys"].value.sharding.spec == P("x", None)
+    with pytest.raises(ValueError, match=r"axes .'x',. of the mesh. Got .*'in', 'out'"):
+        jinit.initialize(Stateful(), KEY, X, mesh=mesh)
+
+
 def test_an_object_with_init_and_apply_and_a_pair():
     class Model:
         init = staticmethod(lambda key, x: {"w": jax.random.normal(key, (6, 2))})

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .frameworks import is_a
 from .paths import named_leaves
@@ -67,7 +68,7 @@ def nested(tree: Any) -> dict[str, Any]:
         tree = nnx.state(tree)
     result: dict[str, Any] = {}
     for path, leaf in named_leaves(tree).items():
-        if not isinstance(leaf, jax.Array):
+        if not isinstance(leaf, jax.Array | np.ndarray):
             continue
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)

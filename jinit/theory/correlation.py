@@ -30,7 +30,7 @@ from ..core.host import on_host
 from ..core.quadrature import positive
 from ..core.settings import check, Finite, NonNegative
 from .mean_field import variance_map
-from .pairs import Rule, rule
+from .pairs import Products, Rule, rule
 
 
 Activation = str | Function
@@ -67,7 +67,7 @@ def correlation_map(
     to c = 1.
 
     Args:
-        activation: A name, or a JAX function of one number.
+        activation: A name, or a JAX function of one number, without jumps.
         c: The correlation, from -1 to 1.
         q: The variance of the pre-activations of both.
         weight_variance: σw², where a weight has variance σw² / fan_in.
@@ -101,7 +101,7 @@ def correlation_slope(
 
         C′(c) = σw² E φ′(u₁) φ′(u₂) · q / V(q)
 
-    At c = 1 and q* it is χ₁, `gradient_factor`. Jumps of φ are not counted.
+    At c = 1 and q* it is χ₁, `gradient_factor`.
 
     Args:
         activation: A name, or a JAX function of one number, without jumps.
@@ -208,5 +208,10 @@ def _products(
     where = f"jinit.theory.{name}"
     if abs(check(where, "c", Finite, c)) > 1:
         raise ValueError(f"`{where}` needs `c` from -1 to 1. Got {c}.")
-    apart, slope = on_host(jax.jit(rule(activation, q).products), float(q), float(c))
+    apart, slope = on_host(_compare, rule(activation, q), float(q), float(c))
     return float(apart), float(slope)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _compare(rule: Rule, q: jax.Array, c: jax.Array) -> Products:
+    return rule.products(q, c)

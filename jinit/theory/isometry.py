@@ -119,7 +119,7 @@ def jacobian_spectrum(
     not have it, nor relu; orthogonal ones with tanh do, if q shrinks like 1 / L.
 
     Args:
-        activation: A name, or a JAX function of one number.
+        activation: A name, or a JAX function of one number, without jumps.
         depth: L, how many layers.
         q: The variance of the pre-activations.
         weights: "orthogonal" or "gaussian".

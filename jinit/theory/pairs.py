@@ -7,13 +7,12 @@ independent ones:
 
 For a given b, a kink κ of φ is met at a = κ ± b, and what is integrated over a bends in
 turn where two kinks meet, at b = |κ − κ′| / 2. Cut at these places, both integrals are
-smooth piece by piece, up to c = 1, and Gauss-Legendre rules leave 10⁻¹⁰ of them. The
-kinks are found by bisection, once for each activation.
+smooth piece by piece, up to c = 1, and Gauss-Legendre rules leave 10⁻¹⁰ of them.
+Pieces on which φ is too fast for a rule are halved.
 """
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -23,12 +22,13 @@ from jax.typing import ArrayLike
 
 from ..core.activations import as_function, canonical, Function
 from ..core.host import on_host
+from ..core.quadrature import gaussian_moments
+from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)
+WIDE = 1e12  # the largest variance that counts as one
 _PANELS = np.linspace(-9, 9, 7)  # in standard deviations
-_FAR = 64.0  # where the search for kinks ends
-_HALVINGS = 52  # after which what holds a kink is as narrow as rounding
+_EXACT = 1e-7  # of a moment, to which a rule must know it
 
 
 class Squares(NamedTuple):
@@ -53,8 +53,10 @@ class Rule:
         self.pair, kinks = _bent(function, settings)
         # Near zero activations bend on a scale of 1, whatever the variance.
         bends = 3 * 4.0 ** np.arange(octaves)
-        self.marks = np.unique([0.0, *bends, *-bends, *kinks])
-        self.crossings = np.unique([*bends, *abs(kinks[:, None] - kinks).ravel() / 2])
+        marks = np.unique([0.0, *bends, *-bends, *kinks])
+        self.marks = pieces(self.pair, marks, 3 * 4.0**octaves)
+        met = np.setdiff1d(self.marks, [*bends, *-bends])
+        self.crossings = np.unique([*bends, *abs(met[:, None] - met).ravel() / 2])
 
     def nodes(self, q: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Where to look at u / √q for u ~ N(0, q), and the weight of each place."""
@@ -78,11 +80,26 @@ class Rule:
             return jnp.stack([(x - y) ** 2 / 2, dx * dy]) @ weights
 
         t, weights = _cut(_PANELS[3:], self.crossings / std_b)  # even in b
-        return Products(*(2 * weights @ jax.vmap(over_a)(std_b * t)))
+        # Panel by panel: all nodes at once may not fit in memory.
+        found = jax.lax.map(over_a, std_b * t, batch_size=NODES.size)
+        return Products(*(2 * weights @ found))
 
 
 def rule(activation: str | Function, q: float) -> Rule:
-    """The rule of an activation, for variances up to `q`."""
+    """The rule of an activation, for variances up to `q`, where it is checked."""
+    made = wide(activation, q)
+    known = gaussian_moments(activation, q)
+    found = on_host(_squares, made, float(q))
+    if not np.allclose(found[:2], known[1:], rtol=_EXACT, atol=0):
+        raise ValueError(
+            "`jinit.theory` needs an activation with few kinks, and waves that are not "
+            f"too fast, to compare two inputs. Got {activation!r} at variance {q:.6g}."
+        )
+    return made
+
+
+def wide(activation: str | Function, q: float = WIDE) -> Rule:
+    """The same unchecked: at such variances E φ² need not be finite."""
     octaves = math.ceil(math.log(max(1.0, 3 * math.sqrt(q)), 4))
     return _rule(*canonical(as_function(activation)), octaves)
 
@@ -90,48 +107,30 @@ def rule(activation: str | Function, q: float) -> Rule:
 _rule = functools.lru_cache(maxsize=256)(Rule)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _squares(rule: Rule, q: jax.Array) -> Squares:
+    return rule.squares(q)
+
+
 @functools.lru_cache(maxsize=256)
 def _bent(function: Function, settings: frozenset) -> tuple[Any, np.ndarray]:
     """The function (φ, φ′) of arrays, and where it has kinks."""
     phi = lambda x: jnp.asarray(function(x, **dict(settings)), x.dtype)
     pair = jnp.vectorize(jax.value_and_grad(phi))
-    places, kinked = on_host(_search, pair)
-    return pair, np.round(places[kinked], 12)  # 0, not 1e-17
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _search(pair: Callable[..., Any]) -> tuple[jax.Array, jax.Array]:
-    """A place in each quarter of the line, and whether φ or φ′ has a kink there.
-
-    A rule across a kink differs from rules on both halves: of a panel where it does,
-    the half where it does more holds the kink.
-    """
-    width = 0.25
-    # Thirds are never halved at round numbers, where a kink would lie on an edge.
-    low = jnp.arange(-_FAR, _FAR, width) + width / 3
-    kinked = _misfit(pair, low, width) > 1e-9
-
-    def halve(_: int, panels: tuple[jax.Array, float]) -> tuple[jax.Array, float]:
-        low, width = panels[0], panels[1] / 2
-        right = _misfit(pair, low + width, width) > _misfit(pair, low, width)
-        return low + jnp.where(right, width, 0), width
-
-    return jax.lax.fori_loop(0, _HALVINGS, halve, (low, width))[0], kinked
-
-
-def _misfit(pair: Callable[..., Any], low: jax.Array, width: float) -> jax.Array:
-    """How far the means of φ and φ′ by one rule are from those by two."""
-    nodes = width * (1 + _NODES) / 2
-    at = lambda nodes: jnp.stack(pair(low[:, None] + nodes))
-    whole = at(nodes) @ _WEIGHTS / 2
-    halves = (at(nodes / 2) + at((width + nodes) / 2)) @ _WEIGHTS / 4
-    return (jnp.abs(whole - halves) / (1 + jnp.abs(whole))).sum(0)
+    kinks = kinks_of(pair)
+    if (found := jumps(pair, kinks)).size:
+        raise ValueError(
+            "`jinit.theory` needs an activation without jumps: at one, C′(1) is "
+            f"infinite. Got {function!r}, which jumps at {found[0]:.6g}. Only "
+            "`fixed_point` and `variance_map` take it."
+        )
+    return pair, kinks
 
 
 def _cut(panels: np.ndarray, points: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Nodes and weights of a N(0, 1) integral over panels that end at the points."""
     edges = jnp.sort(jnp.concatenate([panels, jnp.clip(points, panels[0], panels[-1])]))
     half, middle = jnp.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
-    t = middle + half * _NODES
-    weights = half * _WEIGHTS * jnp.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
+    t = middle + half * NODES
+    weights = half * WEIGHTS * jnp.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
     return t.ravel(), weights.ravel()

@@ -14,7 +14,7 @@ from ..core.host import on_host
 from ..core.settings import check, NonNegative
 from .correlation import settle
 from .depth import name_of
-from .pairs import Rule, rule, Squares
+from .pairs import Rule, rule, Squares, wide
 
 
 _RUNGS = np.arange(-160, 161)
@@ -121,8 +121,8 @@ def phase_diagram(
         ICLR 2017. Figure 1. https://arxiv.org/abs/1611.01232
     """
     where = "jinit.theory.phase_diagram"
-    wide = rule(activation, _LADDER[-1])
-    moments = Squares(*on_host(_squares, wide, _LADDER))
+    whole = wide(activation)
+    moments = Squares(*on_host(_squares, whole, _LADDER))
     edge = _edge(moments)
     columns, rows = np.linspace(*_around(edge), 36), np.linspace(1e-4, _BIASES, 27)
     if weight_variances is not None:
@@ -130,7 +130,7 @@ def phase_diagram(
     if bias_variances is not None:
         rows = _axis(where, "bias_variances", bias_variances)
     weights, biases = np.meshgrid(columns, rows)
-    q = _settle(wide, moments.value, weights, biases)
+    q = _settle(whole, moments.value, weights, biases)
     known = np.isfinite(q) & (q > 0)
     c, rate = (np.full(q.shape, np.nan) for _ in range(2))
     share = weights[known] / q[known]
@@ -139,14 +139,14 @@ def phase_diagram(
     with np.errstate(divide="ignore", invalid="ignore"):
         depths = -1 / np.log(rate)
     inside = np.clip(q, *_LADDER[[0, -1]]).ravel()
-    growth = on_host(_squares, wide, inside)[1].reshape(q.shape)
+    growth = on_host(_squares, whole, inside)[1].reshape(q.shape)
     return PhaseDiagram(
         name_of(activation), columns, rows, q, weights * growth, c, depths, edge
     )
 
 
 def _settle(
-    wide: Rule, second: Any, weights: np.ndarray, biases: np.ndarray
+    whole: Rule, second: Any, weights: np.ndarray, biases: np.ndarray
 ) -> np.ndarray:
     """Of each pair, the fixed point toward which the map moves a variance of 1."""
     moves = np.sign(weights[..., None] * second + biases[..., None] - _LADDER)
@@ -158,17 +158,17 @@ def _settle(
     near, far = (2.0 ** (sense * (steps - back) / 4) for back in (1, 0))
     q = np.select([found, sense > 0, sense < 0], [far, np.inf, 0.0], 1.0)
     q[found] = on_host(
-        _bisect, wide, near[found], far[found], weights[found], biases[found]
+        _bisect, whole, near[found], far[found], weights[found], biases[found]
     )
     return q
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _bisect(wide: Rule, near: Any, far: Any, weights: Any, biases: Any) -> jax.Array:
+def _bisect(whole: Rule, near: Any, far: Any, weights: Any, biases: Any) -> jax.Array:
     """The q = V(q) between two variances that V moves in different senses."""
 
     def rises(q: jax.Array) -> jax.Array:
-        return weights * jax.vmap(wide.squares)(q).value + biases > q
+        return weights * jax.vmap(whole.squares)(q).value + biases > q
 
     def halve(_: int, ends: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         near, far = ends
@@ -187,7 +187,7 @@ def _squares(rule: Rule, q: jax.Array) -> Squares:
 
 def _edge(moments: Squares) -> np.ndarray:
     """σw², σb² and V′ along the ladder, wherever σb² is at least 0."""
-    at = moments.slope > 0
+    at = (moments.slope > 0) & np.isfinite(moments.slope)
     weights, q = 1 / moments.slope[at], _LADDER[at]
     biases, slopes = q - weights * moments.value[at], weights * moments.rise[at]
     feasible = biases >= -_ROUNDING * q

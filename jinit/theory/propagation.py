@@ -15,12 +15,11 @@ from ..core.quadrature import gaussian_moments, positive
 from ..core.settings import check, choose, Count, Finite, NonNegative
 from ..core.text import aligned
 from .depth import name_of, number
-from .pairs import Rule, rule
+from .pairs import Rule, rule, WIDE, wide
 
 
 Norm = Literal["layer", "batch"]
 
-_WIDE = 1e12  # the variance up to which a rule is made before variances are known
 _SHOWN = 12  # layers in the table
 
 
@@ -171,8 +170,8 @@ def propagate(
     )
     widest = 1.0
     if norm is None:
-        path = on_host(_variances, rule(activation, _WIDE), layer, q, depth)
-        widest = float(np.clip(path.max(), 1, _WIDE))
+        path = on_host(_variances, wide(activation), layer, q, depth)
+        widest = float(np.clip(path.max(), 1, WIDE))
     narrow = rule(activation, widest)
     q, apart, growth = on_host(_travel, narrow, layer, q, 1 - correlation, depth)
     above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])

@@ -51,6 +51,36 @@ def test_the_slope_at_one_is_the_gradient_factor(name):
     assert slope == pytest.approx(theory.gradient_factor(name, q, 0.9), rel=1e-10)
 
 
+def steep(x):
+    return jnp.clip(20 * x, -1, 1)
+
+
+def test_kinks_that_lie_close_are_told_apart():
+    slope = theory.correlation_slope(steep, 1.0, 1.0) * theory.variance_map(steep, 1.0)
+    inside = math.erf(0.05 / math.sqrt(2))  # the share of inputs between the kinks
+    assert slope == pytest.approx(400 * inside, rel=1e-10)
+    assert theory.gradient_factor(steep, 1.0) == pytest.approx(slope, rel=1e-10)
+
+
+def test_fast_waves_are_followed_or_refused():
+    fast = lambda x: jnp.sin(8 * x)
+    # sinh 64c / sinh 64
+    assert theory.correlation_map(fast, 0.5, 1.0) == pytest.approx(0, abs=1e-12)
+    assert theory.correlation_map(fast, 0.95, 1.0) == pytest.approx(
+        math.exp(-0.05 * 64), rel=1e-10
+    )
+    zigzag = lambda x: jnp.abs(7 * x - jnp.round(7 * x))
+    with pytest.raises(ValueError, match="few kinks, and waves that are not too fast"):
+        theory.correlation_map(zigzag, 0.5, 1.0)
+
+
+def test_jumps_are_refused():
+    jump = lambda x: jnp.sign(x - 0.3)
+    for ask in (theory.depth_scales, lambda phi, *_: theory.phase_diagram(phi)):
+        with pytest.raises(ValueError, match=r"without jumps.*jumps at 0.3\."):
+            ask(jump, 1.5, 0.1)
+
+
 # Poole et al. 2016: tanh, σb = 0.3.
 POOLE = [
     # σw, q*, χ₁, c*, ξ_q, ξ_c

@@ -80,7 +80,7 @@ def _handle(model: Model, leaf: int, layers: list[Layer]) -> Handle:
     loops = _iteration_axes(model, kernel, leaf)
     own = found.leaves[kernel] - found.roots.get(kernel, frozenset()) <= {leaf}
     joined = len(_scaled_leaves(model, kernel)) > 1
-    once = model.times(first.op.outputs[0]) == copies(graph, first) and not more
+    once = not more and len(loops) == len(model.times(first.op.outputs[0]))
     alone = own and once
     whole = joined or bool(more)
     place = graph.inputs.index(leaf)

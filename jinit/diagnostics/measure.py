@@ -1,7 +1,7 @@
 """What one batch shows at every layer, in one compiled computation."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from ..core.sampling import normal
 from ..graph.elementwise import Activation
-from ..graph.instances import copies, measurable, outer
+from ..graph.graph import Graph, Op
+from ..graph.instances import measurable, outer, varying
 from ..graph.layers import Layer
 from ..graph.taps import Model
 
@@ -56,22 +57,35 @@ def _wanted(model: Model, layer: Layer) -> list[int]:
 
 
 def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) -> Tree:
-    # Iterations that slice the kernel are layers of their own. Those that share it are
+    # Iterations that change the kernel are layers of their own. Those that share it are
     # more examples of one.
-    found = layer.activation
+    graph, found = model.graph, layer.activation
+    loops = varying(graph, layer.kernel.value)
+    around = graph.loops.get(layer.output, ())
+    own = [around.index(op) for op in loops]
     seen = {
         "signal": values[layer.signal],
         "z": values[layer.output],
-        "kernel": values[outer(model.graph, layer.kernel.value)],
         "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
         "gradient": gradient,
         "phi": values[found.result] if found else None,
         "slope": _slope(model, layer, found, values) if found and found.ops else None,
     }
+    seen = jax.tree.map(lambda x: jnp.moveaxis(x, own, range(len(own))), seen)
+    seen["kernel"] = _kernel(graph, layer, values, loops)
     measured = functools.partial(_statistics, layer)
-    for _ in copies(model.graph, layer):
+    for _ in loops:
         measured = jax.vmap(measured)
     return _automatic(measured)(jax.tree.map(_real, seen))
+
+
+def _kernel(
+    graph: Graph, layer: Layer, values: dict[int, Any], loops: Sequence[Op]
+) -> jax.Array:
+    # Of the iterations that do not change it, the first is as good as any.
+    value = outer(graph, layer.kernel.value)
+    around = graph.loops.get(value, ())
+    return values[value][tuple(slice(None) if op in loops else 0 for op in around)]
 
 
 def _none(model: Model, layer: Layer) -> jax.Array:

@@ -5,14 +5,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .flow import upstream
 from .following import Feed
-from .graph import Graph
+from .graph import Graph, Op
 from .layers import Layer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Instance:
-    """A layer, or one iteration of a layer in a loop that slices its kernel.
+    """A layer, or one iteration of a layer in a loop that changes its kernel.
 
     Attributes:
         layer: The layer.
@@ -34,9 +35,16 @@ def outer(graph: Graph, value: int) -> int:
     return value
 
 
+def varying(graph: Graph, value: int) -> tuple[Op, ...]:
+    """The loops around a value that change it as they go on, outermost first."""
+    behind = upstream(graph, [value])
+    loops = graph.loops.get(value, ())
+    return tuple(op for op in loops if not behind.isdisjoint(_changing(op)))
+
+
 def copies(graph: Graph, layer: Layer) -> tuple[int, ...]:
-    """How often the loops run that slice the kernel, outermost first."""
-    loops = graph.loops.get(outer(graph, layer.kernel.value), ())
+    """How often the loops run that change the kernel, outermost first."""
+    loops = varying(graph, layer.kernel.value)
     return tuple(op.params["length"] for op in loops)
 
 
@@ -92,6 +100,13 @@ def _before(feed: Feed, t: int, own: _Run, runs: Sequence[_Run]) -> Iterator[int
             yield run.last
 
 
+def _changing(loop: Op) -> set[int]:
+    # What is sliced, or carried and not handed on as it was.
+    links = loop.body.enter if loop.body else ()
+    changing = (link for link in links if link.name in {"unstack", "carry"})
+    return {link.outputs[0] for link in changing if link.inputs[1:] != link.outputs}
+
+
 def _is_reversed(graph: Graph, layer: Layer) -> bool:
-    loops = graph.loops.get(layer.output, ())
+    loops = varying(graph, layer.kernel.value)
     return any(op.params.get("reverse") for op in loops)

@@ -301,7 +301,7 @@ def test_a_reversed_scan_is_probed_from_its_last_slice_to_its_first():
 def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
     def rnn(params, x):
         def step(h, x):
-            h = jnp.tanh(x @ params["wi"] + h @ params["wh"])
+            h = jnp.tanh(x @ params["wi"] + h @ params["wh"].T)
             return h, h
 
         return jax.lax.scan(step, jnp.zeros((16, 8)), x)[1]
@@ -316,7 +316,9 @@ def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
     assert list(layers) == ["wi", "wh"]
     assert layers["wi"].std == pytest.approx(float((x @ params["wi"]).std()), rel=1e-4)
     h = jnp.concatenate([jnp.zeros((1, 16, 8)), rnn(params, x)[:-1]])
-    assert layers["wh"].std == pytest.approx(float((h @ params["wh"]).std()), rel=1e-4)
+    assert layers["wh"].std == pytest.approx(
+        float((h @ params["wh"].T).std()), rel=1e-4
+    )
 
 
 def test_the_operation_that_first_makes_nan_is_named():

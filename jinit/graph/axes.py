@@ -48,12 +48,13 @@ def track(graph: Graph, leaves: Mapping[int, frozenset[int]]) -> dict[int, Axes]
             return None
         main = max(found, key=lambda axes: types[axes.leaf].size)
         source = next(i for i in op.inputs if known.get(i) is main)
-        return _moved(graph, op, source, main)
+        return moved(graph, op, source, main)
 
     return sweep(graph, start, rule)
 
 
-def _moved(graph: Graph, op: Op, source: int, axes: Axes) -> Axes | None:
+def moved(graph: Graph, op: Op, source: int, axes: Axes) -> Axes | None:
+    """The axes of what an operation makes of its operand `source`, which has `axes`."""
     before, after = (graph.types[i].shape for i in (source, op.outputs[0]))
     every = tuple(range(len(before)))
     match op.name:
@@ -71,6 +72,9 @@ def _moved(graph: Graph, op: Op, source: int, axes: Axes) -> Axes | None:
                     spread.index(i) if i in spread else None for i in range(len(after))
                 )
             )
+        case "stack" if op.equation:
+            axis = op.params["axis"]
+            return axes.pick((*every[:axis], None, *every[axis:]))
         case "unstack":
             return axes.pick(every[1:], sliced=True)
         case "slice" | "dynamic_slice":

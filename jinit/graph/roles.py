@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from .axes import Axes
+from .axes import Axes, moved
 from .elementwise import MOVES
 from .flow import upstream
 from .graph import Op
 from .kernels import LAYERS
 from .layers import Layer, Layers
+from .made import ADDS, Made, made_of, UNCHANGED
 from .signals import SUMS
 
 
@@ -29,6 +30,8 @@ Role = Literal[
     "unused",
     "unknown",
 ]
+# Operations that put one parameter beside another, or in its place.
+_JOINS = frozenset({"concatenate", "either", "select_n", "stack"})
 KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
 
 
@@ -51,6 +54,7 @@ class Use:
         role: What it is there.
         layer: The layer whose kernel it is, if any.
         axes: Where the axes of the parameter are in the operand, if known.
+        made: What the kernel is of the parameter.
         note: What is special, or why the role is unknown.
     """
 
@@ -59,6 +63,7 @@ class Use:
     role: Role
     layer: Layer | None = None
     axes: Axes | None = None
+    made: Made = UNCHANGED
     note: str = ""
 
 
@@ -117,40 +122,53 @@ class Roles:
     def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
         joined = self._joined(value, leaf)
         main = leaf == self.found.main_leaf(value) and value in self.found.axes
+        made = made_of(self.graph, self.found.leaves, value, leaf)
         note = ""
-        if joined and joined.name == "concatenate":
+        if made.through:
+            note = f"the fans are those of what `{made.through}` makes of it"
+        if made.kept < 1:
+            note = f"a constant keeps {made.kept:.3g} of its entries"
+        if joined and joined.name in _JOINS:
             note = f"one of several kernels in one `{layer.op.name}`"
-        elif joined and not main:
-            if not self._is_factor(joined, value):
-                note = f"part of the kernel of {layer.name}, through `{joined.name}`"
-                return Use(layer.op, value, "gate", note=note)
+        elif joined and self._is_factor(joined, value):
             note = "one factor of a kernel that is a product of parameters"
+        elif joined and not main and not self._is_term(joined, leaf):
+            note = f"part of the kernel of {layer.name}, through `{joined.name}`"
+            role = "gate" if joined.name in {"mul", "div"} else "unknown"
+            return Use(layer.op, value, role, note=note)
+        elif made.terms > 1:
+            note = f"one of {made.terms} kernels that are summed"
+        use = Use(layer.op, value, "kernel", layer, made=made, note=note)
         if self._one_hot(layer.signal):
-            return Use(
-                layer.op, value, "embedding", layer, note="its signal is one-hot"
-            )
+            note = "its signal is one-hot"
+            return dataclasses.replace(use, role="embedding", note=note)
+        return dataclasses.replace(use, role=self._kind(layer))
+
+    def _kind(self, layer: Layer) -> Role:
         if layer.recurrent:
-            return Use(layer.op, value, "recurrent kernel", layer, note=note)
+            return "recurrent kernel"
         if self.found.is_head(layer):
-            return Use(layer.op, value, "output head", layer, note=note)
+            return "output head"
         kernel = layer.kernel
-        per_group = [self.graph.types[value].shape[axis] for axis in kernel.in_axes]
+        shape = self.graph.types[kernel.value].shape
+        per_group = [shape[axis] for axis in kernel.in_axes]
         depthwise = kernel.groups > 1 and per_group == [1]
-        role = "depthwise kernel" if depthwise else "kernel"
-        return Use(layer.op, value, role, layer, note=note)
+        return "depthwise kernel" if depthwise else "kernel"
 
     def _axes(self, value: int, leaf: int) -> Axes | None:
         found = self.found.axes.get(value)
         if found is None or found.leaf == leaf:
             return found
-        # Concatenated with others: as the one that stands for all, if nothing follows.
+        # Joined with others: as the one that stands for all, if nothing follows.
         joined = self._joined(value, leaf)
-        if joined is None or joined.name != "concatenate":
+        if joined is None or joined.name not in _JOINS | ADDS:
             return None
         whole = self.found.axes.get(joined.outputs[0])
-        parts = (self.found.axes.get(i) for i in joined.inputs)
-        own = next((axes for axes in parts if axes and axes.leaf == leaf), None)
-        return own if whole and whole.axes == found.axes else None
+        parts = ((i, self.found.axes.get(i)) for i in joined.inputs)
+        own = [(i, axes) for i, axes in parts if axes and axes.leaf == leaf]
+        if not own or whole is None or whole.axes != found.axes:
+            return None
+        return moved(self.graph, joined, *own[0])
 
     def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
         reads = self.graph.readers.get(op.outputs[0], ())
@@ -180,7 +198,7 @@ class Roles:
 
     def _joined(self, value: int, leaf: int) -> Op | None:
         """The operation in which a leaf, on its way to `value`, meets another leaf."""
-        alone, first, waiting = frozenset({leaf}), None, [value]
+        alone, first, waiting, met = frozenset({leaf}), None, [value], {value}
         leaves = self.found.leaves
         while waiting:
             maker = self.graph.makers.get(waiting.pop())
@@ -189,15 +207,20 @@ class Roles:
                 continue
             if leaves[maker.outputs[0]] > alone and alone in parts:
                 first = maker
-            waiting += [
-                i for i, p in zip(maker.inputs, parts, strict=True) if leaf in p
-            ]
+            own = (i for i, p in zip(maker.inputs, parts, strict=True) if leaf in p)
+            more = [i for i in own if i not in met]
+            waiting += more
+            met.update(more)
         return first
 
     def _is_factor(self, op: Op, value: int) -> bool:
         # As in W + AB; but not where a product of parameters makes a norm of them.
         product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
         return op.name == "dot_general" and product >= kernel
+
+    def _is_term(self, op: Op, leaf: int) -> bool:
+        result, own = (self.graph.types[i].size for i in (op.outputs[0], leaf))
+        return op.name in ADDS and own >= result
 
     def _one_hot(self, signal: int) -> bool:
         maker = self.graph.makers.get(signal)

@@ -13,8 +13,9 @@ from ..core.gains import gaussian_moments
 from ..core.initializer import Initializer
 from ..core.settings import choose
 from ..graph.recognize import recognize
+from ..graph.rows import count
 from ..graph.taps import Model, read_model
-from ..graph.trace import count, require_arrays, Row, Trace, trace_model
+from ..graph.trace import require_arrays, Row, Trace, trace_model
 from ..schemes.distributions import normal
 from ..schemes.given import ones, zeros
 from ..schemes.looks_linear import Sides
@@ -186,7 +187,9 @@ def _signals(
     signals: dict[str, tuple[float, float]] = {}
     for layer in model.layers:
         target = sizes.branch(layer.closing) if layer.closing else 1.0
-        signals.setdefault(layer.path, (sizes.of(layer.signal).second, target))
+        read = sizes.of(layer.signal).second
+        for leaf in model.found.leaves[layer.kernel.value]:
+            signals.setdefault(rows[leaf].path, (read, target))
     return signals
 
 
@@ -251,9 +254,10 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
     if row.closes_residual and options.residual == "zero":
         return zeros, f"closes 1 of {row.branches} branches"
     gates = per_gate(row) if row.role == "recurrent kernel" else None
-    if gates:
+    if gates and row.multiple == 1:
         return gates, "recurrent"
     signal, target = options.signals.get(row.path, (1.0, 1.0))
+    target /= row.multiple**2 or 1.0
     sides = options.mirrored.get(row.path)
     if sides:
         name = f"{row.activation_name} before it, " if sides != "out" else ""
@@ -261,6 +265,8 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
         return in_pairs(row, sides, signal, target), reason
     square = target * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
+    if not math.isclose(row.multiple, 1):
+        reasons.append(f"times {row.multiple:.3g}")
     if row.activation_name not in {None, "identity"}:
         reasons.append(f"{row.activation_name} before it")
     is_plain = math.isclose(signal, _expected(row), rel_tol=0.01)

@@ -290,32 +290,13 @@ def test_init_depends_on_the_seed_and_prints_only_without_out(models, tmp_path):
     assert len(os.listdir(tmp_path)) == 3 + 1
 
 
-def test_a_full_disk_leaves_nothing(models, monkeypatch, capsys, tmp_path):
-    ocp = pytest.importorskip("orbax.checkpoint")
+def test_an_interrupt_is_said_in_one_line(monkeypatch, capsys):
+    def interrupted(*modules):
+        raise KeyboardInterrupt
 
-    def full(self, path, tree):
-        path.mkdir()
-        (path / "half").write_text("x")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(ocp.StandardCheckpointer, "save", full)
-    assert init(models, "--out", str(tmp_path / "c")) == 2
-    assert "No space left on device. Nothing is left there" in capsys.readouterr().err
-    assert os.listdir(tmp_path) == ["traced_models.py"]
-
-
-def test_a_kill_before_the_end_leaves_nothing_that_loads(tmp_path):
-    pytest.importorskip("orbax.checkpoint")
-    code = """if True:
-        import os, pathlib, signal, sys
-        import jax.numpy as jnp
-        from jinit.model.checkpoint import save
-        pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        save({"w": jnp.ones(3)}, sys.argv[1])"""
-    target = tmp_path / "c"
-    done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
-    assert done.returncode == -9
-    assert not target.exists()
+    monkeypatch.setattr("jinit.cli.init.require", interrupted)
+    assert main(["init", "json:loads", "--input-shape", "1"]) == 130
+    assert capsys.readouterr().err == "jinit: interrupted\n"
 
 
 @pytest.mark.parametrize(
@@ -323,6 +304,10 @@ def test_a_kill_before_the_end_leaves_nothing_that_loads(tmp_path):
     [
         (["--rules", "gtp2"], "Did you mean 'gpt2'?"),
         (["--rules", "gpt2(stddev"], "--rules needs a recipe"),
+        (["--rules", "gpt2(stdev=0.1)"], "gpt2(stddev: float = 0.02). Got"),
+        (["--rules", "gpt2(stdev=0.1)"], "nearest is 'stddev'"),
+        (["--rules", "resnet(1)"], "too many positional arguments"),
+        (["--rules", "small_init"], "jinit: The recipe needs a model with residual"),
         (["--rules", "t5"], "queries and keys"),
         (["--rules", "no.such:rules"], "can not import no"),
         (["--out", "."], "a folder that does not exist yet"),
@@ -335,7 +320,9 @@ def test_init_refuses(models, capsys, options, reason):
 
 def test_rules_lists_the_recipes_and_explains_one(capsys):
     assert main(["rules"]) == 0
-    assert "gpt2 " in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "gpt2 " in listed
+    assert "rezero " in listed
     assert main(["rules", "fixup"]) == 0
     assert "1901.09321" in capsys.readouterr().out
     assert main(["rules", "fixpu"]) == 2

@@ -18,10 +18,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code: 2 for anything it can not do."""
+    """Runs the command; returns its exit code: 2 for what it can not do, 130 on ^C."""
     try:
         arguments = _parser().parse_args(argv)
         return arguments.run(arguments)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
     except ModuleNotFoundError as error:
         if error.name in DEMO:
             return _refuse(f"{error.name} is not installed: pip install 'jinit[demo]'")

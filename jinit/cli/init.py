@@ -1,6 +1,7 @@
 """`jinit init`: a model's initial weights as a checkpoint."""
 
 import argparse
+import functools
 from typing import Any
 
 from .options import abstract_input, add_model, add_seed
@@ -43,8 +44,8 @@ def _run(arguments: argparse.Namespace) -> int:
         require("orbax.checkpoint")
         check_free(arguments.out, command)
     model = find_model(arguments.model, command)
-    with takes_input(arguments.model, x, command):
-        subject, plan = plan_model(model, key, (x,), rules, command)
+    reading = functools.partial(takes_input, arguments.model, x, command)
+    subject, plan = plan_model(model, key, (x,), rules, command, reading)
     show(plan)
     if arguments.out:
         weights = plan.draw(key, subject.weights)

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import inspect
 from typing import Any
 
 from .options import RefusalError
@@ -19,8 +20,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import inspect
-
     from ..core.text import aligned
     from ..model.recipes import claim, RECIPES
 
@@ -35,23 +34,40 @@ def _run(arguments: argparse.Namespace) -> int:
 def recipe(text: str | None, command: str) -> Any:
     """A recipe from its text, such as `gpt2(stddev=0.01)`, or rules in a module."""
     from ..model.load import find_object
+    from ..model.rules import nearest
 
     if text is None:
         return None
     if ":" in text:
         found = find_object(text, command)
         return found() if callable(found) else found
+    name, values, named = _call(text)
+    make = _named_recipe(name, command)
+    settings = inspect.signature(make).parameters
     try:
-        call = ast.parse(text if "(" in text else f"{text}()", mode="eval").body
-        assert isinstance(call, ast.Call)
-        assert isinstance(call.func, ast.Name)
-        values = [ast.literal_eval(each) for each in call.args]
-        named = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (AssertionError, SyntaxError, ValueError):
+        inspect.signature(make).bind(*values, **named)
+    except TypeError as error:
+        unknown = next((each for each in named if each not in settings), "")
+        listed = ", ".join(map(str, settings.values()))
         raise RefusalError(
-            f"--rules needs a recipe such as gpt2(stddev=0.01). Got {text!r}"
+            f"--rules needs settings of {name}({listed}). Got {text!r}: "
+            f"{error}{nearest(unknown, [*settings])}"
         ) from None
-    return _named_recipe(call.func.id, command)(*values, **named)
+    return make(*values, **named)
+
+
+def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    try:
+        match ast.parse(text if "(" in text else f"{text}()", mode="eval").body:
+            case ast.Call(ast.Name(name), args, keywords):
+                values = [ast.literal_eval(each) for each in args]
+                named = {str(k.arg): ast.literal_eval(k.value) for k in keywords}
+                return name, values, named
+    except (SyntaxError, ValueError):
+        pass
+    raise RefusalError(
+        f"--rules needs a recipe such as gpt2(stddev=0.01). Got {text!r}"
+    )
 
 
 def _named_recipe(name: str, command: str) -> Any:

@@ -1,9 +1,13 @@
 """Weights on disk, as an Orbax checkpoint that is there whole or not at all."""
 
+import contextlib
+import logging
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -33,21 +37,40 @@ def save(
     """
     import orbax.checkpoint as ocp
 
-    target = pathlib.Path(folder).absolute()
+    target = pathlib.Path(folder).resolve()
     check_free(target, command)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
     written = pathlib.Path(beside) / "checkpoint"
-    try:
-        with ocp.StandardCheckpointer() as checkpointer:
+    checkpointer = ocp.StandardCheckpointer()
+    with _quiet():
+        try:
             checkpointer.save(written, nested(tree))
-        written.replace(target)
-    except Exception as error:
-        raise OSError(
-            f"`{command}` could not write {folder}: {error}. Nothing is left there."
-        ) from error
+            checkpointer.wait_until_finished()
+            written.replace(target)
+        except Exception as error:
+            raise OSError(
+                f"`{command}` could not write {folder}: {error}. Nothing is left there."
+            ) from error
+        finally:
+            # After an interrupt its threads still write, and that has to go as well.
+            with contextlib.suppress(Exception):
+                checkpointer.close()
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the tracebacks of Orbax's threads: what they say is raised as well."""
+    log, hook = logging.getLogger("absl"), sys.unraisablehook
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    sys.unraisablehook = lambda _: None
+    try:
+        yield
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        log.setLevel(level)
+        sys.unraisablehook = hook
 
 
 def check_free(folder: str | os.PathLike[str], command: str) -> None:

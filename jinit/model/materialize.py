@@ -1,8 +1,10 @@
 """A whole tree of weights, by rules or by what the model does with them."""
 
+import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
@@ -13,6 +15,9 @@ from .frameworks import read_subject, Subject
 from .places import check_devices, estimate, places
 from .plan import Plan
 from .rules import no_trace, plan_by_rules, Rules
+
+
+Reading: TypeAlias = Callable[[], contextlib.AbstractContextManager]
 
 
 def materialize(
@@ -160,19 +165,35 @@ def plan_model(
     inputs: tuple[Any, ...],
     rules: Rules | None,
     where: str,
+    reading: Reading = contextlib.nullcontext,
 ) -> tuple[Subject, Plan]:
-    """The model as a function of weights, and what each of them gets."""
-    subject = read_subject(model, jax.random.key(0) if key is None else key, inputs)
+    """The model as a function of weights, and what each of them gets.
+
+    Whatever the model itself does is done within a context `reading()`.
+    """
+    with reading():
+        subject = read_subject(model, jax.random.key(0) if key is None else key, inputs)
     if subject is None:
         raise TypeError(
             f"`{where}` needs a linen, NNX or Equinox module, its constructor with "
             "`rngs` or `key`, an (apply, params) pair, or an object with init and "
             f"apply. Got {type(model).__name__}."
         )
+    if subject.apply is not None:
+        apply = _within(reading, subject.apply)
+        subject = dataclasses.replace(subject, apply=apply)
     if rules is None:
         return subject, explain(_apply(subject, where), subject.weights, *inputs)
     read = _reader(subject, inputs, where)
     return subject, plan_by_rules(subject.weights, rules, where, read)
+
+
+def _within(reading: Reading, apply: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        with reading():
+            return apply(*arguments)
+
+    return run
 
 
 def _apply(subject: Subject, where: str) -> Callable[..., Any]:

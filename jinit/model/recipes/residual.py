@@ -158,9 +158,23 @@ def skipinit(alpha: float = 0.0) -> Recipe:
     )
 
 
+@recipe
 def rezero() -> Recipe:
-    """ReZero, which is SkipInit; see `jinit.recipes.skipinit`."""
-    return skipinit()
+    """ReZero, which is SkipInit at 0: x + α f(x) with a learned α.
+
+        α = 0,   kernels σ² = 2 / fan_in,   the head σ² = 1 / fan_in
+
+    Returns:
+        A recipe, for models with a multiplier on every branch.
+
+    Raises:
+        UnmatchedError: When the model has no multiplier.
+
+    References:
+        Bachlechner et al. ReZero is all you need. UAI 2021.
+        https://arxiv.org/abs/2003.04887
+    """
+    return Recipe("rezero()", skipinit().rules)
 
 
 @recipe

@@ -1,6 +1,7 @@
 """GradInit: weights from which one step of the optimizer gains the most."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, get_args, Literal
 
@@ -44,7 +45,7 @@ def gradinit(
         params: The weights, a tree of floating-point arrays. What is 0 stays 0.
         batches: An array or a tuple or dict of arrays, used in every step; or a list or
             any other iterable of such, rows first. When an iterator ends, so does
-            learning.
+            learning; it takes two batches for a step.
         optimizer: "sgd", A(g) = g; "adam", A(g) = sgn g, its first step; or an
             `optax.GradientTransformation`, which brings its own step size. One that
             takes a root of squares, as `optax.adam` does, needs its `eps_root`.
@@ -56,13 +57,15 @@ def gradinit(
 
     Returns:
         `(params, record)`: the weights, and norms and the loss after the look-ahead
-        step by step.
+        step by step. After a Ctrl-C, with a warning, what the last step left; before
+        the first is done, it is raised. A kernel without a gradient is named in a
+        warning.
 
     Raises:
         TypeError: When `params` or a batch hold something other than arrays, or
             `optimizer` is none.
-        ValueError: When all weights are 0, a setting is out of range, or a loss or
-            derivative is not finite.
+        ValueError: When all weights are 0, a setting is out of range, or a batch, loss
+            or derivative is not finite.
 
     Example:
         >>> import flax.linen as nn, jax, jinit, optax
@@ -164,10 +167,15 @@ def _look_ahead(optimizer: Any, step_size: float) -> Any:
 
 def _overlapping(data: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
     """Each batch, with one that has half of its rows and half of the next one's."""
-    first = next(data)
-    for second in data:
+    pairs = itertools.pairwise(data)
+    start = next(pairs, None)
+    if start is None:
+        raise ValueError(
+            "`jinit.gradinit` needs two batches or more. Got an iterator of one. Give "
+            "the batch itself, to use it in every step."
+        )
+    for first, second in itertools.chain([start], pairs):
         yield first, jax.tree.map(_halves, first, second)
-        first = second
 
 
 def _halves(a: jax.Array, b: jax.Array) -> jax.Array:

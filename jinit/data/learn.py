@@ -1,6 +1,7 @@
 """Scales of parameters that gradients learn: their directions stay as they are."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import stoppable, track
+from ..core.progress import track
 from ..graph.taps import path_parts
 from .records import LayerScale, LayerScales, Learned
+from .states import last
 
 
 Step = Callable[["Scaling", list[jax.Array], Any, Any], tuple[Any, Any, Any]]
@@ -82,22 +84,49 @@ def learn(
     steps: int,
 ) -> Rescaled:
     """Runs `(own, scales, state, batch) → (scales, state, value)` over the data."""
-    scales = own.ones
-    history: list[float] = []
-    run = jax.jit(step)
-    name = where.removeprefix("jinit.")
-    with stoppable(where):
+
+    def states() -> Iterator[list[jax.Array]]:
+        scales, memory, run = own.ones, state, jax.jit(step)
+        name = where.removeprefix("jinit.")
         for _, batch in track(zip(range(steps), data, strict=False), steps, name):
-            new, state, value = run(own, scales, state, batch)
+            scales, memory, value = run(own, scales, memory, batch)
             history.append(float(value))
-            if not np.isfinite([*history[-1:], *map(float, new)]).all():
-                raise ValueError(
-                    f"`{where}` needs a finite loss with finite derivatives. Got "
-                    f"{objective} {history[-1]:.3g} in step {len(history)}. Scale the "
-                    "weights first, with `jinit.auto` or `jinit.lsuv`."
-                )
-            scales = new
+            if not np.isfinite([*history[-1:], *map(float, scales)]).all():
+                raise _not_finite(where, objective, history, batch)
+            yield scales
+
+    history: list[float] = []
+    scales = last(where, states())
+    pairs = zip(own.paths, own.places, scales, strict=True)
+    still = [path for path, i, s in pairs if s == 1 and own.leaves[i].ndim > 1]
+    if still:
+        warnings.warn(
+            f"`{where}` found no gradient in {', '.join(still)}, and left it as it was:"
+            " its units are dead, or the loss does not read it.",
+            stacklevel=3,
+        )
     return Rescaled(own.times(scales), _record(own, scales, objective, history))
+
+
+def _not_finite(
+    where: str, objective: str, history: Sequence[float], batch: Any
+) -> ValueError:
+    step, found = len(history), f"{objective} {history[-1]:.3g}"
+    if not all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(batch)):
+        return ValueError(
+            f"`{where}` needs finite numbers. Got inf or nan in the batch of step "
+            f"{step}."
+        )
+    if np.isfinite(history[-1]):
+        return ValueError(
+            f"`{where}` needs finite derivatives. Got inf or nan of a {found} in step "
+            f"{step}. A root has none at 0: give `optax.adam` an `eps_root`, such as "
+            "1e-8."
+        )
+    return ValueError(
+        f"`{where}` needs a finite loss with finite derivatives. Got {found} in step "
+        f"{step}. Scale the weights first, with `jinit.auto` or `jinit.lsuv`."
+    )
 
 
 def _record(

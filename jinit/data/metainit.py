@@ -89,12 +89,14 @@ def metainit(
         eps: ε of the gradient quotient.
 
     Returns:
-        `(params, record)`: the weights, and norms and gradient quotient by step.
+        `(params, record)`: the weights, and norms and gradient quotient by step. After
+        a Ctrl-C, with a warning, what the last step left; before the first is done, it
+        is raised. A kernel without a gradient is named in a warning.
 
     Raises:
         TypeError: When `params` or a batch hold something other than arrays.
         ValueError: When there is no matrix that is not 0, a setting is out of range, or
-            the gradient quotient is not finite.
+            a batch or the gradient quotient is not finite.
 
     Example:
         >>> import flax.linen as nn, jax, jinit

@@ -103,7 +103,8 @@ def test_what_was_learned_is_kept_at_a_ctrl_c(name):
 @pytest.mark.parametrize(
     ("params", "data", "message"),
     [
-        (PARAMS, (X.at[0, 0].set(jnp.nan), Y), "a finite loss .* nan in step 1"),
+        (PARAMS, (X.at[0, 0].set(jnp.nan), Y), "finite numbers.*batch of step 1"),
+        (jax.tree.map(lambda w: 1e20 * w, PARAMS), (X, Y), "a finite loss .* step 1"),
         (jax.tree.map(jnp.zeros_like, PARAMS), (X, Y), "a parameter to scale"),
         (PARAMS, [], "a batch or more"),
     ],
@@ -111,6 +112,38 @@ def test_what_was_learned_is_kept_at_a_ctrl_c(name):
 def test_what_can_not_be_learned_is_refused(name, params, data, message):
     with pytest.raises(ValueError, match=rf"`jinit.{name}` needs {message}"):
         LEARNERS[name](params, data)
+
+
+@each_learner
+def test_a_ctrl_c_before_the_first_step_is_raised(name):
+    def stopping(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        getattr(jinit, name)(stopping, PARAMS, (X, Y))
+
+
+def _dead():
+    """The same with a layer that is off."""
+    params: Any = jax.tree.map(lambda w: w, PARAMS)
+    params["params"]["layers_2"]["bias"] -= 1e3
+    return params
+
+
+@each_learner
+def test_a_kernel_without_gradient_is_named(name):
+    with pytest.warns(UserWarning, match=rf"`jinit.{name}` found no gradient in .*0/k"):
+        LEARNERS[name](_dead(), (X, Y), steps=3)
+
+
+def test_one_batch_is_no_pair():
+    with pytest.raises(ValueError, match=r"`jinit.gradinit` needs two batches"):
+        jinit.gradinit(loss, PARAMS, iter([(X, Y)]))
+
+
+def test_a_root_without_slope_is_told_from_a_loss_that_overflows():
+    with pytest.raises(ValueError, match=r"finite derivatives.*`eps_root`"):
+        jinit.gradinit(loss, _dead(), (X, Y), optimizer=optax.adam(1e-3), gamma=1e9)
 
 
 def test_one_step_of_metainit_is_the_papers():

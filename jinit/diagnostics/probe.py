@@ -19,7 +19,7 @@ from ..graph.finite import first_not_finite
 from ..graph.instances import copies, Instance, measurable, unroll
 from ..graph.layers import Layer
 from ..graph.recognize import label, recognize
-from ..graph.taps import Model, path_parts, read_model
+from ..graph.taps import Model, read_model
 from .measure import measure
 from .ratios import backward, forward, Phi, square
 from .records import Histogram, LayerProbe, Probe
@@ -92,11 +92,11 @@ def probe(
 class NotFiniteError(ValueError):
     """A value that is infinite or NaN; `place` says where it was first seen."""
 
-    def __init__(self, place: str):
+    def __init__(self, place: str, advice: str = ""):
         self.place = place
         super().__init__(
-            f"`jinit.probe` needs finite numbers. Got inf or nan first at {place}. "
-            "Weights that are too large overflow with depth: use a smaller scale."
+            f"`jinit.probe` needs finite numbers. Got inf or nan first at {place}."
+            f"{advice}"
         )
 
 
@@ -269,28 +269,20 @@ def _histogram(seen: Mapping[str, Any]) -> Histogram:
 def _require_finite(
     program: _Program, seen: Mapping[str, Any], params: Any, batch: Any
 ) -> None:
-    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    paths = [
-        "/".join(path_parts(path))
-        for path, leaf in leaves
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-    ]
     names = [each.name for each in program.layers]
-    layers = seen["layers"]
-    given = [
-        *((f"parameter {p}", ok) for p, ok in zip(paths, seen["params"], strict=True)),
-        *(("the batch", ok) for ok in seen["batch"]),
-    ]
+    layers = list(zip(names, seen["layers"], strict=True))
     forward = [
-        *((n, at["finite"]) for n, at in zip(names, layers, strict=True)),
-        *(("the outputs", ok) for ok in seen["outputs"]),
+        *((name, at["finite"]) for name, at in layers),
+        *(("the outputs", finite) for finite in seen["outputs"]),
     ]
     backward = [
-        (f"the gradient at {n}", at["gradient_finite"])
-        for n, at in reversed(list(zip(names, layers, strict=True)))
+        (f"the gradient at {name}", at["gradient_finite"])
+        for name, at in reversed(layers)
     ]
-    for place, finite in (*given, *forward, *backward):
+    given = all((*seen["params"], *seen["batch"]))
+    advice = " Weights that are too large overflow with depth: use a smaller scale."
+    for place, finite in (("the inputs", given), *forward, *backward):
         if not finite:
-            if (place, finite) in forward:
+            if (place, finite) not in backward:
                 place = first_not_finite(program.model, params, batch) or place
-            raise NotFiniteError(place)
+            raise NotFiniteError(place, advice if given else "")

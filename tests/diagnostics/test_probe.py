@@ -201,9 +201,11 @@ def _two(p, x):
 def test_the_first_place_that_is_not_finite_is_named():
     eye = jnp.eye(64)
     good = {"a": eye, "b": eye}
-    _refused(ValueError, "first at parameter b", _two, good | {"b": eye / 0}, X)
-    _refused(ValueError, "first at the batch", _two, good, X.at[0, 0].set(jnp.nan))
-    _refused(ValueError, "first at b", _two, {"a": 1e30 * eye, "b": 1e30 * eye}, X)
+    _refused(ValueError, r"first at parameter b\.$", _two, good | {"b": eye / 0}, X)
+    _refused(ValueError, r"first at the batch\.$", _two, good, X.at[0, 0].set(jnp.nan))
+    _refused(
+        ValueError, "first at b. Weights", _two, {"a": 1e30 * eye, "b": 1e30 * eye}, X
+    )
     _refused(ValueError, "first at `log`, after b", _two, good, X)
 
 

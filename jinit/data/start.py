@@ -20,7 +20,10 @@ def draw_kernels(
     key: jax.Array | None,
     law: Initializer | None = None,
 ) -> Any:
-    """The parameters with kernels drawn from `law`, by default orthonormal ones."""
+    """The parameters with kernels drawn from `law`, by default orthonormal ones.
+
+    Every kernel is made where the one given was put.
+    """
     if key is None:
         raise ValueError(
             f"`{where}` needs a key to draw kernels with. Got None. Give one, or "
@@ -34,4 +37,6 @@ def draw_kernels(
         )
         for choice in plan
     )
-    return Plan(tuple(chosen)).draw(key, params)
+    put = lambda leaf: leaf.sharding if getattr(leaf, "committed", False) else None
+    places = list(map(put, jax.tree.leaves(params)))
+    return Plan(tuple(chosen)).draw(key, params, places)

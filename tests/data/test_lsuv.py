@@ -144,6 +144,17 @@ def test_sharded_parameters_and_batches_are_taken():
     assert jnp.allclose(scaled, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["Auto", "Explicit"])
+def test_new_kernels_lie_where_the_given_ones_were_put(kind):
+    mesh = jax.make_mesh((8,), ("units",), (getattr(jax.sharding.AxisType, kind),))
+    place = jax.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "units"))
+    apply, given = lambda w, x: x @ w, jax.device_put(jnp.zeros((8, 16)), place)
+    scaled, _ = jinit.lsuv(apply, given, X, KEY)
+    assert scaled.sharding.is_equivalent_to(place, 2)
+    expected = jinit.lsuv(apply, jnp.zeros((8, 16)), X, KEY).params
+    assert jnp.allclose(scaled, expected, atol=1e-5)
+
+
 def test_the_record_prints_and_plots(tmp_path):
     apply, params, x = MODELS["plain"]()
     _, record = jinit.lsuv(apply, params, x, KEY)

@@ -103,9 +103,9 @@ def denoising_autoencoder(
     deep belief network, but for any activation and optimizer.
 
     Args:
-        data: Rows `(rows, features)`, or an iterable of such arrays that can be read
-            again in every epoch; one at a time is in memory. Of each array the rows
-            that fill no minibatch are left out.
+        data: Rows `(rows, features)`, or an iterable of such arrays, read anew in every
+            epoch; one at a time is in memory. An iterator, which can be read once, is
+            kept as a list. Of each array the rows that fill no minibatch are left out.
         widths: How many hidden units each layer has, from the data up.
         key: Fixes all that is random. A layer does not depend on those above.
         visible: "bernoulli" for values from 0 to 1, "gaussian" for standardized ones.
@@ -126,7 +126,7 @@ def denoising_autoencoder(
         After a Ctrl-C, with a warning, the layers that have finished an epoch or more.
 
     Raises:
-        TypeError: When `data` can be read only once, or are no real numbers.
+        TypeError: When `data` are no arrays of real numbers.
         ValueError: When data are not finite, not from 0 to 1 for Bernoulli units, or
             fewer than `batch_size`; when weights diverge (it names layer and epoch); or
             a setting is out of range.

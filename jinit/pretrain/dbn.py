@@ -34,7 +34,7 @@ def dbn(
         After a Ctrl-C, with a warning, the layers that have finished an epoch or more.
 
     Raises:
-        TypeError: When `data` can be read only once, or are no real numbers.
+        TypeError: When `data` are no arrays of real numbers.
         ValueError: As `jinit.pretrain.rbm` does; it names layer and epoch.
 
     Example:

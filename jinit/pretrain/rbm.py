@@ -62,9 +62,9 @@ def rbm(
     array is one compiled program.
 
     Args:
-        data: Rows `(rows, features)`, or an iterable of such arrays that can be read
-            again in every epoch; one at a time is in memory. Of each array the rows
-            that fill no minibatch are left out.
+        data: Rows `(rows, features)`, or an iterable of such arrays, read anew in every
+            epoch; one at a time is in memory. An iterator, which can be read once, is
+            kept as a list. Of each array the rows that fill no minibatch are left out.
         hidden: How many hidden units.
         key: Fixes the weights, the order of the rows and all samples.
         visible: "bernoulli" for values from 0 to 1, "gaussian" for standardized ones.
@@ -85,7 +85,7 @@ def rbm(
         epoch. After a Ctrl-C, with a warning, what the last finished epoch left.
 
     Raises:
-        TypeError: When `data` can be read only once, or are no real numbers.
+        TypeError: When `data` are no arrays of real numbers.
         ValueError: When data are not finite, not from 0 to 1 for Bernoulli units, or
             fewer than `batch_size`; when the weights diverge; or a setting is out of
             range.

@@ -47,13 +47,8 @@ def as_rows(where: str, data: Any) -> Rows:
         raise TypeError(
             f"`{where}` needs an array or an iterable of arrays. Got {data!r}."
         )
-    if iter(data) is data:
-        raise TypeError(
-            f"`{where}` needs data to read once per epoch. Got a "
-            f"{type(data).__name__}, which can be read once. Give a list, or an object "
-            "whose `__iter__` starts anew."
-        )
-    return Stream(data, read)
+    once = iter(data) is data
+    return Stream(list(data) if once else data, read)
 
 
 def _floating(where: str, data: Any) -> jax.Array:

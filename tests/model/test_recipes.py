@@ -294,6 +294,21 @@ def test_torch_default_gives_a_bias_the_fan_in_of_its_kernel():
             assert support == pytest.approx((-bound, bound))
 
 
+class Recurrent(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.ConvTranspose(6, (4,), (2,), name="up")(x)
+        x = nn.RNN(nn.OptimizedLSTMCell(16), name="rnn")(x)
+        return nn.Dense(16, name="head")(x)
+
+
+def test_torch_default_of_a_cell_is_by_its_units_and_transposed_by_outputs():
+    found = laws(shapes(Recurrent(), image(2, 5, 9)), recipes.torch_default())
+    for path, law in found.items():
+        fan_in = 4 * 6 if "/up/" in path else 16
+        assert law.support((8, 8))[1] == pytest.approx(fan_in**-0.5), path
+
+
 def test_keras_default_is_glorot_with_orthogonal_recurrence():
     model = nn.RNN(nn.SimpleCell(8))
     found = laws(shapes(model, image(2, 5, 4)), recipes.keras_default())

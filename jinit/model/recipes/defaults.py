@@ -3,6 +3,7 @@
 import math
 
 from ...core.initializer import Initializer
+from ...graph.trace import Row, Trace
 from ...schemes.classical import (
     fan_in_uniform,
     glorot_uniform,
@@ -13,7 +14,7 @@ from ...schemes.given import constant, zeros
 from ...schemes.orthogonal import orthogonal
 from ..laws import per_gate
 from ..rules import is_kernel, Leaf, role, Selector, traced
-from .recipe import Recipe, recipe, REST, rules
+from .recipe import published_fans, Recipe, recipe, REST, rules
 
 
 @recipe
@@ -55,7 +56,8 @@ def torch_default() -> Recipe:
     """PyTorch's default: kernels and biases U(±1/√fan_in), embeddings N(0, 1).
 
     A bias takes the fan_in of the kernel whose product it is added to, as the
-    computation shows. Recurrent ones take 1/√units.
+    computation shows. All of a recurrent cell takes 1/√units. Of a transposed
+    convolution with a stride, k² · out counts as the fan_in.
 
     Returns:
         A recipe; norm scales are 1 and offsets 0.
@@ -65,11 +67,12 @@ def torch_default() -> Recipe:
     """
 
     def kernel(leaf: Leaf) -> Initializer:
-        return traced(fan_in_uniform)(leaf)
+        fan_in = _torch_fan(leaf.row, leaf.trace)
+        return traced(fan_in_uniform)(leaf)(fans=(fan_in, leaf.row.fan_out))
 
     def bias(leaf: Leaf) -> Initializer:
-        row = leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
-        fan_in = row.fan_in if row else None
+        row = _kernel_of(leaf)
+        fan_in = _torch_fan(row, leaf.trace) if row else None
         return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
 
     return Recipe(
@@ -87,6 +90,8 @@ def keras_default() -> Recipe:
     """Keras's default: Glorot uniform, recurrent kernels orthogonal, biases 0.
 
         embeddings U(±0.05)
+
+    The forget gate's bias of an LSTM is 0 as well, where Keras has 1.
 
     Returns:
         A recipe; norm scales are 1.
@@ -141,7 +146,19 @@ _convolution = Selector(
 )
 
 
-def _kernel_of(leaf: Leaf):
+def _torch_fan(row: Row, trace: Trace) -> float | None:
+    """What PyTorch counts as the fan_in of a kernel."""
+    cell = lambda path: path.removesuffix("/kernel").rpartition("/")[0]
+    for other in trace:
+        is_recurrent = other.role == "recurrent kernel" and other.fan_out == row.fan_out
+        if is_recurrent and cell(other.path) == cell(row.path):
+            return other.fan_in  # the units
+    n_in, n_out = published_fans(row)
+    is_transposed = row.fan_in is not None and row.fan_in < n_in
+    return n_out if is_transposed else row.fan_in
+
+
+def _kernel_of(leaf: Leaf) -> Row | None:
     return leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
 
 

@@ -126,10 +126,9 @@ def width(leaf: Leaf) -> float:
     return max(set(fans), key=fans.count)
 
 
-def published_fans(leaf: Leaf) -> tuple[float, float]:
+def published_fans(row: Row) -> tuple[float, float]:
     """(k² · in, k² · out), as publications count them: a stride does not matter."""
-    row = leaf.row
-    sizes = lambda axes: math.prod(leaf.shape[axis] for axis in axes or ())
+    sizes = lambda axes: math.prod(row.shape[axis] for axis in axes or ())
     window = sizes(row.window_axes)
     return window * sizes(row.in_axes), window * sizes(row.out_axes)
 

@@ -320,7 +320,7 @@ def _layers_of(decoder: bool, leaf: Leaf) -> float:
 
 
 def _he(leaf: Leaf) -> Initializer:
-    return he_normal(mode="fan_out", fans=published_fans(leaf))
+    return he_normal(mode="fan_out", fans=published_fans(leaf.row))
 
 
 def _xavier(leaf: Leaf, gain: float) -> Initializer:

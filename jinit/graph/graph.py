@@ -132,6 +132,20 @@ class Graph:
         walk(self.ops, ())
         return loops
 
+    def constant(self, value: int) -> Any:
+        """What a value is that depends on no input; None for others, and from loops."""
+        maker = self.makers.get(value)
+        if maker is None:
+            return self.constants.get(value)
+        if maker.name == "enter":
+            return self.constant(*maker.inputs)
+        if maker.equation is None:
+            return None
+        operands = [self.constant(i) for i in maker.inputs]
+        if any(operand is None for operand in operands):
+            return None
+        return maker.bind(*operands)[maker.outputs.index(value)]
+
 
 def _steps(ops: Iterable[Op]) -> Iterator[Op]:
     for op in ops:

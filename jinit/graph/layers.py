@@ -47,6 +47,7 @@ class Layer:
         first: What it reads; in a loop, in the first iteration.
         later: What it reads in later iterations.
         reads: The activation that made the signal; see `Signals.activation`.
+        unclear: Why there is no such activation, if so.
         factors: The two functions that `reads` multiplies, if it does.
         normalization: The operation that normalizes what `reads` starts from, if any.
         activation: The one function that follows the output, if there is one.
@@ -74,6 +75,7 @@ class Layer:
     first: Feed
     later: Feed
     reads: Activation | None
+    unclear: str
     factors: tuple[Activation | None, ...]
     normalization: Op | None
     activation: Activation | None
@@ -160,6 +162,7 @@ class Layers:
                 first=follows.feed(signal, first[signal], same[signal]),
                 later=follows.feed(signal, later[signal], same[signal]),
                 reads=reads,
+                unclear=self.signals.unclear(signal),
                 factors=self.signals.factors(reads) if reads else (),
                 normalization=norm,
                 activation=follows.activation(i),

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Set
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ def _factor(graph: Graph, op: Op, own: int) -> np.ndarray | None:
     """The constant that an operation multiplies one operand by, if it does no more."""
     if op.name not in {"mul", "div", "select_n"}:
         return None
-    constants = [_constant(graph, i) for i in op.inputs if i != own]
+    constants = [graph.constant(i) for i in op.inputs if i != own]
     if any(constant is None for constant in constants):
         return None
     match op.name, list(map(np.asarray, constants)):
@@ -94,18 +93,3 @@ def _factor(graph: Graph, op: Op, own: int) -> np.ndarray | None:
         case "select_n", [chosen, other] if not other.any():
             return chosen == op.inputs[1:].index(own)
     return None
-
-
-def _constant(graph: Graph, value: int) -> Any:
-    """What a value is that depends on no input, as far as no loop makes it."""
-    maker = graph.makers.get(value)
-    if maker is None:
-        return graph.constants.get(value)
-    if maker.name == "enter":
-        return _constant(graph, *maker.inputs)
-    if maker.equation is None:
-        return None
-    operands = [_constant(graph, i) for i in maker.inputs]
-    if any(operand is None for operand in operands):
-        return None
-    return maker.bind(*operands)[maker.outputs.index(value)]

@@ -3,20 +3,36 @@
 import dataclasses
 from collections.abc import Set
 
+import numpy as np
+
 from .elementwise import Activation, between, is_elementwise, MOVES
 from .flow import sweep
 from .graph import Graph, Op
+from .kernels import LAYERS, read_kernel
+from .recognize import recognize
 
 
 SUMS = frozenset({"add", "add_any", "sub"})
+_SEVERAL = "reads no function of one signal"
 # Operations that select or average entries of a signal, and no more.
 POOLS = MOVES | frozenset(
     {
-        "broadcast_in_dim", "concatenate", "cumsum", "dynamic_slice", "gather", "pad",
-        "reduce_max", "reduce_sum", "reduce_window_max", "reduce_window_sum", "rev",
-        "select_n", "slice", "unstack",
+        "all_gather", "all_to_all", "broadcast_in_dim", "concatenate", "dynamic_slice",
+        "dynamic_update_slice", "gather", "pad", "ppermute", "reduce_max", "reduce_sum",
+        "reduce_window_max", "reduce_window_sum", "rev", "scatter", "scatter-add",
+        "select_n", "slice", "split", "unstack",
     }
 )  # fmt: skip
+# Those of them that take a part of one signal.
+_PARTS = MOVES | {"dynamic_slice", "pad", "rev", "slice", "split", "unstack"}
+# Which operands they choose from or put together, where others are indices.
+_CHOSEN = {
+    "dynamic_slice": slice(1),
+    "dynamic_update_slice": slice(2),
+    "gather": slice(1),
+    "scatter": slice(0, 3, 2),
+    "scatter-add": slice(0, 3, 2),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,30 +54,80 @@ class Signals:
         The identity where none does; None where it is no function of one signal or of
         two, or where a concatenation joins several.
         """
+        found = self._found(value)
+        return found if isinstance(found, Activation) else None
+
+    def unclear(self, value: int) -> str:
+        """Why there is no such function; nothing where there is one."""
+        found = self._found(value)
+        return found if isinstance(found, str) else ""
+
+    def _found(self, value: int) -> Activation | str:
         graph, met = self.graph, set[int]()
         while True:
             maker = graph.makers.get(value)
             if maker is None or value in self.stops or value in met:
                 return self._identity(value)
             met.add(value)
+            signals = [i for i in self._chosen(maker) if i in self.data]
             if maker.name == "carry":
                 value = maker.inputs[1]
-            elif maker.name == "either" or self._masks(maker):
-                value = next(i for i in maker.inputs if i in self.data)
+            elif maker.name == "either":
+                return self._agreed(signals)
+            elif self._masks(maker) or self.averages(maker):
+                (value,) = signals
             elif maker.name in POOLS and not self._chooses(maker):
-                signals = [i for i in _pooled(maker) if i in self.data]
                 if not signals:
                     return self._identity(value)
-                if len(signals) > 1:
-                    return None
-                (value,) = signals
+                whole = {self._whole(i) for i in signals}
+                if len(whole) > 1:
+                    return _SEVERAL
+                value = whole.pop() if len(signals) > 1 else signals[0]
             elif is_elementwise(maker):
                 found = between(graph, value, self.stops, self.uniform)
-                if found is None or not self._scales(found):
+                if found is None or (found.sources[1:] and not self.factors(found)):
+                    return _SEVERAL
+                if not self._scales(found):
                     return found
                 (value,) = found.sources
-            else:
+            elif maker.name in LAYERS:
                 return self._identity(value)
+            else:
+                return f"reads what `{maker.name}` makes of a signal"
+
+    def _agreed(self, branches: list[int]) -> Activation | str:
+        found = [self._found(i) for i in branches]
+        known = [
+            recognize(each)
+            for each in found
+            if isinstance(each, Activation) and len(each.sources) == 1
+        ]
+        alike = len(known) == len(found) and len(set(known)) == 1 and known[0]
+        return found[0] if alike else "reads different functions by branch"
+
+    def averages(self, op: Op) -> bool:
+        """Whether a product with a constant only selects or averages entries."""
+        fixed = [i for i in op.inputs if i not in self.data]
+        if op.name not in LAYERS or len(fixed) != 1:
+            return False
+        kernel = read_kernel(self.graph, op, op.inputs.index(fixed[0]), None)
+        weights = self.graph.constant(fixed[0])
+        if kernel is None or weights is None or np.min(weights) < 0:
+            return False
+        totals = np.sum(weights, kernel.in_axes + kernel.window_axes)
+        return np.allclose(totals, 1, rtol=1e-3)
+
+    def _chosen(self, op: Op) -> tuple[int, ...]:
+        # What an index chooses from, not the index.
+        return op.inputs[_CHOSEN.get(op.name, slice(None))]
+
+    def _whole(self, value: int) -> int:
+        # The signal of which a value is a part.
+        maker = self.graph.makers.get(value)
+        while maker and value not in self.stops and maker.name in _PARTS:
+            value = maker.inputs[0]
+            maker = self.graph.makers.get(value)
+        return value
 
     def factors(self, activation: Activation) -> tuple[Activation | None, ...]:
         """The two activations whose product a function of two signals is, if any."""
@@ -93,11 +159,6 @@ class Signals:
             )
             for op in activation.ops
         )
-
-
-def _pooled(op: Op) -> tuple[int, ...]:
-    # What an index chooses from, not the index.
-    return op.inputs[:1] if op.name in {"gather", "dynamic_slice"} else op.inputs
 
 
 def read_signals(

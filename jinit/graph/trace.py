@@ -157,10 +157,9 @@ def _once(model: Model, op: Op) -> Op:
 
 def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
     kernel, axes, follows = layer.kernel, use.axes, layer.follows
-    unclear = "" if layer.reads else "reads no function of one signal"
     row = dataclasses.replace(
         row,
-        note="; ".join(filter(None, [row.note, unclear])),
+        note="; ".join(filter(None, [row.note, layer.unclear])),
         depth=layer.depth,
         activation=layer.reads,
         activation_name=label(layer.reads, layer.factors),

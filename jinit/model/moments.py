@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from ..core.gains import gaussian_moments
-from ..graph.elementwise import Activation, between, is_elementwise
+from ..graph.elementwise import Activation, between, is_elementwise, MOVES
 from ..graph.graph import Op
 from ..graph.layers import Layer
 from ..graph.recognize import recognize
@@ -44,6 +44,7 @@ UNIT = Size(0.0, 1.0)
 # Where the entries of a pool are between equal (0) and independent (1). Neighbors share
 # much of what they see; the fraction is a compromise.
 POOLED = 0.6
+_SPREADS = MOVES - {"psum", "psum_invariant"} | {"broadcast_in_dim"}
 _Z = np.linspace(-8.0, 8.0, 2001)
 _DENSITY = np.exp(-(_Z**2) / 2) / np.exp(-(_Z**2) / 2).sum()
 
@@ -83,12 +84,14 @@ class Sizes:
         if value in found.leaves:
             return self.parameter(found.leaves[value])
         if value in found.norms:
-            return UNIT
+            return self._normalized(found.norms[value])
         maker = graph.makers.get(value)
         if maker is None or value not in found.data:
             return UNIT
         if value in found.closings or (maker.name in SUMS and self._is_sum(maker)):
             return self.of(maker.inputs[0]).plus(self.of(maker.inputs[1]))
+        if found.signals.averages(maker):
+            return self.of(self._signal(maker))
         if maker.name in _RULES:
             return _RULES[maker.name](self, maker)
         if is_elementwise(maker):
@@ -104,6 +107,40 @@ class Sizes:
         found = self.model.found
         stops = found.signals.stops
         return op.outputs[0] in stops or any(i in found.leaves for i in op.inputs)
+
+    def _normalized(self, op: Op) -> Size:
+        """Of a signal over the root of its mean square: 1; over its norm: 1 / count."""
+        found = self.model.found
+        (signal,) = (i for i in op.inputs if i in found.data - found.averages.keys())
+        (root,) = (i for i in op.inputs if i != signal)
+        factor = self._statistic(root) ** (-2 if op.name == "div" else 2)
+        second = float(factor) * self.of(signal).second
+        return Size(0.0, second) if np.isfinite(second) else UNIT
+
+    def _statistic(self, value: int) -> np.ndarray:
+        """A function of a mean square, as if that did not vary; NaN of all else."""
+        found, graph = self.model.found, self.model.graph
+        maker = graph.makers.get(value)
+        if maker is None:
+            return np.array(np.nan)
+        if maker.name in _SPREADS:
+            return self._statistic(maker.inputs[0])
+        if maker.name == "reduce_sum":
+            (square,) = maker.inputs
+            return np.array(self._shrinkage(maker) * self._mean_square(square))
+        function = between(graph, value, set(), found.uniform)
+        if function is None or function.sources[1:] or function.sources[0] == value:
+            return np.array(np.nan)
+        return np.asarray(function(self._statistic(function.sources[0])))
+
+    def _mean_square(self, value: int) -> float:
+        maker = self.model.graph.makers.get(value)
+        squares = maker and (
+            maker.name == "square"
+            or maker.params.get("y") == 2
+            or (maker.name == "mul" and len(set(maker.inputs)) == 1)
+        )
+        return self.of(maker.inputs[0]).second if maker and squares else math.nan
 
     def _elementwise(self, op: Op, value: int) -> Size:
         found, graph = self.model.found, self.model.graph

@@ -27,13 +27,45 @@ MASK = jnp.arange(48.0).reshape(6, 8) > 20
         (lambda h: jax.nn.gelu(h.astype(jnp.bfloat16)).astype(jnp.float32), "gelu"),
         (lambda h: jax.lax.cond(h.sum() > 0, jnp.tanh, jnp.tanh, h), "tanh"),
         (lambda h: jnp.max(jax.nn.relu(h).reshape(3, 2, 8), 1), "relu"),
+        (lambda h: jnp.pad(jax.nn.relu(h), 2, mode="wrap")[:, :8], "relu"),
+        (lambda h: jnp.pad(jax.nn.relu(h), 1, mode="reflect")[:, :8], "relu"),
+        (lambda h: jax.image.resize(jnp.tanh(h), (3, 8), "linear"), "tanh"),
+        (lambda h: jnp.split(jnp.tanh(jnp.tile(h, 2)), 2, 1)[0], "tanh"),
+        (lambda h: jnp.tanh(h).at[0].set(0.0), "tanh"),
         (lambda h: jnp.concatenate([h, jnp.tanh(h)]), None),
+        (lambda h: jnp.maximum(h, h.mean(0)), None),
     ],
 )
 def test_the_activation_is_found_behind_masks_casts_branches_and_pools(phi, name):
     row = _trace(lambda p, x: phi(x @ p["a"]) @ p["b"])["b"]
     assert row.activation_name == name
     assert (name is None) == ("no function of one signal" in row.note)
+
+
+def test_patches_of_an_image_keep_its_activation():
+    image = jnp.ones((2, 4, 4, 8))
+    patches = lambda h: jax.lax.conv_general_dilated_patches(
+        h, (2, 2), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    apply = lambda p, x: patches(jax.nn.relu(x @ p["a"])) @ p["long"]
+    params = {"a": jnp.ones((8, 8)), "long": jnp.ones((32, 2))}
+    assert _trace(apply, image, params=params)["long"].activation_name == "relu"
+
+
+@pytest.mark.parametrize(
+    ("make", "note"),
+    [
+        (lambda h: jnp.cumsum(h, 0), "reads what `cumsum` makes of a signal"),
+        (lambda h: jnp.sort(h), "reads what `sort` makes of a signal"),
+        (
+            lambda h: jax.lax.cond(h.sum() > 0, jnp.tanh, jax.nn.relu, h),
+            "reads different functions by branch",
+        ),
+    ],
+)
+def test_what_makes_an_unknown_signal_is_named(make, note):
+    row = _trace(lambda p, x: make(x @ p["a"]) @ p["b"])["b"]
+    assert (row.activation, row.note) == (None, note)
 
 
 def test_a_random_key_among_the_inputs_is_no_signal():

@@ -71,6 +71,26 @@ def test_a_loop_of_layers_keeps_the_second_moment(phi):
     assert each[1:].max() < 2
 
 
+def _root_mean_square(h):
+    return jnp.sqrt(jnp.mean(h**2, -1, keepdims=True) + 1e-6)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        lambda h: h / jnp.linalg.norm(h, axis=-1, keepdims=True),
+        lambda h: 3 * h / _root_mean_square(h),
+        jax.nn.standardize,
+    ],
+)
+def test_a_norm_leaves_what_its_formula_says(norm):
+    apply = lambda p, x: norm(x @ p["a"]) @ p["b"]
+    params = {name: jax.ShapeDtypeStruct((64, 64), "float32") for name in "ab"}
+    x = jax.random.normal(KEY, (128, 64))
+    z = apply(jinit.auto(apply, params, KEY, x), x)
+    assert float(jnp.mean(z**2)) == pytest.approx(1, abs=0.1)
+
+
 def _dense(module, _):
     return isinstance(module, nn.Dense)
 

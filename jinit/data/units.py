@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Sequence
 
 import jax
 
 from ..graph.graph import Graph
-from ..graph.instances import copies, measurable
+from ..graph.instances import copies, measurable, unmeasured
 from ..graph.layers import Layer
 from ..graph.taps import Model
 
@@ -52,7 +53,14 @@ def placed(x: jax.Array, axes: Sequence[int], shape: Sequence[int]) -> jax.Array
 
 
 def handles(model: Model) -> tuple[Handle, ...]:
-    """All that can be scaled, in the order of computation."""
+    """All that can be scaled, in the order of computation; warns of what can not."""
+    unseen = unmeasured(model.graph, model.layers)
+    if unseen:
+        warnings.warn(
+            "Layers inside a `while`, `cond` or `shard_map` are not scaled: their "
+            f"outputs can not be seen. Got {', '.join(unseen)}.",
+            stacklevel=4,
+        )
     layers: dict[int, list[Layer]] = {}
     for layer in model.layers:
         if measurable(model.graph, layer):

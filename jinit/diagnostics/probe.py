@@ -16,7 +16,7 @@ from ..core.draw import in_mesh
 from ..core.progress import working
 from ..graph.elementwise import Activation
 from ..graph.finite import first_not_finite
-from ..graph.instances import copies, Instance, measurable, unroll
+from ..graph.instances import copies, Instance, measurable, unmeasured, unroll
 from ..graph.layers import Layer
 from ..graph.recognize import label, recognize
 from ..graph.taps import Model, read_model
@@ -48,7 +48,8 @@ def probe(
 
     It reads the model's computation, so it takes any function and needs no hooks:
     linen, NNX, Equinox and plain JAX alike. A layer in a `scan` over stacked kernels
-    gives one record for each; layers inside `while` and `cond` are not seen.
+    gives one record for each; layers inside `while`, `cond` and `shard_map` are not
+    seen, and the verdict names them.
 
     Args:
         apply: A function of `(params, batch)` that returns the outputs.
@@ -116,7 +117,8 @@ def examine(
     layers = _each(program.model, seen["layers"])
     _require_finite(program, seen | {"layers": layers}, params, batch)
     input_std = float(layers[0]["signal"]["std"])
-    return Probe(tuple(_records(program, layers)), input_std)
+    unseen = unmeasured(program.model.graph, program.model.layers)
+    return Probe(tuple(_records(program, layers)), input_std, unseen)
 
 
 def warn_of_scale(batch: Any, stacklevel: int = 3) -> None:
@@ -185,7 +187,7 @@ def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> _Progr
         raise ValueError(
             "`jinit.probe` needs a model with a layer: a product of a parameter with "
             f"the data. Got none in {apply!r}. Pass the weights as `params` instead of "
-            "closing over them; layers inside `while` and `cond` can not be measured."
+            "closing over them; inside `while`, `cond` or `shard_map` none is seen."
         )
     run = jax.jit(functools.partial(measure, model, loss))
     phis = {layer: layer.activation for layer in model.layers}

@@ -81,10 +81,13 @@ class Probe:
     Attributes:
         layers: One record per layer, in the order of computation.
         input_std: The standard deviation of what the first layer reads.
+        unseen: The names of the layers inside `while`, `cond` or `shard_map`, of which
+            there is no record.
     """
 
     layers: tuple[LayerProbe, ...]
     input_std: float
+    unseen: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -94,7 +97,11 @@ class Probe:
     @property
     def verdict(self) -> str:
         """What is wrong with these weights, if anything, and what to use instead."""
-        return self._judgment[1]
+        verdict = self._judgment[1]
+        if not self.unseen:
+            return verdict
+        names = ", ".join(self.unseen)
+        return f"{verdict}; not seen, inside a `while`, `cond` or `shard_map`: {names}"
 
     @functools.cached_property
     def _judgment(self) -> tuple[str, str]:
@@ -107,6 +114,7 @@ class Probe:
             "condition": self.condition,
             "verdict": self.verdict,
             "input_std": self.input_std,
+            "unseen": list(self.unseen),
             "layers": layers,
         }
 

@@ -53,6 +53,11 @@ def measurable(graph: Graph, layer: Layer) -> bool:
     return all(op.name == "scan" for op in graph.loops.get(layer.output, ()))
 
 
+def unmeasured(graph: Graph, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The names of the layers whose values can not be seen."""
+    return tuple(layer.name for layer in layers if not measurable(graph, layer))
+
+
 def unroll(graph: Graph, layers: Sequence[Layer]) -> tuple[Instance, ...]:
     """The instances of all measurable layers, those of one layer side by side."""
     runs, first = [], 0

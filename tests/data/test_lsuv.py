@@ -187,6 +187,16 @@ def test_what_can_not_be_scaled_is_refused(apply, x, message):
         jinit.lsuv(apply, jnp.eye(8), x, start="given")
 
 
+def test_a_layer_in_a_branch_is_warned_of():
+    def apply(p, x):
+        return jax.lax.cond(x[0, 0] > 0, lambda x: x @ p["a"], jnp.tanh, x) @ p["o"]
+
+    with pytest.warns(UserWarning, match=r"not scaled.*Got a\.") as warned:
+        _, record = jinit.lsuv(apply, dict.fromkeys("ao", jnp.eye(8)), X, start="given")
+    assert warned[0].filename == __file__
+    assert [each.name for each in record] == ["o"]
+
+
 def test_the_orthonormal_start_needs_a_key():
     with pytest.raises(ValueError, match=r"`jinit.lsuv` needs a key"):
         jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), X)

@@ -220,6 +220,17 @@ def test_a_model_without_layers_is_refused():
     _refused(ValueError, "instead of closing over", lambda p, x: x @ w, {}, X)
 
 
+def test_layers_in_a_branch_are_not_seen_but_named():
+    def apply(p, x):
+        branches = (lambda x: jnp.tanh(x @ p["a"]), lambda x: x @ p["b"])
+        return jax.lax.cond(x[0, 0] > 0, *branches, x) @ p["o"]
+
+    seen = jinit.probe(apply, dict.fromkeys("abo", jnp.eye(64)), X)
+    assert [layer.name for layer in seen.layers] == ["o"]
+    assert set(seen.unseen) == {"a", "b"}
+    assert f"`shard_map`: {', '.join(seen.unseen)}" in str(seen)
+
+
 def test_parameters_that_are_no_arrays_are_refused():
     _refused(TypeError, "Got 'relu'", lambda p, x: x, {"activation": "relu"}, X)
 

@@ -30,6 +30,8 @@ from ..core.settings import check, NonNegative
 
 Activation = str | Function
 
+_ROUNDING = 1e-12  # of q, to which V(q) is known
+
 
 class FixedPoint(NamedTuple):
     """A variance that a layer leaves as it is.
@@ -178,11 +180,12 @@ def fixed_point(
     step = lambda q: variance_map(activation, q, weight_variance, bias_variance) - q
     slope = lambda q: variance_slope(activation, q, weight_variance)
     moved = step(start)
-    if abs(moved) <= 1e-12 * start:
+    beyond = lambda q: step(q) * math.copysign(1, moved) < -_ROUNDING * q
+    if abs(moved) <= _ROUNDING * start:
         return FixedPoint(start, slope(start))
     factor = 2**0.5 if moved > 0 else 2**-0.5
     near, far = start, factor * start
-    while step(far) * moved > 0:
+    while not beyond(far):
         if not 1e-12 < far < 1e12:
             return FixedPoint(math.inf if moved > 0 else 0.0, slope(far))
         near, far = far, factor * far

@@ -126,6 +126,10 @@ def propagate(
     Returns:
         A `Propagation`.
 
+    Raises:
+        ValueError: When a setting is out of range, or a variance becomes 0 or infinite;
+            the message names the layer.
+
     Example:
         >>> from jinit import theory
         >>> relu = theory.propagate("relu", 100, weight_variance=2.0)
@@ -171,10 +175,13 @@ def propagate(
     widest = 1.0
     if norm is None:
         path = on_host(_variances, wide(activation), layer, q, depth)
+        _require_variances(where, path)
         widest = float(np.clip(path.max(), 1, WIDE))
     narrow = rule(activation, widest)
     q, apart, growth = on_host(_travel, narrow, layer, q, 1 - correlation, depth)
-    above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])
+    _require_variances(where, q[1:])
+    with np.errstate(over="ignore"):  # what explodes may reach infinity
+        above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])
     return Propagation(name_of(activation), q, 1 - apart, above)
 
 
@@ -209,6 +216,16 @@ def batch_norm_gradient_factor(activation: str | Function) -> float:
             f" Got {activation!r}."
         )
     return slope / (second - mean**2)
+
+
+def _require_variances(where: str, path: np.ndarray) -> None:
+    sound = (path > 0) & (path < np.inf)
+    if not sound.all():
+        layer = int(sound.argmin())
+        raise ValueError(
+            f"`{where}` needs variances above 0 that stay finite. Got {path[layer]} "
+            f"after layer {layer + 1}. Take fewer layers, or other variances."
+        )
 
 
 @jax.tree_util.register_dataclass

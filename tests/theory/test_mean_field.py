@@ -156,6 +156,7 @@ def test_signals_that_die_out_or_grow_for_ever():
     assert theory.fixed_point("tanh", 1.0) == (0.0, pytest.approx(1.0))
     assert theory.fixed_point("relu", 2.1) == (math.inf, pytest.approx(1.05))
     assert theory.fixed_point("relu", 2.0, 0.1).variance == math.inf
+    assert theory.fixed_point("softplus", 2.0).variance == math.inf
 
 
 def test_critical_relu_keeps_every_variance():

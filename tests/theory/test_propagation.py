@@ -120,6 +120,8 @@ def test_the_record_prints_and_plots():
         ({"correlation": 1.1}, "from -1 to 1"),
         ({"norm": "instance"}, "norm"),
         ({"norm": "batch", "correlation": 1.0}, "inputs that differ"),
+        ({"branch": 0.0}, r"Got 0\.0 after layer 1\."),
+        ({"depth": 4, "norm": "layer", "skip": 1e99}, "Got inf after layer 2"),
         ({"weight_variance": math.nan}, "weight_variance"),
     ],
 )

@@ -153,7 +153,7 @@ class State(NamedTuple):
         layer: The machine.
         velocity: Its last change, a tree like it.
         chain: Hidden states `(batch_size, hidden)` where a persistent chain goes on.
-        activity: The running mean of what each hidden unit does.
+        activity: The running mean of what each hidden unit does, from the target on.
     """
 
     layer: RBM
@@ -191,7 +191,8 @@ class ContrastiveDivergence:
         weights = normal(_STDDEV)(key, (len(b), width), dtype)
         machine = RBM(weights, jnp.asarray(b, dtype), c, self.visible)
         still = jax.tree.map(jnp.zeros_like, machine)
-        return State(machine, still, jnp.zeros((batch_size, width), dtype), c)
+        chain = jnp.zeros((batch_size, width), dtype)
+        return State(machine, still, chain, c + (self.sparsity or 0.0))
 
     def step(
         self, state: State, v: jax.Array, key: jax.Array, epoch: jax.Array

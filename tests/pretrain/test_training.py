@@ -119,6 +119,13 @@ def test_a_sparsity_target_is_held():
     assert activity(sparsity=0.1, sparsity_cost=1.0) < 0.2 < activity()
 
 
+def test_a_sparsity_target_pulls_down_from_the_first_update():
+    machine, _ = pretrain.rbm(
+        bars(100), 4, KEY, epochs=1, sparsity=0.1, sparsity_cost=100.0
+    )
+    assert (machine.hidden_bias < 0).all()  # every unit is on half the time
+
+
 def test_gaussian_units_learn_a_direction():
     rng = np.random.default_rng(0)
     sign = rng.choice([-1, 1], (2000, 1))

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from .options import RefusalError
 from .output import check_figure, require, say
 
 
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
         metavar="X",
         help="your own σw² = fan_in · Var w, to give depth scales of",
     )
-    add("--bias-variance", type=float, default=0.0, metavar="X", help="its σb²")
+    add("--bias-variance", type=float, metavar="X", help="its σb² (default: 0)")
     add(
         "--out",
         default=FIGURE,
@@ -40,9 +41,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
     check_figure(arguments.out)
     require("matplotlib")
-    summary = summarize(
-        arguments.activation, arguments.weight_variance, arguments.bias_variance
-    )
+    weights, biases = arguments.weight_variance, arguments.bias_variance
+    if weights is None and biases is not None:
+        raise RefusalError(
+            "--bias-variance needs a --weight-variance to go with. Got "
+            f"{biases:g} alone"
+        )
+    summary = summarize(arguments.activation, weights, biases or 0.0)
     print(summary)
     say(f"drawing {arguments.out}")
     summary.plot(arguments.out)

@@ -1,6 +1,7 @@
 import pytest
 
 from jinit import theory
+from jinit.cli import main
 
 
 def test_a_summary_says_what_holds():
@@ -18,3 +19,8 @@ def test_a_summary_says_what_holds():
 )
 def test_a_summary_warns(name, words):
     assert words in str(theory.summarize(name))
+
+
+def test_the_command_needs_weights_for_a_bias(capsys):
+    assert main(["theory", "--bias-variance", "0.1"]) == 2
+    assert "--bias-variance needs a --weight-variance" in capsys.readouterr().err

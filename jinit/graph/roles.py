@@ -1,6 +1,7 @@
 """What a parameter is for, told from the operations in which it meets the data."""
 
 import dataclasses
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -11,6 +12,7 @@ from .graph import Op
 from .kernels import LAYERS
 from .layers import Layer, Layers
 from .made import ADDS, Made, made_of, UNCHANGED
+from .recognize import label
 from .signals import SUMS
 
 
@@ -41,7 +43,21 @@ def main_use(uses: "Sequence[Use]") -> "Use":
     kernels = [use for use in uses if use.role in KERNELS]
     if recurrent or uses[0].role == "embedding":
         return [*recurrent, uses[0]][0]
+    names = slices_read(uses)
+    if len(names) > 1:
+        usual = statistics.mode(names[1:])  # the first slice may read the input
+        return _slices(uses)[names.index(usual)]
     return [*kernels, uses[0]][0]
+
+
+def slices_read(uses: "Sequence[Use]") -> list[str | None]:
+    """The activation that each slice of one parameter reads, if slices are kernels."""
+    layers = [use.layer for use in _slices(uses)]
+    return [label(layer.reads, layer.factors) for layer in layers if layer]
+
+
+def _slices(uses: "Sequence[Use]") -> "list[Use]":
+    return [use for use in uses if use.layer and use.axes and use.axes.sliced]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .graph import Op
 from .layers import Layer
 from .recognize import label
 from .residuals import Closing
-from .roles import main_use, Roles, Use
+from .roles import main_use, Roles, slices_read, Use
 from .rows import cells, HEAD, Row
 from .taps import Model, read_model
 
@@ -131,13 +131,17 @@ def _row(
     every = set(range(len(row.shape)))
     own = {k for group in use.axes.axes for k in group} if use.axes else every
     sliced = use.axes is not None and use.axes.sliced
+    notes = [each.note for each in uses]
+    later = list(dict.fromkeys(slices_read(uses)[1:]))
+    if len(later) > 1:
+        notes.append(f"its slices read {', '.join(map(str, later))}")
     row = dataclasses.replace(
         row,
         role=use.role,
         op=use.op.name,
         uses=1 if sliced else len({_once(model, each.op) for each in uses}),
         stack_axes=tuple(sorted(every - own)),
-        note="; ".join(dict.fromkeys(each.note for each in uses if each.note)),
+        note="; ".join(dict.fromkeys(filter(None, notes))),
     )
     if row.role == "bias" and use.value in roles.biases:
         row = dataclasses.replace(row, kernel=roles.biases[use.value].path)

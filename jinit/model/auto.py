@@ -12,7 +12,7 @@ from ..core.activations import GATES
 from ..core.gains import gaussian_moments
 from ..core.initializer import Initializer
 from ..core.settings import choose
-from ..graph.recognize import recognize
+from ..graph.recognize import label, recognize
 from ..graph.rows import count
 from ..graph.taps import Model, read_model
 from ..graph.trace import require_arrays, Row, Trace, trace_model
@@ -177,7 +177,10 @@ def _loops(model: Model) -> set[str]:
 def _signals(
     model: Model, found: Trace, residual: Residual
 ) -> dict[str, tuple[float, float]]:
-    """By kernel path, the second moment that it reads first and the one it makes."""
+    """By kernel path, the second moment that it reads and the one it makes.
+
+    Of several layers it is the first that reads what the trace says.
+    """
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
     def parameter(leaves: frozenset[int]) -> Size:
@@ -188,8 +191,10 @@ def _signals(
     for layer in model.layers:
         target = sizes.branch(layer.closing) if layer.closing else 1.0
         read = sizes.of(layer.signal).second
-        for leaf in model.found.leaves[layer.kernel.value]:
-            signals.setdefault(rows[leaf].path, (read, target))
+        name = label(layer.reads, layer.factors)
+        for row in (rows[leaf] for leaf in model.found.leaves[layer.kernel.value]):
+            if row.activation_name == name:
+                signals.setdefault(row.path, (read, target))
     return signals
 
 

@@ -52,7 +52,8 @@ def unmirrored(trace: Trace, loops: Set[str]) -> dict[str, str]:
     why = dict.fromkeys(odd - mirrored(trace).keys(), "an odd width has no mirror")
     for row in trace:
         turns = [row] * (1 + math.prod(row.stack))
-        if row.path in loops and odd_slope(row) is not None and _spread(turns) > DRIFT:
+        looped = row.path in loops or row.follows == row.path
+        if looped and odd_slope(row) is not None and _spread(turns) > DRIFT:
             why[row.path] = "a stack of layers has no mirror"
     return why
 

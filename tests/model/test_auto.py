@@ -71,6 +71,25 @@ def test_a_loop_of_layers_keeps_the_second_moment(phi):
     assert each[1:].max() < 2
 
 
+def test_slices_of_one_parameter_read_what_most_of_them_read():
+    def apply(p, x, phis=(jnp.tanh,) * 4):
+        for w, phi in zip(p["w"], phis, strict=True):
+            x = phi(x @ w)
+        return x @ p["out"]
+
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    params = {"w": shape(4, 64, 64), "out": shape(64, 64)}
+    x = shape(8, 64)
+    assert jinit.trace(apply, params, x)["w"].activation_name == "tanh"
+    square = 1 / gaussian_moments("tanh").second
+    for path in ("w", "out"):
+        found = std(jinit.explain(apply, params, x), path, (64, 64))
+        assert found**2 == pytest.approx(square / 64)
+    mixed = lambda p, x: apply(p, x, (jnp.tanh, jax.nn.relu, jax.nn.relu, jnp.tanh))
+    row = jinit.trace(mixed, params, x)["w"]
+    assert (row.activation_name, row.note) == ("relu", "its slices read tanh, relu")
+
+
 def _root_mean_square(h):
     return jnp.sqrt(jnp.mean(h**2, -1, keepdims=True) + 1e-6)
 

@@ -65,7 +65,8 @@ def probe(
         A `Probe`: print it, `.plot()` it, or read its `.layers` and `.verdict`.
 
     Raises:
-        TypeError: When `params` holds something other than arrays.
+        TypeError: When `params` holds something other than arrays, or a layer is
+            complex.
         ValueError: When no layer is found, the loss is not a scalar, the batch is empty
             or a value is not finite; the message names the first such layer.
 
@@ -189,6 +190,7 @@ def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> _Progr
             f"the data. Got none in {apply!r}. Pass the weights as `params` instead of "
             "closing over them; inside `while`, `cond` or `shard_map` none is seen."
         )
+    _require_real(model, layers)
     run = jax.jit(functools.partial(measure, model, loss))
     phis = {layer: layer.activation for layer in model.layers}
     names = {layer: label(phi) for layer, phi in phis.items()}
@@ -199,6 +201,17 @@ def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> _Progr
         tuple(_function(phis[each.layer]) for each in layers),
         tuple(names[each.layer] for each in layers),
     )
+
+
+def _require_real(model: Model, layers: Sequence[Instance]) -> None:
+    for each in layers:
+        dtype = model.graph.types[each.layer.output].dtype
+        if jnp.issubdtype(dtype, jnp.complexfloating):
+            raise TypeError(
+                "`jinit.probe` needs layers of real numbers, which have an order. Got "
+                f"{dtype} at {each.name or 'the first layer'}. Compute with real and "
+                "imaginary parts as units of their own."
+            )
 
 
 _read_once = functools.lru_cache(maxsize=16)(_read)

@@ -235,6 +235,11 @@ def test_parameters_that_are_no_arrays_are_refused():
     _refused(TypeError, "Got 'relu'", lambda p, x: x, {"activation": "relu"}, X)
 
 
+def test_complex_layers_are_refused():
+    apply = lambda p, x: jnp.abs(x @ p["w"])
+    _refused(TypeError, "Got complex64 at w", apply, {"w": jnp.eye(64) + 0j}, X)
+
+
 def test_an_empty_batch_is_refused():
     empty = jnp.zeros((0, 64))
     _refused(ValueError, r"\(0, 64\)", lambda w, x: x @ w, jnp.eye(64), empty)

@@ -4,27 +4,16 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from flax import linen as nn
 
 import jinit
 from jinit import recipes
-from tests.graph.zoo import GPT, image, ResNet, shapes, text, ViT
+from tests.graph.zoo import GPT, image, ResNet, shapes, text
+from tests.model.plans import draw, laws
 
 
 KEY = jax.random.key(0)
-
-
-def laws(model, rules):
-    apply, params, *inputs = model
-    plan = jinit.initialize((apply, params), None, *inputs, rules=rules, dry_run=True)
-    return {choice.path: choice.initializer for choice in plan}
-
-
-def draw(model, rules):
-    apply, params, *inputs = model
-    return jinit.initialize((apply, params), KEY, *inputs, rules=rules)
 
 
 def std(laws, end, shape=(8, 8)):
@@ -218,6 +207,15 @@ def test_t_fixup_scales_values_outputs_and_feed_forward_layers():
         )
 
 
+def test_t_fixup_of_a_decoder_alone_has_two_branches_in_a_layer():
+    block = {"kernels": [image(8, 8)] * 2, "multiplier": image()}
+    apply = lambda p, x: residual(0, 0)[0](p["decoder"], x)
+    params = {"decoder": {"blocks": [block] * 4, "head": image(8, 3)}}
+    law = laws((apply, params, image(4, 8)), recipes.t_fixup())
+    gain = law["decoder/blocks/0/kernels/0"].settings["gain"]
+    assert gain == pytest.approx((9 * 4 / 2) ** -0.25)
+
+
 @pytest.mark.parametrize(("n", "beta"), [(6, 0.379918), (12, 0.319472)])
 def test_deepnorm_bounds_the_update_of_a_deep_encoder(n, beta):
     model = shapes(EncoderDecoder(n, 0, norm=True), text(2, 4))
@@ -234,13 +232,14 @@ def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
     sides = lambda recipe: [
         gains(model, recipe, side)["fc1/kernel"] for side in ("encoder", "decoder")
     ]
-    assert sides(recipes.deepnorm(2)) == pytest.approx(
-        [0.87 * (2**4 * 6) ** (-1 / 16), 72**-0.25]
-    )
     log = math.log
-    assert sides(recipes.magneto(2)) == pytest.approx(
-        [math.sqrt(log(18) * log(4) / 3), math.sqrt(log(18))]
-    )
+    for n in (2, None):  # told, and as the computation shows
+        assert sides(recipes.deepnorm(n)) == pytest.approx(
+            [0.87 * (2**4 * 6) ** (-1 / 16), 72**-0.25]
+        )
+        assert sides(recipes.magneto(n)) == pytest.approx(
+            [math.sqrt(log(18) * log(4) / 3), math.sqrt(log(18))]
+        )
     assert recipes.deepnorm_alpha(6, 6) == pytest.approx((1.417938, 2.059767), rel=1e-6)
     alone = gains(
         shapes(EncoderDecoder(6, 0, norm=True), text(2, 4)),
@@ -271,73 +270,6 @@ def test_depth_mup_keeps_the_stream_bounded_at_any_depth():
         closing = std(found, "out/kernel") ** 2
         # N branches of variance 1/N each.
         assert 2 * depth * 32 * closing == pytest.approx(1)
-
-
-class Mixed(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        x = nn.relu(nn.Conv(8, (3, 3), name="conv")(x))
-        x = nn.relu(nn.Conv(16, (3, 3), feature_group_count=4, name="grouped")(x))
-        return nn.Dense(3, name="dense")(x.mean((1, 2)))
-
-
-def test_torch_default_gives_a_bias_the_fan_in_of_its_kernel():
-    found = laws(shapes(Mixed(), image(2, 8, 8, 4)), recipes.torch_default())
-    for name, fan_in, kernel in (
-        ("conv", 36, (3, 3, 4, 8)),
-        ("grouped", 18, (3, 3, 2, 16)),
-        ("dense", 16, (16, 3)),
-    ):
-        bound = 1 / math.sqrt(fan_in)
-        for leaf, shape in (("kernel", kernel), ("bias", kernel[-1:])):
-            support = found[f"params/{name}/{leaf}"].support(shape)
-            assert support == pytest.approx((-bound, bound))
-
-
-class Recurrent(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        x = nn.ConvTranspose(6, (4,), (2,), name="up")(x)
-        x = nn.RNN(nn.OptimizedLSTMCell(16), name="rnn")(x)
-        return nn.Dense(16, name="head")(x)
-
-
-def test_torch_default_of_a_cell_is_by_its_units_and_transposed_by_outputs():
-    found = laws(shapes(Recurrent(), image(2, 5, 9)), recipes.torch_default())
-    for path, law in found.items():
-        fan_in = 4 * 6 if "/up/" in path else 16
-        assert law.support((8, 8))[1] == pytest.approx(fan_in**-0.5), path
-
-
-def test_keras_default_is_glorot_with_orthogonal_recurrence():
-    model = nn.RNN(nn.SimpleCell(8))
-    found = laws(shapes(model, image(2, 5, 4)), recipes.keras_default())
-    assert found["params/cell/h/kernel"] == jinit.orthogonal
-    assert found["params/cell/i/kernel"] == jinit.glorot_uniform(fans=(4, 8))
-
-
-@pytest.mark.parametrize("sizes", [(256, 1024), (1024, 256), (512, 512)])
-def test_spectral_kernels_have_the_norm_that_the_condition_asks_for(sizes):
-    model = (
-        lambda p, x: x @ p,
-        jax.ShapeDtypeStruct(sizes, "float32"),
-        image(2, sizes[0]),
-    )
-    norm = np.linalg.norm(draw(model, recipes.spectral()), 2)
-    assert norm / math.sqrt(sizes[1] / sizes[0]) == pytest.approx(1, abs=0.03)
-
-
-def test_vit_knows_heads_patches_and_mlps():
-    model = shapes(ViT(width=16, depth=2, heads=2, patch=4), image(2, 8, 8, 3))
-    found = laws(model, recipes.vit(classes_prior=True))
-    assert found["params/head/kernel"] == jinit.zeros
-    assert found["params/head/bias"] == jinit.constant(-math.log(1000))
-    assert found["params/embed/kernel"].std((4, 4, 3, 16)) == pytest.approx(48**-0.5)
-    block = "params/EncoderBlock_0"
-    assert found[f"{block}/Dense_0/bias"] == jinit.normal(stddev=1e-6)
-    attention = f"{block}/MultiHeadDotProductAttention_0"
-    assert found[f"{attention}/query/bias"] == jinit.zeros
-    assert found[f"{attention}/out/kernel"] == jinit.glorot_uniform(fans=(16, 16))
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

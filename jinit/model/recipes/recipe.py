@@ -109,9 +109,9 @@ def of_branches(rule: Callable[[int], Initializer]) -> Callable[[Leaf], Initiali
     return lambda leaf: rule(leaf.row.branches)
 
 
-def layers(leaf: Leaf, per_layer: int = 2) -> float:
-    """The layers of a transformer stream: two branches each, three with a memory."""
-    return leaf.row.branches / per_layer
+def layers(leaf: Leaf) -> float:
+    """The layers of a transformer stream, of two branches each."""
+    return leaf.row.branches / 2
 
 
 def width(leaf: Leaf) -> float:

@@ -89,7 +89,8 @@ def t_fixup() -> Recipe:
 
         decoder (9 M)^(−1/4),   encoder 0.67 N^(−1/4),   embeddings (9 N)^(−1/4)
 
-    What has `decoder` in its path is of the decoder, with three branches per layer.
+    What has `decoder` in its path is of the decoder, with three branches per layer if
+    there is an encoder too, or else two.
 
     Returns:
         A recipe; biases are 0.
@@ -105,13 +106,14 @@ def t_fixup() -> Recipe:
     later = is_kernel() & in_branch & ~queries_and_keys
 
     def of_decoder(leaf: Leaf) -> Initializer:
-        return _xavier(leaf, 1 / root(9 * layers(leaf, per_layer=3), 4))
+        return _xavier(leaf, 1 / root(9 * _layers_of(True, leaf), 4))
 
     def of_encoder(leaf: Leaf) -> Initializer:
         return _xavier(leaf, 0.67 / root(layers(leaf), 4))
 
     def embeddings(leaf: Leaf) -> Initializer:
-        n = _layers_of("decoder" in leaf.path, leaf)
+        side = "decoder" in leaf.path
+        n = _layers_of(side, leaf) or _layers_of(not side, leaf)
         return normal(stddev=leaf.shape[-1] ** -0.5 / root(9 * max(n, 1), 4))
 
     return Recipe(
@@ -189,13 +191,15 @@ def deepnorm(encoder_layers: int | None = None) -> Recipe:
     `decoder` in its path is of the decoder.
 
     Args:
-        encoder_layers: N, for a model that has a decoder as well.
+        encoder_layers: N, for a model that has a decoder as well; by default as the
+            computation shows.
 
     Returns:
         A recipe; queries and keys are Xavier's, norm scales 1 and biases 0.
 
     Raises:
-        ValueError: When one kernel makes values together with queries or keys.
+        ValueError: When one kernel makes values together with queries or keys, or there
+            is no decoder for `encoder_layers`.
 
     References:
         Wang, Ma, Dong, Huang, Zhang, Wei. DeepNet: scaling transformers to 1,000
@@ -238,13 +242,15 @@ def magneto(encoder_layers: int | None = None) -> Recipe:
         encoder γ = √(log 3M · log 2N / 3),   decoder γ = √(log 3M)
 
     Args:
-        encoder_layers: N, for a model that has a decoder as well.
+        encoder_layers: N, for a model that has a decoder as well; by default as the
+            computation shows.
 
     Returns:
         A recipe; queries and keys are Xavier's, norm scales 1 and biases 0.
 
     Raises:
-        ValueError: When one kernel makes values together with queries or keys.
+        ValueError: When one kernel makes values together with queries or keys, or there
+            is no decoder for `encoder_layers`.
 
     References:
         Wang et al. Magneto: a foundation transformer. ICML 2023. Section 2.3.
@@ -263,10 +269,16 @@ def _sublayers(name, alone, of_encoder, of_decoder, encoder_layers) -> Recipe:
     decoder = path("*decoder*/**")
 
     def gain(leaf: Leaf) -> float:
-        if encoder_layers is None:
+        n, m = encoder_layers or _layers_of(False, leaf), _layers_of(True, leaf)
+        if encoder_layers and not m:
+            raise ValueError(
+                f"`jinit.recipes.{name}` needs a model with a decoder beside its "
+                f"encoder. Got {leaf.path} and others, none with `decoder` in its "
+                "path. Leave `encoder_layers` out."
+            )
+        if not (n and m):
             return alone(layers(leaf))
-        m = _layers_of(True, leaf)
-        return (of_decoder if decoder(leaf) else of_encoder)(encoder_layers, m)
+        return (of_decoder if decoder(leaf) else of_encoder)(n, m)
 
     later = is_kernel() & in_branch & ~queries_and_keys
     scaled = lambda leaf: traced(glorot_normal(gain=gain(leaf)))(leaf)
@@ -315,8 +327,11 @@ def depth_mup(a: float = 1.0) -> Recipe:
 
 def _layers_of(decoder: bool, leaf: Leaf) -> float:
     # Three branches per layer with a memory, two without.
-    own = (row.branches for row in leaf.trace if ("decoder" in row.path) == decoder)
-    return max(own, default=0) / (3 if decoder else 2)
+    most = lambda side: max(
+        (row.branches for row in leaf.trace if ("decoder" in row.path) == side),
+        default=0,
+    )
+    return most(decoder) / (3 if decoder and most(False) else 2)
 
 
 def _he(leaf: Leaf) -> Initializer:

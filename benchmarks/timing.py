@@ -14,13 +14,18 @@ from rich.table import Table
 def side_by_side(
     cases: Mapping[str, Callable[[], Any]], rounds: int = 9
 ) -> dict[str, float]:
-    """The median seconds of each case; taking turns, drift hits all of them alike."""
+    """The median seconds of each case; taking turns, drift hits all of them alike.
+
+    A case is run once before it is timed: the idle threads of another library's pool
+    spin for a while, on the cores of whatever comes next.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for case in cases.values():
         jax.block_until_ready(case())
     console = Console(stderr=True)
     for _ in track(range(rounds), "timing", console=console, transient=True):
         for name, case in cases.items():
+            jax.block_until_ready(case())
             start = time.perf_counter()
             jax.block_until_ready(case())
             seconds[name].append(time.perf_counter() - start)

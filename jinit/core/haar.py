@@ -27,11 +27,11 @@ def haar(
 
     A wide one, with more columns than rows, has orthonormal rows.
     """
-    tall = max(rows, columns), min(rows, columns)
+    short, long = sorted((rows, columns))
     if method == "householder":
-        q = householder(key, batch, *tall, dtype)
-    else:
-        q = _FACTOR[method](sampling.normal(key, (*batch, *tall), dtype))
+        q = householder(key, batch, short, long, dtype)
+        return q if rows <= columns else q.mT
+    q = _FACTOR[method](sampling.normal(key, (*batch, long, short), dtype))
     return q if rows >= columns else q.mT
 
 

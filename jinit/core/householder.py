@@ -1,17 +1,20 @@
 """Haar matrices from sampled Householder vectors, formed by matrix products alone.
 
-The QR factorization of a Gaussian matrix turns its first column x into a reflection H
-that takes x to −s e₁, and leaves a smaller Gaussian matrix, independent of x. So there
-is nothing to factor: draw the vectors x, each one entry shorter than the last, and
-multiply the reflections out. The signs (phases, if complex) that make the diagonal of R
+The LQ factorization of a Gaussian matrix turns its first row x into a reflection H that
+takes x to −s e₁, and leaves a smaller Gaussian matrix, independent of x. So there is
+nothing to factor: draw the vectors x, each one entry shorter than the last, and
+multiply the reflections out. The signs (phases, if complex) that make the diagonal of L
 positive make Q Haar.
 
-    v = x + s e₁,   s = sign(x₁) ‖x‖,   H = I − 2 v vᴴ / vᴴv
-    Q = H₁ H₂ ⋯ Hₙ diag(−sign(x₁))
+    r = x + s e₁,   s = sign(x₁) ‖x‖,   H = I − 2 rᴴ r / r rᴴ
+    Q = diag(−sign(x₁)) Hₙ ⋯ H₂ H₁
 
-A panel of b reflections, with the v in the columns of V, is one block:
+A panel of b reflections, with the r in the rows of R, is one block:
 
-    H₁ ⋯ H_b = I − V T Vᴴ,   T⁻¹ = triu(VᴴV, 1) + ½ diag(VᴴV)
+    H_b ⋯ H₁ = I − Rᴴ T R,   T⁻¹ = tril(R Rᴴ, −1) + ½ diag(R Rᴴ)
+
+Vectors are rows because a product with Rᴴ on the right reads both factors along their
+rows; with Vᴴ on the left it would take a CPU twice as long.
 
 References:
     Stewart. The efficient generation of random orthogonal matrices with an application
@@ -20,10 +23,11 @@ References:
     Householder transformations. SIAM J. Sci. Stat. Comput. 10, 1989.
     Puglisi. Modification of the Householder method based on the compact WY
     representation. SIAM J. Sci. Stat. Comput. 13, 1992.
-    Schulz. Iterative Berechnung der reziproken Matrix. ZAMM 13, 1933.
 """
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,14 +36,17 @@ import numpy as np
 from . import sampling
 
 
-# Vectors drawn from one key, and part of the law, unlike the width of a panel.
-_STRIP = 32
+# The most rows drawn from one key: part of the law, unlike the width of a panel.
+_STRIP = 16
 
-# The least width of a panel, where there are several.
-_BLOCK = 64
+# The least and the most reflections in a panel, unless there would be too many panels.
+_NARROW, _WIDE, _PANELS = 16, 256, 16
 
-# The largest T that is inverted without recursion.
+# The largest T that is inverted row by row.
 _LEAF = 16
+
+# How many entries a CPU forms at once: they should stay in its cache.
+_CHUNK = 2**18
 
 
 def householder(
@@ -50,7 +57,7 @@ def householder(
     dtype: np.dtype,
     special: bool = False,
 ) -> jax.Array:
-    """Independent Haar matrices of shape `(rows, columns)`, `rows >= columns`.
+    """Independent Haar matrices of shape `(rows, columns)`, `rows <= columns`.
 
     If `special`, the matrices are square and of determinant 1: a reflection has
     determinant −1, so that this is a condition on the signs alone.
@@ -59,99 +66,178 @@ def householder(
     square matrix. Several devices apply every panel to all of Q, so that no step moves
     the borders between shards. The two agree within rounding.
     """
-    strip = max(1, min(_STRIP, columns))
-    # A key made from a counter: XLA fails to compile a slice of many keys in a loop.
-    draw = jax.vmap(
-        lambda i: sampling.normal(
-            jax.random.fold_in(key, i), (*batch, rows, strip), dtype
-        )
-    )
+    count = math.prod(batch)
+    fold = _Fold.of(rows, columns)
+
+    def draw(index: jax.Array) -> jax.Array:
+        # From a counter: XLA fails to compile a slice of many keys in a loop.
+        strip_key = jax.random.fold_in(key, index)
+        return sampling.normal(strip_key, (fold.strip, fold.width), dtype)
+
     form = _grow if jax.device_count() == 1 else _sweep
     # A GPU or TPU would round the factors of a float32 product.
     with jax.default_matmul_precision("highest"):
-        Q, phase = form(draw, jnp.zeros((*batch, rows, columns), dtype))
+        Q, phase = form(draw, fold, count)
     if special:
         rest = jnp.prod(phase, -1, keepdims=True).conj()
-        phase = jnp.where(jnp.arange(columns) == 0, phase * rest, phase)
-    return -Q * phase[..., None, :]
+        phase = jnp.where(jnp.arange(rows) == 0, phase * rest, phase)
+    return (-phase[..., None] * Q).reshape(*batch, rows, columns)
 
 
-def _grow(draw: Callable, zero: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """From the last panel to the first, Q ← (I − V T Vᴴ) diag(I, Q)."""
-    *batch, rows, columns = zero.shape
-    strip = min(_STRIP, columns)
-    width = strip * _strips_in_panel(columns)
-    starts = range(0, columns, width)
-    X = _side_by_side(draw(jnp.arange(-(-columns // strip))))
-    X = _padded(X, (0, 0), (0, len(starts) * width - X.shape[-1]))
-    X = jnp.moveaxis(X.reshape(*batch, rows, len(starts), width), -2, 0)
-    first = width * jnp.arange(len(starts)).reshape(-1, *[1] * zero.ndim)
-    # The barriers keep XLA from making the vectors anew at each use.
-    X = jax.lax.optimization_barrier(_shortened(X, first, columns))
-    V, half, phase = _reflections(X, first)
-    V = jax.lax.optimization_barrier(V)
-    V = [v[..., start:, : columns - start] for start, v in zip(starts, V, strict=True)]
-    gram = jnp.stack([_enlarged(_adjoint(v) @ v, width) for v in V])
-    T = inverse(jnp.triu(gram, 1) + _diagonal(half))
-    Q = jnp.zeros((*batch, rows - columns, 0), zero.dtype)
-    for v, t in reversed([*zip(V, T, strict=True)]):
-        b = v.shape[-1]
-        Q = _bordered(Q, b)
-        Q = Q - v @ (t[..., :b, :b] @ (_adjoint(v) @ Q))
-    return Q, _side_by_side(phase[..., None, :])[..., 0, :columns]
+class _Fold(NamedTuple):
+    """A trapezoid of vectors, folded so that no draw is wasted.
+
+    Row k uses its last `columns − k` entries, and row `rows − 1 − k` its last
+    `columns − rows + k + 1`: together as many for every k. So one row of Gaussian draws
+    holds both. Its first `columns` entries are row k; what row k leaves of them, and
+    the entries beyond, are the other row, read backward.
+
+    Attributes:
+        rows: The vectors, rounded up to an even number of strips.
+        columns: The entries of the first of them.
+        strip: The rows of draws made from one key.
+        shape: The rows and columns asked for.
+    """
+
+    rows: int
+    columns: int
+    strip: int
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, rows: int, columns: int) -> "_Fold":
+        strip = min(_STRIP, -(-rows // 2))
+        extra = -rows % (2 * strip)
+        return cls(rows + extra, columns + extra, strip, (rows, columns))
+
+    @property
+    def width(self) -> int:
+        return 2 * self.columns - self.rows + 1
+
+    @property
+    def pairs(self) -> int:
+        """How many strips of draws there are; twice as many strips of vectors."""
+        return self.rows // (2 * self.strip)
+
+    def open(self, draws: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Strip i of the vectors and strip i from the end."""
+        beyond, left = draws[..., self.columns :], draws[..., : self.rows - 1]
+        back = jnp.concatenate([beyond, left], -1)[..., ::-1, ::-1]
+        columns = self.shape[1]
+        return draws[..., :columns], back[..., :columns]
 
 
-def _strips_in_panel(columns: int) -> int:
-    """Few panels compile fast; eight take about 1.3 times the least arithmetic."""
-    if columns <= _BLOCK:
-        return 1
-    return 2 * -(-columns // (_BLOCK * (4 if columns < 2048 else 8)))
+def _grow(draw: Callable, fold: _Fold, count: int) -> tuple[jax.Array, jax.Array]:
+    """From the last panel to the first, Q ← diag(I, Q) (I − Rᴴ T R)."""
+    chunk = count
+    if jax.default_backend() == "cpu":
+        chunk = min(count, -(-_CHUNK // math.prod(fold.shape)))
+    chunks = -(-count // chunk)
+    index = jnp.arange(chunks * chunk * fold.pairs).reshape(chunks, chunk, fold.pairs)
+    draws = _mapped(draw, index.swapaxes(1, 2))
+    if chunk == 1:  # a product of many matrices, even of one, takes XLA longer
+        draws = draws[:, :, 0]
+
+    def form(draws: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return _product(_vectors(draws, fold))
+
+    Q, phase = jax.lax.map(form, draws)
+    rows, columns = fold.shape
+    return Q.reshape(-1, rows, columns)[:count], phase.reshape(-1, rows)[:count]
 
 
-def _sweep(draw: Callable, zero: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """From the last panel to the first, Q ← (I − V T Vᴴ) Q, all of Q each time."""
-    columns = zero.shape[-1]
-    strip = min(_STRIP, columns)
+def _mapped(draw: Callable, index: jax.Array) -> jax.Array:
+    for _ in index.shape:
+        draw = jax.vmap(draw)
+    return draw(index)
+
+
+def _vectors(draws: jax.Array, fold: _Fold) -> jax.Array:
+    """The folded strips, which lie along the first axis, laid out in one matrix.
+
+    A loop reads its draws from memory. XLA would make them anew at each use elsewhere.
+    """
+
+    def put(X: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        i, strip = step
+        front, back = fold.open(strip)
+        at = fold.strip * i, fold.rows - fold.strip * (i + 1)
+        for start, rows in zip(at, (front, back), strict=True):
+            X = jax.lax.dynamic_update_slice_in_dim(X, rows, start, -2)
+        return X, None
+
+    zero = jnp.zeros((*draws.shape[1:-2], fold.rows, fold.shape[1]), draws.dtype)
+    X, _ = jax.lax.scan(put, zero, (jnp.arange(fold.pairs), draws))
+    return X[..., : fold.shape[0], :]
+
+
+def _product(X: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The product of all reflections of the vectors in X, and the phases."""
+    *batch, rows, columns = X.shape
+    width = _panel(rows)
+    X = _padded(X, (0, -rows % width), (0, 0))
+    R, half, phase = _reflections(X, 0, rows)
+    panels = [R[..., i : i + width, i:] for i in range(0, rows, width)]
+    half = jnp.moveaxis(half.reshape(*batch, -1, width), -2, 0)
+    T = inverse(jnp.stack([r @ _adjoint(r) for r in panels]), half)
+    Q = jnp.zeros((*batch, 0, columns - rows), X.dtype)
+    for r, t in reversed([*zip(panels, T, strict=True)]):
+        corner = r.shape[-1] - Q.shape[-1]
+        r_corner, r_rest = r[..., :corner], r[..., corner:]
+        QR = jnp.concatenate([_adjoint(r_corner), Q @ _adjoint(r_rest)], -2)
+        Q = _bordered(Q, corner) - (QR @ t) @ r
+    return Q, phase[..., :rows]
+
+
+def _panel(rows: int) -> int:
+    """The reflections in a panel: a quarter of them all, unless too few or too many."""
+    width = max(_NARROW, min(_WIDE, rows // 4), rows // _PANELS)
+    return min(rows, _NARROW * -(-width // _NARROW))
+
+
+def _sweep(draw: Callable, fold: _Fold, count: int) -> tuple[jax.Array, jax.Array]:
+    """From the last panel to the first, Q ← Q (I − Rᴴ T R), all of Q each time."""
+    rows, columns = fold.shape
     # Each device holds whole panels, which should be less than its share of Q.
-    strips = max(1, columns // (2 * strip * jax.device_count()))
+    strips = max(1, rows // (2 * fold.strip * jax.device_count()))
+
+    def strip(matrix: jax.Array, i: jax.Array) -> jax.Array:
+        last = 2 * fold.pairs - 1 - i
+        front, back = fold.open(draw(fold.pairs * matrix + jnp.minimum(i, last)))
+        return jnp.where(i < last, front, back)
 
     def step(Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
-        X = _side_by_side(draw(first + jnp.arange(strips)))
-        X = _shortened(X, strip * first, columns)
-        V, half, phase = _reflections(X, strip * first)
-        T = inverse(jnp.triu(_adjoint(V) @ V, 1) + _diagonal(half))
-        return Q - V @ (T @ (_adjoint(V) @ Q)), phase
+        index = jnp.arange(count)[:, None], first + jnp.arange(strips)
+        X = jax.vmap(jax.vmap(strip))(*jnp.broadcast_arrays(*index))
+        X = X.reshape(count, -1, columns)
+        R, half, phase = _reflections(X, fold.strip * first, rows)
+        T = inverse(R @ _adjoint(R), half)
+        return Q - ((Q @ _adjoint(R)) @ T) @ R, phase
 
-    firsts = jnp.arange(0, -(-columns // strip), strips)
-    I = zero + jnp.eye(*zero.shape[-2:], dtype=zero.dtype)
+    dtype = jax.eval_shape(draw, jnp.int32(0)).dtype
+    I = jnp.broadcast_to(jnp.eye(rows, columns, dtype=dtype), (count, rows, columns))
+    firsts = jnp.arange(0, 2 * fold.pairs, strips)
     Q, phase = jax.lax.scan(step, I, firsts, reverse=True)
-    return Q, _side_by_side(phase[..., None, :])[..., 0, :columns]
+    return Q, phase.swapaxes(0, 1).reshape(count, -1)[:, :rows]
 
 
-def _side_by_side(strips: jax.Array) -> jax.Array:
-    """The columns of all strips, which lie along the first axis, in one matrix."""
-    *batch, rows, _ = strips.shape[1:]
-    return jnp.moveaxis(strips, 0, -2).reshape(*batch, rows, -1)
+def _reflections(
+    X: jax.Array, start, rows: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """R, the ½ r rᴴ and the phases of the x₁ for vectors `start` and on of `rows`.
 
-
-def _shortened(X: jax.Array, start, columns: int) -> jax.Array:
-    """Each vector begins one row lower, the first at row `start`, and none is extra."""
+    Each vector begins one column farther, the first at column `start`.
+    """
     row, column = _positions(X.shape)
-    return jnp.where((row >= column + start) & (column + start < columns), X, 0)
-
-
-def _reflections(X: jax.Array, start) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """V, the ½ vᴴv and the phases of the x₁; the first x begins at row `start`."""
-    row, column = _positions(X.shape)
-    is_first = row == column + start
-    first = jnp.sum(jnp.where(is_first, X, 0), -2)
-    norm = jnp.linalg.norm(X, axis=-2)
+    row = row + start
+    X = jnp.where((column >= row) & (row < rows), X, 0)
+    first = jnp.sum(jnp.where(column == row, X, 0), -1)
+    norm = jnp.linalg.norm(X, axis=-1)
     phase = _phase(first)
-    V = jnp.where(is_first, X + (phase * norm)[..., None, :], X)
+    R = jnp.where(column == row, X + (phase * norm)[..., None], X)
     # To more digits than the product would have; 1 where there is no vector.
     half = norm * (norm + jnp.abs(first))
-    half = jnp.where(half == 0, 1, half).astype(X.dtype)
-    return V, half, phase
+    return R, jnp.where(half == 0, 1, half), phase
 
 
 def _phase(x: jax.Array) -> jax.Array:
@@ -159,34 +245,36 @@ def _phase(x: jax.Array) -> jax.Array:
     return jnp.where(x == 0, 1, jnp.sign(x))
 
 
-def inverse(T: jax.Array) -> jax.Array:
-    """The inverse of upper triangular matrices, by recursion on halves.
+def inverse(gram: jax.Array, half: jax.Array) -> jax.Array:
+    """T, from all of R Rᴴ and its ½ diagonal: (D + N)⁻¹ = (I + D⁻¹ N)⁻¹ D⁻¹."""
+    return _unit_inverse(jnp.tril(gram, -1) / half[..., None]) / half[..., None, :]
 
-    [A C]⁻¹   [A⁻¹  −A⁻¹ C D⁻¹]
-    [  D]   = [          D⁻¹  ]
+
+def _unit_inverse(N: jax.Array) -> jax.Array:
+    """(I + N)⁻¹ for strictly lower triangular N, by recursion on halves.
+
+    [A   ]⁻¹   [    A⁻¹         ]
+    [C  D]   = [−D⁻¹ C A⁻¹   D⁻¹]
+
+    The smallest by forward substitution, row after row: Tᵢ = eᵢ − Nᵢ T.
     """
-    size = T.shape[-1]
+    size = N.shape[-1]
     if size <= _LEAF or size % 2:
-        return _iterated(T)
+        I = jnp.broadcast_to(jnp.eye(size, dtype=N.dtype), N.shape)
+
+        def row(i: jax.Array, T: jax.Array) -> jax.Array:
+            t, n = (jax.lax.dynamic_slice_in_dim(A, i, 1, -2) for A in (I, N))
+            return jax.lax.dynamic_update_slice_in_dim(T, t - n @ T, i, -2)
+
+        return jax.lax.fori_loop(1, size, row, I)
     half = size // 2
-    A, D = inverse(jnp.stack([T[..., :half, :half], T[..., half:, half:]]))
-    B = A @ (T[..., :half, half:] @ D)
+    halves = jnp.stack([N[..., :half, :half], N[..., half:, half:]])
+    A, D = _unit_inverse(halves)
+    C = -(D @ N[..., half:, :half]) @ A
     # A sum of padded blocks is a single pass, which compiles faster than joining them.
     before, after = (half, 0), (0, half)
-    upper_left, lower_right = _padded(A, after, after), _padded(D, before, before)
-    return upper_left + lower_right - _padded(B, after, before)
-
-
-def _iterated(T: jax.Array) -> jax.Array:
-    """Newton's iteration (Schulz 1933), X ← X (2 I − T X).
-
-    It squares the residual I − T X. From the inverse of the diagonal this is strictly
-    triangular, so that log₂ n steps leave 0; two more remove what rounding left.
-    """
-    size = T.shape[-1]
-    I = jnp.eye(size, dtype=T.dtype)
-    start, steps = I / jnp.where(I == 0, 1, T), (size - 1).bit_length() + 2
-    return jax.lax.fori_loop(0, steps, lambda _, X: X @ (2 * I - T @ X), start)
+    upper = _padded(A, after, after)
+    return upper + _padded(C, before, after) + _padded(D, before, before)
 
 
 def _bordered(Q: jax.Array, before: int) -> jax.Array:
@@ -196,19 +284,9 @@ def _bordered(Q: jax.Array, before: int) -> jax.Array:
     return jnp.where((row == column) & (row < before), 1, Q)
 
 
-def _enlarged(T: jax.Array, size: int) -> jax.Array:
-    """diag(T, 0)."""
-    missing = 0, size - T.shape[-1]
-    return _padded(T, missing, missing)
-
-
 def _padded(A: jax.Array, rows: tuple[int, int], columns: tuple[int, int]) -> jax.Array:
     """Zero rows before and after, and zero columns."""
     return jnp.pad(A, [(0, 0)] * (A.ndim - 2) + [rows, columns])
-
-
-def _diagonal(values: jax.Array) -> jax.Array:
-    return values[..., None] * jnp.eye(values.shape[-1], dtype=values.dtype)
 
 
 def _positions(shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:

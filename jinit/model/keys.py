@@ -15,15 +15,20 @@ def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
 
     A path's 8-byte BLAKE2b digest is folded in, its first four bytes and then its last,
     each as a big-endian number. A leading `params/` does not count: the weights of a
-    linen module are the same with its other collections and without.
+    linen module are the same with its other collections and without. It does where
+    the rest is a path of its own.
     """
     key = check_key("jinit.materialize", key)
-    return _fold(key, np.array([_words(path) for path in paths]).reshape(-1, 2))
+    taken = {path for path in paths if not path.startswith("params/")}
+    bare = [path.removeprefix("params/") for path in paths]
+    names = [
+        path if name in taken else name for path, name in zip(paths, bare, strict=True)
+    ]
+    return _fold(key, np.array([_words(name) for name in names]).reshape(-1, 2))
 
 
-def _words(path: str) -> np.ndarray:
-    name = path.removeprefix("params/").encode()
-    digest = hashlib.blake2b(name, digest_size=8).digest()
+def _words(name: str) -> np.ndarray:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return np.frombuffer(digest, ">u4").astype(np.uint32)
 
 

@@ -159,6 +159,13 @@ def test_equal_parameters_share_a_program_at_any_depth():
     assert once <= keys + 2 + 1
 
 
+def test_a_collection_s_name_does_not_count_unless_it_tells_two_paths_apart():
+    data = lambda *paths: jax.random.key_data(path_keys(KEY, paths)).tolist()
+    assert data("params/a/w", "batch_stats/m")[0] == data("a/w")[0]
+    first, second = data("params/a/w", "a/w")
+    assert first != second == data("a/w")[0]
+
+
 def test_a_plan_of_ten_billion_parameters_allocates_nothing():
     wide, tokens = 5120, 50304
     block = {"qkv": shape(wide, 3 * wide), "out": shape(wide, wide),

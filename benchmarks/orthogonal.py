@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 from scipy import stats
@@ -67,8 +66,8 @@ def peers(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
 
 def defect(w: jax.Array) -> float:
     """The largest entry of |QᵀQ − I|."""
-    gram = jnp.matmul(w.mT, w, precision="highest")
-    return float(jnp.abs(gram - jnp.eye(w.shape[-1])).max())
+    q = np.asarray(w, np.float64)
+    return float(np.abs(q.swapaxes(-1, -2) @ q - np.eye(q.shape[-1])).max())
 
 
 def report(rounds: int) -> None:

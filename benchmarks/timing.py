@@ -16,8 +16,8 @@ def side_by_side(
 ) -> dict[str, float]:
     """The median seconds of each case; taking turns, drift hits all of them alike.
 
-    A case is run once before it is timed: the idle threads of another library's pool
-    spin for a while, on the cores of whatever comes next.
+    A case runs for a while before it is timed: the idle threads of another library's
+    pool go on spinning, on the cores of whatever comes next.
     """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for case in cases.values():
@@ -25,11 +25,17 @@ def side_by_side(
     console = Console(stderr=True)
     for _ in track(range(rounds), "timing", console=console, transient=True):
         for name, case in cases.items():
-            jax.block_until_ready(case())
+            _run(case, 0.1)
             start = time.perf_counter()
             jax.block_until_ready(case())
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _run(case: Callable[[], Any], seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        jax.block_until_ready(case())
 
 
 def show(title: str, columns: list[str], rows: list[list[str]]) -> None:

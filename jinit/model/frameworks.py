@@ -4,6 +4,7 @@ Flax and Equinox are imported only when a model is theirs.
 """
 
 import dataclasses
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -101,6 +102,9 @@ def is_a(model: Any, module: str, name: str) -> bool:
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    if isinstance(function, functools.partial):
+        names = _parameters(function.func)
+        return tuple(name for name in names if name not in function.keywords)
     if inspect.isclass(function):  # the metaclasses of frameworks hide its arguments
         function = function.__init__
     try:

@@ -171,6 +171,12 @@ def plan_model(
 
     Whatever the model itself does is done within a context `reading()`.
     """
+    flags = [x for x in jax.tree.leaves(inputs) if isinstance(x, bool | str)]
+    if flags:
+        raise TypeError(
+            f"`{where}` needs inputs to be arrays or shapes. Got {flags[0]!r}. Leave "
+            "flags such as `train` out: they are set as in training."
+        )
     with reading():
         subject = read_subject(model, jax.random.key(0) if key is None else key, inputs)
     if subject is None:

@@ -189,18 +189,18 @@ def resolve(value: Value, leaf: Leaf) -> Initializer:
     if isinstance(value, Initializer):
         return value
     if callable(value):
-        if _takes_one(value):
+        if _takes_leaf(value) and len(inspect.signature(value).parameters) == 1:
             return resolve(value(leaf), leaf)
         return from_callable(value)
     return constant(value)
 
 
-def _takes_one(function: Callable[..., Any]) -> bool:
+def _takes_leaf(function: Any) -> bool:
     try:
         inspect.signature(function).bind(None)
     except TypeError:
         return False
-    return len(inspect.signature(function).parameters) == 1
+    return True
 
 
 def plan_by_rules(
@@ -260,15 +260,20 @@ def _pair(rule: Any, where: str) -> Any:
         raise TypeError(
             f"`{where}` needs each rule as a pair (pattern, initializer). Got {rule!r}."
         )
-    if not (isinstance(rule[0], str) or callable(rule[0])):
+    if not (isinstance(rule[0], str) or _takes_leaf(rule[0])):
+        call = f" Call it: `{_text(rule[0])}()`." if callable(rule[0]) else ""
         raise TypeError(
             f"`{where}` needs a rule's pattern to be a glob, or a function of a "
-            f"`Leaf`. Got {rule[0]!r}."
+            f"`Leaf`. Got {rule[0]!r}.{call}"
         )
     if not (callable(rule[1]) or np.isscalar(rule[1])) or isinstance(rule[1], str):
         raise TypeError(
             f"`{where}` needs a rule's value to be an initializer, a number or a "
             f"function. Got {rule[1]!r}. For a name, write `jinit.get({rule[1]!r})`."
+        )
+    if not callable(rule[1]) and not np.isfinite(rule[1]):
+        raise ValueError(
+            f"`{where}` needs a rule's number to be finite. Got {rule[1]!r}."
         )
     return rule
 

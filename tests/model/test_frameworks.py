@@ -1,5 +1,7 @@
 """Models of every framework: what is drawn, what stays, and what comes back."""
 
+import functools
+
 import chex
 import equinox as eqx
 import jax
@@ -59,11 +61,14 @@ def made_nnx():
 
 
 @pytest.mark.parametrize("rules", [HE, None], ids=["rules", "auto"])
-@pytest.mark.parametrize("kind", ["class", "function", "module"])
+@pytest.mark.parametrize("kind", ["class", "function", "partial", "module"])
 def test_nnx_gives_a_module(kind, rules):
-    make = {"class": NNX, "function": lambda rngs: NNX(rngs), "module": made_nnx()}[
-        kind
-    ]
+    make = {
+        "class": NNX,
+        "function": lambda rngs: NNX(rngs),
+        "partial": functools.partial(NNX),
+        "module": made_nnx(),
+    }[kind]
     module = jinit.initialize(make, KEY, X, rules=rules)
     assert isinstance(module, NNX)
     assert module.a.kernel[...].std() > 0.1
@@ -187,6 +192,11 @@ def test_a_constructor_of_plain_weights_needs_rules(monkeypatch):
 def test_what_is_no_model_is_refused(model):
     with pytest.raises(TypeError, match=r"`jinit.initialize` needs a linen, NNX"):
         jinit.initialize(model, KEY, X)
+
+
+def test_flags_are_no_inputs():
+    with pytest.raises(TypeError, match=r"`jinit.initialize` needs inputs .*Got True"):
+        jinit.initialize(Linen(), KEY, X, True)
 
 
 def test_initialize_works_under_jit():

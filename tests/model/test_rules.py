@@ -88,6 +88,8 @@ def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
         (["kernel"], TypeError, "pair"),
         ([("kernel", "zeros")], TypeError, "jinit.get"),
         ([(3, jinit.zeros)], TypeError, "glob"),
+        ([(jinit.closes_residual, 0)], TypeError, "Call it: `closes_residual()`"),
+        ([("**", float("nan"))], ValueError, "finite. Got nan"),
         ([(jinit.role("bias"), 0), ("**", 0)], ValueError, "jinit.trace(apply"),
     ],
 )

@@ -27,17 +27,14 @@ References:
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import sampling
+from .fold import Fold
 
-
-# The most rows drawn from one key: part of the law, unlike the width of a panel.
-_STRIP = 16
 
 # The least and the most reflections in a panel, unless there would be too many panels.
 _NARROW, _WIDE, _PANELS = 16, 256, 16
@@ -46,7 +43,7 @@ _NARROW, _WIDE, _PANELS = 16, 256, 16
 _LEAF = 16
 
 # How many entries a CPU forms at once: they should stay in its cache.
-_CHUNK = 2**18
+_CHUNK = 2**15
 
 
 def householder(
@@ -67,7 +64,7 @@ def householder(
     the borders between shards. The two agree within rounding.
     """
     count = math.prod(batch)
-    fold = _Fold.of(rows, columns)
+    fold = Fold.of(rows, columns)
 
     def draw(index: jax.Array) -> jax.Array:
         # From a counter: XLA fails to compile a slice of many keys in a loop.
@@ -84,62 +81,21 @@ def householder(
     return (-phase[..., None] * Q).reshape(*batch, rows, columns)
 
 
-class _Fold(NamedTuple):
-    """A trapezoid of vectors, folded so that no draw is wasted.
-
-    Row k uses its last `columns − k` entries, and row `rows − 1 − k` its last
-    `columns − rows + k + 1`: together as many for every k. So one row of Gaussian draws
-    holds both. Its first `columns` entries are row k; what row k leaves of them, and
-    the entries beyond, are the other row, read backward.
-
-    Attributes:
-        rows: The vectors, rounded up to an even number of strips.
-        columns: The entries of the first of them.
-        strip: The rows of draws made from one key.
-        shape: The rows and columns asked for.
-    """
-
-    rows: int
-    columns: int
-    strip: int
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, rows: int, columns: int) -> "_Fold":
-        strip = min(_STRIP, -(-rows // 2))
-        extra = -rows % (2 * strip)
-        return cls(rows + extra, columns + extra, strip, (rows, columns))
-
-    @property
-    def width(self) -> int:
-        return 2 * self.columns - self.rows + 1
-
-    @property
-    def pairs(self) -> int:
-        """How many strips of draws there are; twice as many strips of vectors."""
-        return self.rows // (2 * self.strip)
-
-    def open(self, draws: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Strip i of the vectors and strip i from the end."""
-        beyond, left = draws[..., self.columns :], draws[..., : self.rows - 1]
-        back = jnp.concatenate([beyond, left], -1)[..., ::-1, ::-1]
-        columns = self.shape[1]
-        return draws[..., :columns], back[..., :columns]
-
-
-def _grow(draw: Callable, fold: _Fold, count: int) -> tuple[jax.Array, jax.Array]:
+def _grow(draw: Callable, fold: Fold, count: int) -> tuple[jax.Array, jax.Array]:
     """From the last panel to the first, Q ← diag(I, Q) (I − Rᴴ T R)."""
     chunk = count
     if jax.default_backend() == "cpu":
         chunk = min(count, -(-_CHUNK // math.prod(fold.shape)))
     chunks = -(-count // chunk)
     index = jnp.arange(chunks * chunk * fold.pairs).reshape(chunks, chunk, fold.pairs)
-    draws = _mapped(draw, index.swapaxes(1, 2))
+    draws = _mapped(draw, index)
     if chunk == 1:  # a product of many matrices, even of one, takes XLA longer
-        draws = draws[:, :, 0]
+        draws = draws[:, 0]
 
     def form(draws: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return _product(_vectors(draws, fold))
+        draws = draws.reshape(*draws.shape[:-3], fold.rows // 2, fold.width)
+        X = jnp.concatenate(fold.open(draws), -2)
+        return _product(X[..., : fold.shape[0], :])
 
     Q, phase = jax.lax.map(form, draws)
     rows, columns = fold.shape
@@ -150,25 +106,6 @@ def _mapped(draw: Callable, index: jax.Array) -> jax.Array:
     for _ in index.shape:
         draw = jax.vmap(draw)
     return draw(index)
-
-
-def _vectors(draws: jax.Array, fold: _Fold) -> jax.Array:
-    """The folded strips, which lie along the first axis, laid out in one matrix.
-
-    A loop reads its draws from memory. XLA would make them anew at each use elsewhere.
-    """
-
-    def put(X: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        i, strip = step
-        front, back = fold.open(strip)
-        at = fold.strip * i, fold.rows - fold.strip * (i + 1)
-        for start, rows in zip(at, (front, back), strict=True):
-            X = jax.lax.dynamic_update_slice_in_dim(X, rows, start, -2)
-        return X, None
-
-    zero = jnp.zeros((*draws.shape[1:-2], fold.rows, fold.shape[1]), draws.dtype)
-    X, _ = jax.lax.scan(put, zero, (jnp.arange(fold.pairs), draws))
-    return X[..., : fold.shape[0], :]
 
 
 def _product(X: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -195,7 +132,7 @@ def _panel(rows: int) -> int:
     return min(rows, _NARROW * -(-width // _NARROW))
 
 
-def _sweep(draw: Callable, fold: _Fold, count: int) -> tuple[jax.Array, jax.Array]:
+def _sweep(draw: Callable, fold: Fold, count: int) -> tuple[jax.Array, jax.Array]:
     """From the last panel to the first, Q ← Q (I − Rᴴ T R), all of Q each time."""
     rows, columns = fold.shape
     # Each device holds whole panels, which should be less than its share of Q.

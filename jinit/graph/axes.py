@@ -93,7 +93,7 @@ def moved(graph: Graph, op: Op, source: int, axes: Axes) -> Axes | None:
     return axes.pick(every) if same and len(before) == len(after) else None
 
 
-_KEEP = {"concatenate", "copy", "pad", "pvary", "rev", "sharding_constraint"}
+_KEEP = {"concatenate", "copy", "pad", "rev", "sharding_constraint"}
 
 
 def _reshaped(axes: Axes, before: tuple[int, ...], after: tuple[int, ...]) -> Axes:

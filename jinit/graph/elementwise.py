@@ -23,15 +23,15 @@ ELEMENTWISE = frozenset({
     "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
     "floor", "ge", "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p",
     "log2", "logistic", "lt", "max", "min", "mul", "name", "ne", "neg", "nextafter",
-    "not", "one_minus_square", "or", "polynomial", "pow", "reduce_precision", "rem",
-    "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square",
+    "not", "one_minus_square", "or", "polynomial", "pow", "pvary", "reduce_precision",
+    "rem", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square",
     "stop_gradient", "sub", "tan", "tanh", "xor",
 })
 # Operations that only rename the axes or the dtype of a signal, links among them.
 MOVES = frozenset({
     "convert_element_type", "copy", "copy_p", "enter", "expand_dims", "leave", "psum",
-    "psum_invariant", "pvary", "reshape", "sharding_constraint", "shard", "squeeze",
-    "stack", "transpose",
+    "psum_invariant", "reshape", "sharding_constraint", "shard", "squeeze", "stack",
+    "transpose",
 })
 # fmt: on
 

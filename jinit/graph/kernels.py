@@ -62,7 +62,8 @@ def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
     taps = _size(shape, tuple(window))
     # A stride reads each input entry less often; a dilated input is mostly zeros.
     fan_in = taps * shape[in_axis] / math.prod(op.params["lhs_dilation"])
-    fan_out = taps * shape[out_axis] / groups / math.prod(op.params["window_strides"])
+    parts = groups * op.params["batch_group_count"]
+    fan_out = taps * shape[out_axis] / parts / math.prod(op.params["window_strides"])
     return Kernel(
         op.inputs[1], tuple(window), (in_axis,), (out_axis,), fan_in, fan_out, groups
     )

@@ -80,7 +80,9 @@ class _Reader:
 
         for equation in jaxpr.eqns:
             operands, inner = [read(a) for a in equation.invars], body_jaxpr(equation)
-            if inner is not None and self.opens(equation):
+            if equation.primitive.name == "pvary":  # changes a type, not the value
+                results = operands
+            elif inner is not None and self.opens(equation):
                 results = self.walk(inner, operands, ops)
             else:
                 results = [self.number(var.aval) for var in equation.outvars]

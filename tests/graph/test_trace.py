@@ -68,6 +68,14 @@ LAYERS = {
     "Conv, depthwise": lambda: linen(
         nn.Conv(8, (3, 3), feature_group_count=4), 2, 16, 16, 4
     ),
+    "Conv, groups of the batch": lambda: (
+        lambda w, x: jax.lax.conv_general_dilated(
+            *(x, w, (1, 1), "SAME"),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            batch_group_count=4,
+        ),
+        *(image(3, 3, 4, 8), image(8, 8, 8, 4)),
+    ),
     "ConvTranspose": lambda: linen(nn.ConvTranspose(8, (4, 4), (2, 2)), 2, 16, 16, 4),
     "ConvTranspose, uneven": lambda: linen(nn.ConvTranspose(8, (3,), (2,)), 4, 16, 4),
     "ConvTranspose, kernel too": lambda: linen(

@@ -61,18 +61,20 @@ class Whitening:
     keeps_shape: bool = dataclasses.field(metadata={"static": True})
 
     def __call__(self, x: ArrayLike) -> jax.Array:
-        """Whitens inputs `(rows, *features)`; "pca" gives `(rows, components)`."""
+        """Whitens inputs `(..., *features)`; "pca" gives `(..., components)`."""
         x = jnp.asarray(x)
-        flat = jnp.reshape(x - self.mean, (len(x), -1))
+        rows = x.shape[: x.ndim - self.mean.ndim]
+        flat = jnp.reshape(x - self.mean, (*rows, -1))
         y = jnp.matmul(flat, self.matrix, precision="highest")
         return y.reshape(x.shape) if self.keeps_shape else y
 
     def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs that are whitened to `y`, as far as components were kept."""
-        rows = len(jnp.asarray(y))
-        flat = jnp.reshape(y, (rows, -1))
+        y = jnp.asarray(y)
+        rows = y.shape[: y.ndim - (self.mean.ndim if self.keeps_shape else 1)]
+        flat = jnp.reshape(y, (*rows, -1))
         x = jnp.matmul(flat, self.unmatrix, precision="highest")
-        return x.reshape(rows, *self.mean.shape) + self.mean
+        return x.reshape(*rows, *self.mean.shape) + self.mean
 
 
 def standardize(
@@ -206,7 +208,7 @@ def _moments(
 ) -> _Moments:
     """Mean and squares in float64, merged batch by batch (Chan et al. 1983)."""
     rows, mean, squares, shape = 0, np.zeros(()), np.zeros(()), ()
-    for number, x in enumerate(_arrays(batches)):
+    for number, x in enumerate(_arrays(where, batches)):
         if rows and x.shape[1:] != shape:
             raise ValueError(
                 f"`{where}` needs rows of one shape. Got {x.shape[1:]} in batch "
@@ -230,10 +232,16 @@ def _moments(
     return _Moments(rows, mean, squares, shape)
 
 
-def _arrays(batches: Batches) -> Iterator[np.ndarray]:
+def _arrays(where: str, batches: Batches) -> Iterator[np.ndarray]:
     every: Iterable[Any] = [batches] if hasattr(batches, "shape") else batches
-    return (x for x in map(np.asarray, every) if len(x))
+    for x in map(np.asarray, every):
+        if not x.ndim or not (x.dtype == bool or jnp.can_cast(x.dtype, np.float64)):
+            raise TypeError(
+                f"`{where}` needs arrays of real numbers, rows first. Got {x!r}."
+            )
+        if len(x):
+            yield x
 
 
 def _float(x: Any) -> jax.Array:
-    return jnp.asarray(x, jnp.float32)
+    return jnp.asarray(x, float)

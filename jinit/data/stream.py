@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import jax
+
 from ..graph.trace import require_arrays
 
 
@@ -20,6 +22,9 @@ def stream(where: str, batches: Any) -> tuple[Any, Iterator[Any]]:
     if first is None:
         raise ValueError(f"`{where}` needs a batch or more. Got none in {batches!r}.")
     require_arrays(((), first), where)
+    if not any(leaf.size for leaf in jax.tree.leaves(first)):
+        shapes = [leaf.shape for leaf in jax.tree.leaves(first)]
+        raise ValueError(f"`{where}` needs a batch with rows. Got shapes {shapes}.")
     return first, itertools.chain([first], every)
 
 

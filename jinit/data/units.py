@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 
 from ..graph.graph import Graph
 from ..graph.instances import copies, measurable, unmeasured
@@ -13,12 +14,17 @@ from ..graph.layers import Layer
 from ..graph.taps import Model
 
 
+Index = tuple[int | None, ...]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Handle:
-    """A parameter to be scaled, and the layers whose output it scales.
+    """A parameter, or a part, to be scaled, and the layers whose output it scales.
 
     Attributes:
         leaf: The parameter's place among all.
+        index: Which part of it, where it is a stack of several: for each axis, the
+            place along it, or None for all.
         layers: The layers whose output is linear in it.
         alone: Whether that is one layer that no other parameter scales, so that it
             can be scaled in passing.
@@ -31,6 +37,7 @@ class Handle:
     """
 
     leaf: int
+    index: Index
     layers: tuple[Layer, ...]
     alone: bool
     loops: tuple[int, ...]
@@ -41,8 +48,13 @@ class Handle:
     def onto(self, factor: jax.Array, shape: Sequence[int]) -> jax.Array:
         """Factors `(*loops, units or 1)`, to multiply the parameter with."""
         if self.units is None or factor.shape[-1] == 1:
-            return placed(factor[..., 0], self.loops, shape)
-        return placed(factor, (*self.loops, *self.units), shape)
+            factor = placed(factor[..., 0], self.loops, shape)
+        else:
+            factor = placed(factor, (*self.loops, *self.units), shape)
+        if all(i is None for i in self.index):
+            return factor
+        part = tuple(slice(None) if i is None else slice(i, i + 1) for i in self.index)
+        return jnp.ones(shape, factor.dtype).at[part].set(factor)
 
 
 def placed(x: jax.Array, axes: Sequence[int], shape: Sequence[int]) -> jax.Array:
@@ -61,12 +73,22 @@ def handles(model: Model) -> tuple[Handle, ...]:
             f"outputs can not be seen. Got {', '.join(unseen)}.",
             stacklevel=4,
         )
-    layers: dict[int, list[Layer]] = {}
+    uses: dict[int, list[tuple[Index, Layer]]] = {}
     for layer in model.layers:
         if measurable(model.graph, layer):
-            for leaf in _scaled_leaves(model, layer.kernel.value):
-                layers.setdefault(leaf, []).append(layer)
-    return tuple(_handle(model, leaf, every) for leaf, every in layers.items())
+            kernel = layer.kernel.value
+            for leaf in _scaled_leaves(model, kernel):
+                index = _index(model, kernel, leaf)
+                uses.setdefault(leaf, []).append((index, layer))
+    layers: dict[tuple[int, Index], list[Layer]] = {}
+    for leaf, every in uses.items():
+        # Parts along other axes overlap: then all is one.
+        apart = len({tuple(i is None for i in index) for index, _ in every}) == 1
+        for index, layer in every:
+            part = index if apart else (None,) * len(index)
+            layers.setdefault((leaf, part), []).append(layer)
+    found = [_handle(model, *part, every) for part, every in layers.items()]
+    return tuple(sorted(found, key=lambda each: model.layers.index(each.layers[0])))
 
 
 def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
@@ -81,7 +103,7 @@ def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
     return (*range(stacked), *range(end - units, end))
 
 
-def _handle(model: Model, leaf: int, layers: list[Layer]) -> Handle:
+def _handle(model: Model, leaf: int, index: Index, layers: list[Layer]) -> Handle:
     found, graph = model.found, model.graph
     first, *more = layers
     kernel = first.kernel.value
@@ -94,6 +116,7 @@ def _handle(model: Model, leaf: int, layers: list[Layer]) -> Handle:
     place = graph.inputs.index(leaf)
     return Handle(
         place,
+        index,
         tuple(layers),
         alone,
         loops if once else (),
@@ -121,6 +144,21 @@ def _scaled_leaf(model: Model, value: int) -> int:
     normalized = found.roots.get(value, frozenset())
     gains = sorted(found.leaves[value] - normalized)
     return gains[0] if main in normalized and gains else main
+
+
+def _index(model: Model, value: int, leaf: int) -> Index:
+    """Which one of a stack of kernels a value is made of; None along all other axes."""
+    found, graph = model.found, model.graph
+    whole, shape = found.axes.get(leaf), graph.types[leaf].shape
+    while value in graph.makers:
+        maker = graph.makers[value]
+        value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
+        if maker.name == "slice" and found.axes.get(value) == whole:
+            part = graph.types[maker.outputs[0]].shape
+            sizes = list(zip(maker.params["start_indices"], part, shape, strict=True))
+            if all(n in {1, size} for _, n, size in sizes):
+                return tuple(None if n == size else i for i, n, size in sizes)
+    return (None,) * len(shape)
 
 
 def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:

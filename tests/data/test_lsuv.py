@@ -90,6 +90,26 @@ def test_scanned_layers_get_a_scale_each():
     assert jnp.allclose(new, old * factors, rtol=1e-4)
 
 
+def test_kernels_indexed_in_a_stack_get_a_scale_each():
+    def apply(p, x):
+        for i in range(3):
+            x = jnp.tanh(x @ p["stack"][i].T)
+        return x
+
+    stack = jax.random.normal(KEY, (3, 8, 8)) * jnp.array([1, 0.1, 9])[:, None, None]
+    scaled, record = jinit.lsuv(apply, {"stack": stack}, X, start="given")
+    assert [each.after for each in record] == pytest.approx([1.0] * 3, abs=1e-4)
+    expected = _by_hand([w.T for w in np.asarray(stack, float)], np.asarray(X, float))
+    for w, by_hand in zip(scaled["stack"], expected, strict=True):
+        assert jnp.allclose(w.T, by_hand, rtol=1e-3)
+
+
+def test_parts_of_a_kernel_that_overlap_are_scaled_as_one():
+    apply = lambda w, x: x @ w[0] + x @ w[:, 0]
+    _, record = jinit.lsuv(apply, jnp.ones((8, 8, 8)), X, start="given")
+    assert len(record) == 1
+
+
 def test_shared_and_composed_kernels_take_more_passes():
     tied = lambda p, x: jnp.tanh(jnp.tanh(x @ p["w"]) @ p["w"].T)
     params = {"w": jax.random.normal(KEY, (8, 8))}

@@ -14,7 +14,7 @@ from ..core.settings import check, choose, Fraction, NonNegative
 from ..schemes.classical import glorot_uniform, sigmoid_uniform
 from .corruption import Corruption, Kind
 from .dense import Dense
-from .greedy import greedy, Plan, Pretrained
+from .greedy import check_widths, greedy, Plan, Pretrained
 from .machine import stacked, Visible
 from .rows import Survey
 
@@ -153,10 +153,11 @@ def denoising_autoencoder(
     as_function(activation)
     choose(where, "visible", visible, get_args(Visible))
     above: Visible = "bernoulli" if _is_sigmoid(activation) else "gaussian"
+    widths = check_widths(where, widths)
     kinds = stacked(visible, above, len(widths))
     corrupt = _corruption(where, corruption, level, kinds)
-    optimizer = _adam() if optimizer is None else optimizer
-    methods = [Denoising(corrupt, activation, kind, tied, optimizer) for kind in kinds]
+    own = _optimizer(where, optimizer)
+    methods = [Denoising(corrupt, activation, kind, tied, own) for kind in kinds]
     return greedy(plan, methods, widths, data, held_out, key)
 
 
@@ -232,6 +233,19 @@ def _corruption(where: str, kind: Kind, level: float, units: Sequence[str]):
 def _is_sigmoid(activation: str | Function) -> bool:
     name = activation if isinstance(activation, str) else activation_name(activation)
     return name in ("sigmoid", "logistic")
+
+
+def _optimizer(where: str, given: Any) -> Any:
+    import optax
+
+    if given is None:
+        return _adam()
+    if not isinstance(given, optax.GradientTransformation):
+        raise TypeError(
+            f"`{where}` needs `optimizer` to be an `optax.GradientTransformation`. Got "
+            f"{given!r}."
+        )
+    return given
 
 
 @functools.cache

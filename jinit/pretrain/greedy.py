@@ -7,13 +7,14 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from ..core.draw import check_key
 from ..core.progress import stoppable, track
 from ..core.settings import check, Count
 from .records import Epoch, History
-from .rows import as_rows, Rows, Survey, survey
+from .rows import as_rows, check_held_out, Rows, Survey, survey
 
 
 Layer = TypeVar("Layer", bound=Any)
@@ -57,6 +58,16 @@ class Plan:
         check(self.where, "batch_size", Count, self.batch_size)
 
 
+def check_widths(where: str, widths: Any) -> Sequence[int]:
+    """The widths, if they are one or more counts."""
+    if np.ndim(widths) != 1 or not len(widths):
+        raise TypeError(
+            f"`{where}` needs `widths` to be a list of one or more whole numbers. Got "
+            f"{widths!r}."
+        )
+    return [check(where, "widths", Count, width) for width in widths]
+
+
 class Pretrained(NamedTuple, Generic[Layer]):
     """Layers from the data up, and the record of their training."""
 
@@ -77,8 +88,6 @@ def greedy(
     A Ctrl-C ends it with a warning and keeps what the last finished epoch left; before
     the first there is nothing to keep, and it is raised.
     """
-    for width in widths:
-        check(plan.where, "widths", Count, width)
     key = check_key(plan.where, key)
     rows = as_rows(plan.where, data)
     if held_out is not None:
@@ -106,6 +115,8 @@ def _epochs(
         keys = jax.random.split(jax.random.fold_in(key, number), 3)
         key_start, key_train, key_measure = keys
         seen = survey(plan.where, rows, plan.batch_size, method.unit_interval)
+        if held_out is not None:
+            check_held_out(plan.where, held_out, seen, method.unit_interval)
         state = method.start(seen, width, plan.batch_size, key_start)
         rounds = range(1, plan.epochs + 1)
         for epoch in track(rounds, plan.epochs, f"layer {number}"):

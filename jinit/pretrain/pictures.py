@@ -18,7 +18,7 @@ def plot_filters(
     """Draws the weights of the first units, each as an image.
 
     Args:
-        weights: `(pixels, units)`: the first layer of what was pre-trained.
+        weights: `(pixels, units)`, or what was pre-trained: a first layer.
         path: Where to save the figure, if anywhere.
         shape: Height and width of an image; by default a square.
         count: How many units to show.
@@ -31,7 +31,7 @@ def plot_filters(
         >>> weights = np.random.default_rng(0).normal(size=(784, 100))
         >>> figure = jinit.pretrain.plot_filters(weights, count=16)
     """
-    weights = np.asarray(weights, np.float64)
+    weights = np.asarray(getattr(weights, "weights", weights), np.float64)
     if weights.ndim != 2:
         raise ValueError(
             "`jinit.pretrain.plot_filters` needs weights of shape `(pixels, units)`. "

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.quadrature import positive
 from ..core.settings import check, choose, Count, Fraction, NonNegative
 from ..schemes.distributions import normal
-from .greedy import greedy, Plan, Pretrained
+from .greedy import check_widths, greedy, Plan, Pretrained
 from .machine import RBM, stacked, Visible
 from .records import History
 from .rows import Survey
@@ -105,10 +105,11 @@ def rbm(
         Hinton. A practical guide to training restricted Boltzmann machines. 2010.
         https://www.cs.toronto.edu/~hinton/absps/guideTR.pdf
     """
+    where = "jinit.pretrain.rbm"
     layers, record = machines(
-        "jinit.pretrain.rbm",
+        where,
         data,
-        [hidden],
+        [check(where, "hidden", Count, hidden)],
         key,
         visible=visible,
         k=k,
@@ -141,6 +142,7 @@ def machines(
 ) -> Pretrained[RBM]:
     """A stack of machines; those above the first see probabilities."""
     plan = Plan(where, epochs, batch_size, shuffle)
+    widths = check_widths(where, widths)
     kinds = stacked(visible, "bernoulli", len(widths))
     methods = [_method(where, kind, **settings) for kind in kinds]
     return greedy(plan, methods, widths, data, held_out, key)
@@ -250,6 +252,15 @@ def _method(
 ) -> ContrastiveDivergence:
     choose(where, "visible", visible, get_args(Visible))
     rate = _RATES[visible] if learning_rate is None else learning_rate
+    if np.shape(momentum) != (2,):
+        raise TypeError(
+            f"`{where}` needs `momentum` to be two numbers, of the first five epochs "
+            f"and after. Got {momentum!r}."
+        )
+    if not isinstance(persistent, bool | np.bool_):
+        raise TypeError(
+            f"`{where}` needs `persistent` to be True or False. Got {persistent!r}."
+        )
     early, late = momentum
     return ContrastiveDivergence(
         learning_rate=positive(where, "learning_rate", rate),

@@ -80,6 +80,8 @@ def survey(where: str, rows: Rows, batch_size: int, unit_interval: bool) -> Surv
     """Looks at all rows once; refuses what can not be learned."""
     count, largest, mean, shown = 0, 0, np.zeros(()), None
     for number, x in enumerate(rows):
+        if not len(x):
+            continue
         if shown is None:
             shown = x[:_SHOWN]
         if x.shape[1] != shown.shape[1]:
@@ -87,11 +89,10 @@ def survey(where: str, rows: Rows, batch_size: int, unit_interval: bool) -> Surv
                 f"`{where}` needs rows of one length. Got {x.shape[1]} in array "
                 f"{number} after {shown.shape[1]}."
             )
-        if len(x):
-            _check_range(where, x, unit_interval, number)
-            count, largest = count + len(x), max(largest, len(x))
-            own = np.asarray(x).mean(0, dtype=np.float64)
-            mean = mean + (own - mean) * (len(x) / count)
+        _check_range(where, x, unit_interval, f"array {number}")
+        count, largest = count + len(x), max(largest, len(x))
+        own = np.asarray(x).mean(0, dtype=np.float64)
+        mean = mean + (own - mean) * (len(x) / count)
     if shown is None or batch_size > largest:
         raise ValueError(
             f"`{where}` needs `batch_size` of at most the rows of an array. Got "
@@ -100,15 +101,23 @@ def survey(where: str, rows: Rows, batch_size: int, unit_interval: bool) -> Surv
     return Survey(mean, shown)
 
 
-def _check_range(where: str, x: jax.Array, unit_interval: bool, number: int) -> None:
+def check_held_out(where: str, x: jax.Array, seen: Survey, unit_interval: bool) -> None:
+    """Refuses rows that are not like those of the data."""
+    if not len(x) or x.shape[1] != len(seen.mean):
+        raise ValueError(
+            f"`{where}` needs `held_out` of shape `(rows, {len(seen.mean)})`, as the "
+            f"data. Got {x.shape}."
+        )
+    _check_range(where, x, unit_interval, "`held_out`")
+
+
+def _check_range(where: str, x: jax.Array, unit_interval: bool, place: str) -> None:
     low, high = float(jnp.min(x)), float(jnp.max(x))
     if not np.isfinite([low, high]).all():
-        raise ValueError(
-            f"`{where}` needs finite numbers. Got inf or nan in array {number}."
-        )
+        raise ValueError(f"`{where}` needs finite numbers. Got inf or nan in {place}.")
     if unit_interval and not 0 <= low <= high <= 1:
         raise ValueError(
             f"`{where}` needs values from 0 to 1 for Bernoulli visible units. Got "
-            f"{low:.3g} to {high:.3g} in array {number}. Divide bytes by 255, or "
+            f"{low:.3g} to {high:.3g} in {place}. Divide bytes by 255, or "
             "standardize and take `visible='gaussian'`."
         )

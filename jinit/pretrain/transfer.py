@@ -33,6 +33,7 @@ def transfer(
         The tree. New leaves keep dtype and sharding; all others are the same objects.
 
     Raises:
+        TypeError: When `layers` is no sequence of layers.
         ValueError: When a path fits no module, or several, or one of another shape, or
             `layers` and `paths` differ in number.
 
@@ -52,6 +53,13 @@ def transfer(
         >>> bool((params["params"]["Dense_1"]["kernel"] == layers[1].weights).all())
         True
     """
+    if not isinstance(layers, Sequence) or not all(
+        isinstance(each, RBM | Autoencoder | Dense) for each in layers
+    ):
+        raise TypeError(
+            f"`{_WHERE}` needs a sequence of pre-trained layers: the first of the two "
+            f"that `dbn` and `denoising_autoencoder` return. Got {layers!r}."
+        )
     if len(layers) != len(paths):
         raise ValueError(
             f"`{_WHERE}` needs a path for each layer. Got {len(layers)} layers and "

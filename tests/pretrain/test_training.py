@@ -1,6 +1,7 @@
 """Training: what is learned, from what data, and what is refused."""
 
 import itertools
+from typing import Any
 
 import chex
 import flax.linen as nn
@@ -315,6 +316,11 @@ def test_filters_are_drawn(tmp_path):
         (bars(200), {"momentum": (0.5, 1.5)}, ValueError, "momentum"),
         (bars(200), {"epochs": 0}, ValueError, "epochs"),
         (bars(200), {"sparsity": 2.0}, ValueError, "sparsity"),
+        (bars(200), {"momentum": 0.9}, TypeError, "`momentum` to be two numbers"),
+        (bars(200), {"persistent": "no"}, TypeError, "`persistent`"),
+        (bars(200), {"held_out": bars(9)[:, :3]}, ValueError, r"\(rows, 16\)"),
+        (bars(200), {"held_out": bars(9) * np.nan}, ValueError, "`held_out`"),
+        (bars(200), {"held_out": bars(9) * 255}, ValueError, "255 in `held_out`"),
     ],
 )
 def test_what_it_refuses(data, settings, error, words):
@@ -339,3 +345,19 @@ def test_settings_of_stacks_are_checked():
         )
     with pytest.raises(TypeError, match=r"unroll.*layers"):
         pretrain.unroll([])
+    with pytest.raises(TypeError, match=r"denoising_autoencoder.*`optimizer`.*'adam'"):
+        pretrain.denoising_autoencoder(bars(200), [4], KEY, optimizer="adam")
+    with pytest.raises(ValueError, match=r"rbm` needs `hidden`"):
+        pretrain.rbm(bars(200), 0, KEY)
+    for widths in ([], 4):
+        with pytest.raises(TypeError, match=r"dbn` needs `widths` to be a list"):
+            pretrain.dbn(bars(200), widths, KEY)  # pyright: ignore[reportArgumentType]
+    both: Any = ((), pretrain.History(()))
+    with pytest.raises(TypeError, match=r"transfer` needs a sequence of pre-trained"):
+        pretrain.transfer(both, {}, ["Dense_0"])
+
+
+def test_arrays_without_rows_are_passed_over():
+    v = bars(200)
+    whole, parts = (pretrain.rbm(x, 4, KEY, epochs=1) for x in (v, [v[:0], v]))
+    chex.assert_trees_all_equal(whole, parts)

@@ -68,7 +68,9 @@ def bert(stddev: float = 0.02) -> Recipe:
 
 
 @recipe
-def t5(head_size: int | None = None, query: str = "{query,q,q_proj,wq}/*") -> Recipe:
+def t5(
+    head_size: int | None = None, query: str = "{query,query_proj,q,q_proj,wq}/*"
+) -> Recipe:
     """T5: σ = 1/√fan_in, queries smaller by √d_k as logits are not scaled; embedding 1.
 
         σ(q) = 1 / √(d · d_k),   σ = 1 / √fan_in for all other kernels

@@ -119,9 +119,12 @@ def _gathered(op: Op, axes: Axes, ndim: int) -> Axes:
     # The axes that are looked up lie where the indices put them.
     numbers: Any = op.params["dimension_numbers"]
     gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-    looked_up = tuple(k for i in sorted(gone) for k in axes.axes[i])
-    kept = iter(group for i, group in enumerate(axes.axes) if i not in gone)
-    groups = (
+    # What is taken entry by entry is looked up, also where its axis stays.
+    single = gone | {i for i, n in enumerate(op.params["slice_sizes"]) if n == 1}
+    looked_up = tuple(k for i in sorted(single) for k in axes.axes[i])
+    groups = ((() if i in single else group) for i, group in enumerate(axes.axes))
+    kept = (group for i, group in enumerate(groups) if i not in gone)
+    placed = (
         next(kept) if i in numbers.offset_dims else looked_up for i in range(ndim)
     )
-    return Axes(axes.leaf, tuple(groups), (1,) * ndim, sliced=True)
+    return Axes(axes.leaf, tuple(placed), (1,) * ndim, sliced=True)

@@ -151,6 +151,7 @@ def test_what_tokens_look_up_is_an_embedding(look_up):
         lambda table: table[None],
         lambda table: table[jnp.arange(5)],
         lambda table: jnp.take(table, jnp.arange(5), axis=0),
+        lambda table: jax.vmap(lambda i: table[i])(jnp.arange(5)),
         lambda table: jax.lax.dynamic_slice_in_dim(table, 0, 5),
         lambda table: table.astype(jnp.bfloat16).astype(jnp.float32),
     ],

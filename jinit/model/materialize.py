@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import jax
 
+from ..core.draw import check_key
 from ..core.progress import working
 from ..graph.trace import Trace, trace as read_trace
 from .auto import explain
@@ -115,8 +116,8 @@ def initialize(
             of `rngs` or `key` that is not run but for shapes; a pair `(apply, params)`,
             whose params may be shapes; or an object with `init` and `apply`.
         key: A PRNG key; None if nothing is random, or to plan only.
-        *inputs: Arrays or shapes, as the model takes them. Without them rules can not
-            ask for roles and fans, and linen modules have no shapes.
+        *inputs: Arrays or `jax.ShapeDtypeStruct`s, as the model takes them. Without
+            them rules can not ask for roles and fans, and linen modules have no shapes.
         rules: As in `jinit.materialize`; patterns see linen's `params/Dense_0/kernel`,
             elsewhere the path of the attribute.
         mesh: Where the weights go: as the model's own annotations say (linen's
@@ -130,7 +131,8 @@ def initialize(
         or Equinox module, or params.
 
     Raises:
-        TypeError: When the model is of no known kind.
+        TypeError: When the model is of no known kind, an input no array or shape, or
+            `key` no key.
         UnmatchedError: When rules and parameters do not fit; see `jinit.materialize`.
         ValueError: When the input does not fit the model.
 
@@ -171,14 +173,10 @@ def plan_model(
 
     Whatever the model itself does is done within a context `reading()`.
     """
-    flags = [x for x in jax.tree.leaves(inputs) if isinstance(x, bool | str)]
-    if flags:
-        raise TypeError(
-            f"`{where}` needs inputs to be arrays or shapes. Got {flags[0]!r}. Leave "
-            "flags such as `train` out: they are set as in training."
-        )
+    _check_inputs(inputs, where)
+    key = jax.random.key(0) if key is None else check_key(where, key)
     with reading():
-        subject = read_subject(model, jax.random.key(0) if key is None else key, inputs)
+        subject = read_subject(model, key, inputs)
     if subject is None:
         raise TypeError(
             f"`{where}` needs a linen, NNX or Equinox module, its constructor with "
@@ -192,6 +190,24 @@ def plan_model(
         return subject, explain(_apply(subject, where), subject.weights, *inputs)
     read = _reader(subject, inputs, where)
     return subject, plan_by_rules(subject.weights, rules, where, read)
+
+
+def _check_inputs(inputs: tuple[Any, ...], where: str) -> None:
+    for x in jax.tree.leaves(inputs, is_leaf=_is_sizes):
+        if _is_sizes(x):
+            raise TypeError(
+                f"`{where}` needs shapes with a dtype. Got {x}. Write "
+                f"`jax.ShapeDtypeStruct({x}, 'float32')`."
+            )
+        if isinstance(x, bool | str):
+            raise TypeError(
+                f"`{where}` needs inputs to be arrays or shapes. Got {x!r}. Leave "
+                "flags such as `train` out: they are set as in training."
+            )
+
+
+def _is_sizes(x: Any) -> bool:
+    return isinstance(x, tuple) and bool(x) and all(type(n) is int for n in x)
 
 
 def _within(reading: Reading, apply: Callable[..., Any]) -> Callable[..., Any]:

@@ -199,6 +199,17 @@ def test_flags_are_no_inputs():
         jinit.initialize(Linen(), KEY, X, True)
 
 
+@pytest.mark.parametrize("inputs", [((8, 6),), (8,), ({"x": (8, 6)},)])
+def test_sizes_are_no_inputs(inputs):
+    with pytest.raises(TypeError, match=r"`jinit.initialize` .*jax.ShapeDtypeStruct"):
+        jinit.initialize(Linen(), KEY, *inputs)
+
+
+def test_a_number_is_no_key():
+    with pytest.raises(TypeError, match=r"`jinit.initialize` needs a key.*Got 42"):
+        jinit.initialize(Linen(), 42, X)  # pyright: ignore[reportArgumentType]
+
+
 def test_initialize_works_under_jit():
     draw = lambda key: jinit.initialize(Linen(), key, X, rules=HE)["params"]
     chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))

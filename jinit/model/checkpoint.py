@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,8 +41,10 @@ def save(
     target = pathlib.Path(folder).resolve()
     check_free(target, command)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
-    written = pathlib.Path(beside) / "checkpoint"
+    beside = pathlib.Path(
+        tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+    )
+    written = beside / "checkpoint"
     checkpointer = ocp.StandardCheckpointer()
     with _quiet():
         try:
@@ -53,10 +56,22 @@ def save(
                 f"`{command}` could not write {folder}: {error}. Nothing is left there."
             ) from error
         finally:
-            # After an interrupt its threads still write, and that has to go as well.
             with contextlib.suppress(Exception):
                 checkpointer.close()
-            shutil.rmtree(beside, ignore_errors=True)
+            _remove(beside)
+
+
+def _remove(folder: pathlib.Path) -> None:
+    """Removes a folder for good.
+
+    If something is left in it, the writing has failed or was interrupted, and threads
+    that Orbax does not wait for may go on for a while and make the folder anew.
+    """
+    rounds = 10 if any(folder.iterdir()) else 1
+    for _ in range(rounds):
+        shutil.rmtree(folder, ignore_errors=True)
+        if rounds > 1:
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +51,8 @@ def test_a_full_disk_leaves_nothing(monkeypatch, tmp_path):
     def full(self, path, tree):
         path.mkdir()
         (path / "half").write_text("x")
+        late = path / "late"  # what Orbax's threads write after the failure
+        threading.Timer(0.3, late.mkdir, kwargs={"parents": True}).start()
         raise OSError("No space left on device")
 
     monkeypatch.setattr(ocp.StandardCheckpointer, "save", full)

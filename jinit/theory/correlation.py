@@ -208,10 +208,12 @@ def _products(
     where = f"jinit.theory.{name}"
     if abs(check(where, "c", Finite, c)) > 1:
         raise ValueError(f"`{where}` needs `c` from -1 to 1. Got {c}.")
-    apart, slope = on_host(_compare, rule(activation, q), float(q), float(c))
+    sign = -1 if c < 0 else 1
+    made = rule(activation, q)
+    apart, slope = on_host(_compare, made, sign, float(q), abs(float(c)))
     return float(apart), float(slope)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _compare(rule: Rule, q: jax.Array, c: jax.Array) -> Products:
-    return rule.products(q, c)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _compare(rule: Rule, sign: int, q: jax.Array, c: jax.Array) -> Products:
+    return rule.products(q, c, sign)

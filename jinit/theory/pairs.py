@@ -8,7 +8,8 @@ independent ones:
 For a given b, a kink κ of φ is met at a = κ ± b, and what is integrated over a bends in
 turn where two kinks meet, at b = |κ − κ′| / 2. Cut at these places, both integrals are
 smooth piece by piece, up to c = 1, and Gauss-Legendre rules leave 10⁻¹⁰ of them.
-Pieces on which φ is too fast for a rule are halved.
+Pieces on which φ is too fast for a rule are halved. Where c < 0, the same is done with
+u₁ and −u₂, and kinks meet at b = (κ + κ′) / 2.
 """
 
 import functools
@@ -56,7 +57,9 @@ class Rule:
         marks = np.unique([0.0, *bends, *-bends, *kinks])
         self.marks = pieces(self.pair, marks, 3 * 4.0**octaves)
         met = np.setdiff1d(self.marks, [*bends, *-bends])
-        self.crossings = np.unique([*bends, *abs(met[:, None] - met).ravel() / 2])
+        self.alike = np.unique([*bends, *abs(met[:, None] - met).ravel() / 2])
+        sums = (met[:, None] + met).ravel() / 2
+        self.opposed = np.unique([*bends, *-bends, *sums])
 
     def nodes(self, q: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Where to look at u / √q for u ~ N(0, q), and the weight of each place."""
@@ -69,20 +72,25 @@ class Rule:
         rise = value**2 * (t**2 - 1) / (2 * q)
         return Squares(value**2 @ weights, slope**2 @ weights, rise @ weights)
 
-    def products(self, q: jax.Array, c: jax.Array) -> Products:
-        """The moments at two inputs of variance q and correlation c."""
+    def products(self, q: jax.Array, c: jax.Array, sign: int = 1) -> Products:
+        """The moments at inputs of variance q, where u₁ and ± u₂ correlate by c ≥ 0."""
         std_a, std_b = (jnp.sqrt(q * (1 + s * c) / 2 + 1e-200) for s in (1, -1))
 
         def over_a(b: jax.Array) -> jax.Array:
-            meets = jnp.concatenate([self.marks - b, self.marks + b])
+            meets = jnp.concatenate([self.marks - b, sign * self.marks + b])
             t, weights = _cut(_PANELS, meets / std_a)
-            (x, y), (dx, dy) = self.pair(std_a * t + jnp.stack([b, -b])[:, None])
+            a = std_a * t
+            (x, y), (dx, dy) = self.pair(jnp.stack([a + b, sign * (a - b)]))
             return jnp.stack([(x - y) ** 2 / 2, dx * dy]) @ weights
 
-        t, weights = _cut(_PANELS[3:], self.crossings / std_b)  # even in b
+        if sign > 0:  # even in b
+            times, panels, crossings = 2, _PANELS[3:], self.alike
+        else:
+            times, panels, crossings = 1, _PANELS, self.opposed
+        t, weights = _cut(panels, crossings / std_b)
         # Panel by panel: all nodes at once may not fit in memory.
         found = jax.lax.map(over_a, std_b * t, batch_size=NODES.size)
-        return Products(*(2 * weights @ found))
+        return Products(*(times * weights @ found))
 
 
 def rule(activation: str | Function, q: float) -> Rule:

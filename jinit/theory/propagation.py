@@ -15,7 +15,7 @@ from ..core.quadrature import gaussian_moments, positive
 from ..core.settings import check, choose, Count, Finite, NonNegative
 from ..core.text import aligned
 from .depth import name_of, number
-from .pairs import Rule, rule, WIDE, wide
+from .pairs import Products, Rule, rule, WIDE, wide
 
 
 Norm = Literal["layer", "batch"]
@@ -178,7 +178,10 @@ def propagate(
         _require_variances(where, path)
         widest = float(np.clip(path.max(), 1, WIDE))
     narrow = rule(activation, widest)
-    q, apart, growth = on_host(_travel, narrow, layer, q, 1 - correlation, depth)
+    opposed = correlation < 0
+    q, apart, growth = on_host(
+        _travel, narrow, layer, q, 1 - correlation, depth, opposed
+    )
     _require_variances(where, q[1:])
     with np.errstate(over="ignore"):  # what explodes may reach infinity
         above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])
@@ -250,19 +253,26 @@ def _variances(rule: Rule, layer: Layer, q: jax.Array, depth: int) -> jax.Array:
     return jax.lax.scan(step, jnp.asarray(q, float), length=depth)[1]
 
 
-@functools.partial(jax.jit, static_argnames=("rule", "depth"))
+@functools.partial(jax.jit, static_argnames=("rule", "depth", "opposed"))
 def _travel(
-    rule: Rule, layer: Layer, q: jax.Array, apart: jax.Array, depth: int
+    rule: Rule, layer: Layer, q: jax.Array, apart: jax.Array, depth: int, opposed: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Q and 1 − c before and after every layer, and every layer's χ."""
     skip, branch = layer.skip**2, layer.branch**2
+
+    def compare(q: jax.Array, c: jax.Array) -> Products:
+        if not opposed:  # nor will they ever be
+            return rule.products(q, c)
+        return jax.lax.cond(
+            c < 0, lambda: rule.products(q, -c, -1), lambda: rule.products(q, c)
+        )
 
     def step(state: tuple[jax.Array, jax.Array], _: None) -> Any:
         q, apart = state
         varies = q * apart if layer.norm == "batch" else q
         width = q if layer.norm is None else jnp.ones_like(q)
         c = jnp.zeros(()) if layer.norm == "batch" else 1 - apart
-        squares, products = rule.squares(width), rule.products(width, c)
+        squares, products = rule.squares(width), compare(width, c)
         growth = skip + branch * layer.weights * squares.slope * width / varies
         new = skip * q + branch * (layer.weights * squares.value + layer.biases)
         apart = skip * q * apart + branch * layer.weights * products.apart

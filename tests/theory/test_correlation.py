@@ -19,12 +19,14 @@ def arc_cosine(c):
     return (c * math.asin(c) + math.sqrt(1 - c * c)) / math.pi + c / 2
 
 
-@pytest.mark.parametrize("c", [-1, -0.7, 0, 0.3, 0.9, 1 - 1e-9, 1])
+@pytest.mark.parametrize("c", [-1, -0.99, -0.7, 0, 0.3, 0.9, 1 - 1e-9, 1])
 @pytest.mark.parametrize("q", [1e-3, 1.0, 50.0])
 def test_relu_has_the_arc_cosine_kernel(c, q):
     assert theory.correlation_map("relu", c, q, 2.0) == pytest.approx(
         arc_cosine(c), abs=1e-10
     )
+    slope = theory.correlation_slope("relu", c, q, 2.0)
+    assert slope == pytest.approx(math.asin(c) / math.pi + 0.5, abs=1e-10)
 
 
 @pytest.mark.parametrize("c", [-0.7, 0.2, 0.95])

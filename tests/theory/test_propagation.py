@@ -20,12 +20,21 @@ def test_relu_correlations_follow_a_power_law(depth, value):
     assert depth**2 * (1 - last) == pytest.approx(value, abs=5e-3)
 
 
-def test_plain_layers_follow_the_maps():
+def test_opposed_inputs_of_relu_become_alike():
+    found = theory.propagate("relu", 2, weight_variance=2.0, correlation=-0.99)
+    c = -0.99  # Cho and Saul 2009
+    for correlation in found.correlation[1:]:
+        c = (c * math.asin(c) + math.sqrt(1 - c * c)) / math.pi + c / 2
+        assert correlation == pytest.approx(c, abs=1e-10)
+
+
+@pytest.mark.parametrize("c", [0.3, -0.9])
+def test_plain_layers_follow_the_maps(c):
     found = theory.propagate(
-        "tanh", 2, variance=0.5, correlation=0.3, weight_variance=1.5, bias_variance=0.1
+        "tanh", 2, variance=0.5, correlation=c, weight_variance=1.5, bias_variance=0.1
     )
     setting = 1.5, 0.1
-    q, c = 0.5, 0.3
+    q = 0.5
     for layer in (1, 2):
         q, c = (
             theory.variance_map("tanh", q, *setting),

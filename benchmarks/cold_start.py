@@ -61,7 +61,7 @@ def case(framework: str, how: str, layers: int) -> Callable[[], Any]:
     from flax import nnx
 
     import jinit
-    from jinit.model.rules import Rule
+    from jinit._model.rules import Rule
 
     key, x = jax.random.key(0), gpt.TOKENS
     zeros = jnp.zeros(x.shape, x.dtype)

@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 
 import jinit
 from jinit.data.fit import Fit, Goal
-from jinit.diagnostics.datasets import load, standardize
+from jinit.datasets import load, standardize
 
 
 def layers(depth: int, width: int) -> list[tuple[int, int]]:

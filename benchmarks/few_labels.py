@@ -23,7 +23,7 @@ from timing import show
 
 import jinit
 from jinit import pretrain
-from jinit.diagnostics.datasets import load
+from jinit.datasets import load
 
 
 WIDTHS = [256, 256, 256]

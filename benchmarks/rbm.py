@@ -20,7 +20,7 @@ from sklearn.neural_network import BernoulliRBM
 from timing import show
 
 from jinit import pretrain
-from jinit.diagnostics.datasets import load
+from jinit.datasets import load
 
 
 RATES = (0.01, 0.03, 0.1)

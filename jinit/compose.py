@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 
-from .core import registry
-from .core.fans import Fans
-from .core.initializer import Initializer, law
-from .core.marginal import Marginal, values
-from .core.settings import AnyDType, Finite
+from ._core import registry
+from ._core.fans import Fans
+from ._core.initializer import Initializer, law
+from ._core.settings import AnyDType, Finite
+from .marginal import Marginal, values
 
 
 def _initializer(where: str, what: str, value: Any) -> Initializer:

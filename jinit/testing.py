@@ -13,8 +13,8 @@ import numpy as np
 from jax.typing import DTypeLike
 from scipy import stats
 
-from .core.initializer import Initializer
-from .core.marginal import Marginal
+from ._core.initializer import Initializer
+from .marginal import Marginal
 
 
 def assert_law(
@@ -64,7 +64,7 @@ def assert_law(
 
     Example:
         >>> import jax, jinit
-        >>> from jinit.core import marginal
+        >>> from jinit import marginal
         >>> from jinit.testing import assert_law
         >>> @jinit.law(marginal=lambda shape, rate: marginal.uniform(0.0, rate))
         ... def ramp(key, shape, dtype, /, rate: float = 1.0):

@@ -9,7 +9,7 @@ import numpy as np
 
 import jinit
 from jinit import Initializer
-from jinit.core import registry, sampling
+from jinit._core import registry, sampling
 
 
 SEED = int(os.environ.get("JINIT_TEST_SEED", "0"))
@@ -102,7 +102,7 @@ def public_names() -> set[str]:
     """Every initializer that a user finds: exported, or registered by a scheme."""
     exported = {n for n, v in vars(jinit).items() if isinstance(v, Initializer)}
     home = lambda name: registry.lookup(name).law.function.__module__
-    schemes = ("jinit.schemes.", "jinit.compose", "jinit.compat.")
+    schemes = ("jinit._schemes.", "jinit.compose", "jinit.compat.")
     return exported | {n for n in registry.names() if home(n).startswith(schemes)}
 
 

@@ -13,7 +13,7 @@ from flax import linen, nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jinit
-from jinit.core import registry
+from jinit._core import registry
 
 from .helpers import (
     ALIASES,

@@ -10,8 +10,8 @@ from jax.core import Tracer
 from scipy import stats
 
 import jinit
-from jinit import testing
-from jinit.core import marginal, sampling
+from jinit import marginal, testing
+from jinit._core import sampling
 from jinit.testing import assert_law
 
 from .helpers import (

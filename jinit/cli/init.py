@@ -33,9 +33,9 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import jax
 
-    from ..model.checkpoint import check_free, save
-    from ..model.load import find_model, takes_input
-    from ..model.materialize import plan_model
+    from .._frameworks.load import find_model, takes_input
+    from .._model.checkpoint import check_free, save
+    from .._model.materialize import plan_model
 
     command, key = "jinit init", jax.random.key(arguments.seed)
     require("rich")

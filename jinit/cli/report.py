@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..diagnostics.report import report
+    from .._diagnostics.report import report
 
     tables = not (arguments.json or arguments.csv)
     path = arguments.out or (FIGURE if tables else None)

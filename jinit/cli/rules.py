@@ -20,8 +20,8 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..core.text import aligned
-    from ..model.recipes import claim, RECIPES
+    from .._core.text import aligned
+    from ..recipes import claim, RECIPES
 
     if arguments.name:
         make = _named_recipe(arguments.name, "jinit rules")
@@ -33,8 +33,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def recipe(text: str | None, command: str) -> Any:
     """A recipe from its text, such as `gpt2(stddev=0.01)`, or rules in a module."""
-    from ..model.load import find_object
-    from ..model.rules import nearest
+    from .._frameworks.load import find_object
+    from .._model.rules import nearest
 
     if text is None:
         return None
@@ -71,7 +71,7 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def _named_recipe(name: str, command: str) -> Any:
-    from ..core.settings import choose
-    from ..model.recipes import RECIPES
+    from .._core.settings import choose
+    from ..recipes import RECIPES
 
     return RECIPES[choose(command, "rules", name, RECIPES)]

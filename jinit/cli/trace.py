@@ -29,9 +29,9 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import jax
 
-    from ..graph.trace import trace
-    from ..model.auto import explain
-    from ..model.load import load_model
+    from .._frameworks.load import load_model
+    from .._model.auto.choice import explain
+    from .._reading.trace import trace
 
     require("rich")
     x = abstract_input(arguments)

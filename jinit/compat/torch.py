@@ -2,7 +2,7 @@
 
 import math
 
-from jinit.core.settings import check, choose, Finite
+from jinit._core.settings import check, choose, Finite
 
 
 _GAINS = {

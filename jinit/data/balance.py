@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import track
-from ..graph.run import evaluate
+from .._core.progress import track
+from .._graph.evaluation import evaluate
 from .fit import Fit
 from .records import LayerScale, LayerScales, scales_of
 

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..graph.graph import Graph
-from ..graph.layers import Layer
+from .._graph.operations import Graph
+from .._reading.layers import Layer
 from .units import Handle, placed, unit_axes
 
 

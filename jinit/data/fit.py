@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import working
-from ..graph.finite import first_not_finite
-from ..graph.layers import Layer
-from ..graph.run import evaluate, Visit
-from ..graph.taps import read_model
+from .._core.progress import working
+from .._graph.evaluation import evaluate, Visit
+from .._reading.finite import first_not_finite
+from .._reading.layers import Layer
+from .._reading.model import read_model
 from .directions import as_kernel, as_parameter, can_choose, Choose, samples
 from .moments import joined, Moments, moments_of
 from .records import LayerScales, scales_of

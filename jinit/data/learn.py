@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.progress import track
-from ..graph.taps import path_parts
+from .._core.progress import track
+from .._reading.model import path_parts
 from .records import LayerScale, LayerScales, Learned
 from .states import last
 

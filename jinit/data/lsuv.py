@@ -5,14 +5,14 @@ from typing import Any, get_args, Literal, NamedTuple
 
 import jax
 
-from ..core.quadrature import positive
-from ..core.settings import check, choose, Count
-from ..graph.trace import require_arrays
+from .._activations.quadrature import positive
+from .._core.batches import lasting, stream
+from .._core.settings import check, choose, Count
+from .._reading.trace import require_arrays
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales
 from .start import draw_kernels
 from .states import last
-from .stream import lasting, stream
 
 
 Start = Literal["orthogonal", "given"]

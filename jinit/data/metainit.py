@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..core.quadrature import positive
-from ..core.settings import check, Count, NonNegative
-from ..graph.trace import require_arrays
+from .._activations.quadrature import positive
+from .._core.batches import stream
+from .._core.settings import check, Count, NonNegative
+from .._reading.trace import require_arrays
 from .learn import learn, Rescaled, Scaling, scaling, SMALLEST
-from .stream import stream
 
 
 def gradient_quotient(

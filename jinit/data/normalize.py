@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ..core.quadrature import positive
-from ..core.settings import check, choose, Count
+from .._activations.quadrature import positive
+from .._core.settings import check, choose, Count
 
 
 Per = Literal["feature", "all"]

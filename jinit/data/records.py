@@ -6,8 +6,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..core.figures import drawn
-from ..core.text import aligned
+from .._core.figures import drawn
+from .._core.text import aligned
 
 
 @dataclasses.dataclass(frozen=True)

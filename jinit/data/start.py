@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 
-from ..core.initializer import Initializer
-from ..graph.roles import KERNELS
-from ..model.auto import explain
-from ..model.plan import Plan
+from .._core.initializer import Initializer
+from .._model.auto.choice import explain
+from .._model.plan import Plan
+from .._reading.roles import KERNELS
 
 
 def draw_kernels(

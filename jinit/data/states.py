@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ..core.progress import stoppable
+from .._core.progress import stoppable
 
 
 State = TypeVar("State")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from ..graph.graph import Graph
-from ..graph.instances import copies, measurable, unmeasured
-from ..graph.layers import Layer
-from ..graph.taps import Model
+from .._graph.operations import Graph
+from .._reading.instances import copies, measurable, unmeasured
+from .._reading.layers import Layer
+from .._reading.model import Model
 
 
 Index = tuple[int | None, ...]

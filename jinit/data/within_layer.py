@@ -7,17 +7,17 @@ from typing import Any, get_args, Literal, NamedTuple
 
 import jax
 
-from ..core.figures import drawn
-from ..core.settings import check, choose, Count, Finite
-from ..graph.trace import require_arrays
-from ..schemes.distributions import normal
+from .._core.batches import stream
+from .._core.figures import drawn
+from .._core.settings import check, choose, Count, Finite
+from .._reading.trace import require_arrays
+from .._schemes.distributions import normal
 from .balance import balance
 from .directions import clusters, principal
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales, UnitScale
 from .start import draw_kernels
 from .states import last
-from .stream import stream
 
 
 Directions = Literal["normal", "pca", "kmeans", "given"]

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ..core.activations import activation_name, as_function, Function
-from ..core.settings import check, choose, Fraction, NonNegative
-from ..schemes.classical import glorot_uniform, sigmoid_uniform
+from .._activations.names import activation_name, as_function, Function
+from .._core.settings import check, choose, Fraction, NonNegative
+from .._schemes.classical import glorot_uniform, sigmoid_uniform
 from .corruption import Corruption, Kind
 from .dense import Dense
 from .greedy import check_widths, greedy, Plan, Pretrained

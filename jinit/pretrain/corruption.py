@@ -6,7 +6,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from ..core import sampling
+from .._core import sampling
 
 
 Kind = Literal["masking", "salt_and_pepper", "gaussian"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from ..core.settings import choose
+from .._core.settings import choose
 from .greedy import Pretrained
 from .machine import RBM
 from .rbm import machines, rbm

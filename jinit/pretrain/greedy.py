@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..core.draw import check_key
-from ..core.progress import stoppable, track
-from ..core.settings import check, Count
+from .._core.draw import check_key
+from .._core.progress import stoppable, track
+from .._core.settings import check, Count
 from .records import Epoch, History
 from .rows import as_rows, check_held_out, Rows, Survey, survey
 

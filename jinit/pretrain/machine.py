@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from ..core import sampling
+from .._core import sampling
 from .dense import Dense
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.figures import blank
+from .._core.figures import blank
 
 
 def plot_filters(

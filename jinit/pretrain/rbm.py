@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.quadrature import positive
-from ..core.settings import check, choose, Count, Fraction, NonNegative
-from ..schemes.distributions import normal
+from .._activations.quadrature import positive
+from .._core.settings import check, choose, Count, Fraction, NonNegative
+from .._schemes.distributions import normal
 from .greedy import check_widths, greedy, Plan, Pretrained
 from .machine import RBM, stacked, Visible
 from .records import History

@@ -5,8 +5,8 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.figures import drawn
-from ..core.text import aligned
+from .._core.figures import drawn
+from .._core.text import aligned
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..model.paths import glob, named_leaves, replaced
-from ..model.rules import nearest
+from .._core.trees import glob, named_leaves, replaced
+from .._model.rules import nearest
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM

@@ -25,10 +25,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.activations import Function
-from ..core.host import on_host
-from ..core.quadrature import positive
-from ..core.settings import check, Finite, NonNegative
+from .._activations.names import Function
+from .._activations.quadrature import positive
+from .._core.host import on_host
+from .._core.settings import check, Finite, NonNegative
 from .mean_field import variance_map
 from .pairs import Products, Rule, rule
 

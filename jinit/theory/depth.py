@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Literal
 
-from ..core.activations import activation_name, Function
-from ..core.text import aligned
+from .._activations.names import activation_name, Function
+from .._core.text import aligned
 from .correlation import correlation_fixed_point, CorrelationPoint
 from .mean_field import fixed_point, gradient_factor
 

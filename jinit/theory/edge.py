@@ -2,10 +2,10 @@
 
 import itertools
 
-from ..core.activations import Function
-from ..core.quadrature import positive
-from ..core.roots import root
-from ..core.settings import check, NonNegative
+from .._activations.names import Function
+from .._activations.quadrature import positive
+from .._activations.roots import root
+from .._core.settings import check, NonNegative
 from .mean_field import critical_variances, edge_of_chaos, EdgePoint
 
 

@@ -19,11 +19,11 @@ from typing import Any, get_args, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.activations import Function
-from ..core.figures import drawn
-from ..core.host import on_host
-from ..core.quadrature import positive
-from ..core.settings import check, choose, Count
+from .._activations.names import Function
+from .._activations.quadrature import positive
+from .._core.figures import drawn
+from .._core.host import on_host
+from .._core.settings import check, choose, Count
 from .depth import name_of
 from .mean_field import gradient_factor
 from .pairs import rule

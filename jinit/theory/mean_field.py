@@ -22,10 +22,10 @@ import functools
 import math
 from typing import NamedTuple
 
-from ..core.activations import as_function, Function
-from ..core.quadrature import gaussian_moments, positive
-from ..core.roots import root
-from ..core.settings import check, NonNegative
+from .._activations.names import as_function, Function
+from .._activations.quadrature import gaussian_moments, positive
+from .._activations.roots import root
+from .._core.settings import check, NonNegative
 
 
 Activation = str | Function

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ..core.activations import as_function, canonical, Function
-from ..core.host import on_host
-from ..core.quadrature import gaussian_moments
+from .._activations.names import as_function, canonical, Function
+from .._activations.quadrature import gaussian_moments
+from .._core.host import on_host
 from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
 

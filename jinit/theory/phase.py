@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.activations import Function
-from ..core.host import on_host
-from ..core.settings import check, NonNegative
+from .._activations.names import Function
+from .._core.host import on_host
+from .._core.settings import check, NonNegative
 from .correlation import settle
 from .depth import name_of
 from .pairs import Rule, rule, Squares, wide

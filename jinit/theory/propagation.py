@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.activations import Function
-from ..core.figures import drawn
-from ..core.host import on_host
-from ..core.quadrature import gaussian_moments, positive
-from ..core.settings import check, choose, Count, Finite, NonNegative
-from ..core.text import aligned
+from .._activations.names import Function
+from .._activations.quadrature import gaussian_moments, positive
+from .._core.figures import drawn
+from .._core.host import on_host
+from .._core.settings import check, choose, Count, Finite, NonNegative
+from .._core.text import aligned
 from .depth import name_of, number
 from .pairs import Products, Rule, rule, WIDE, wide
 

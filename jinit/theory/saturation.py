@@ -11,8 +11,8 @@ variance 1/(3d) and give Var y = 1/3 at every d.
 
 import math
 
-from ..core.quadrature import positive
-from ..core.settings import check, Count, NonNegative
+from .._activations.quadrature import positive
+from .._core.settings import check, Count, NonNegative
 
 
 def preactivation_variance(

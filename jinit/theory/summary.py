@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
-from ..core.activations import Function
-from ..core.gains import gain
-from ..core.quadrature import gaussian_moments, Moments
-from ..core.text import aligned
+from .._activations.gains import gain
+from .._activations.names import Function
+from .._activations.quadrature import gaussian_moments, Moments
+from .._core.text import aligned
 from .depth import depth_scales, DepthScales, name_of, number
 from .edge import find
 from .isometry import jacobian_spectrum

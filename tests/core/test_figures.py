@@ -1,4 +1,4 @@
-from jinit.core.figures import drawn
+from jinit._core.figures import drawn
 
 
 def test_a_notebook_shows_what_it_has_not_drawn():

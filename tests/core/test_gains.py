@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.core.activations import GATES
-from jinit.core.gains import gaussian_moments, squared_gain
+from jinit._activations.gains import gaussian_moments, squared_gain
+from jinit._activations.names import GATES
 
 
 # E φ, E φ², E φ′²; all from the published constants to six decimals.

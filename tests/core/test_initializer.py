@@ -14,7 +14,7 @@ import pytest
 from flax import linen
 
 import jinit
-from jinit.core import marginal
+from jinit import marginal
 
 from ..helpers import assert_same_bits, key
 
@@ -43,7 +43,7 @@ def test_an_equal_initializer_is_the_same_static_argument():
 
 
 def test_equal_initializers_share_their_compiled_draw():
-    from jinit.core import initializer
+    from jinit._core import initializer
 
     jinit.normal(0.123)(key(), (3, 3))
     compiled: Any = initializer._evaluate_compiled

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from jinit.core import marginal
+from jinit import marginal
 
 
 CONTINUOUS = [

@@ -1,7 +1,7 @@
 import io
 import time
 
-from jinit.core import progress
+from jinit._core import progress
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.core import registry
+from jinit._core import registry
 
 from ..helpers import assert_same_bits, key
 
@@ -109,7 +109,7 @@ def test_a_name_is_taken_once():
     def zeros(key, shape, dtype, /):
         return jnp.zeros(shape, dtype)
 
-    with pytest.raises(ValueError, match=r"Got 'zeros'.*jinit.schemes.given"):
+    with pytest.raises(ValueError, match=r"Got 'zeros'.*jinit._schemes.given"):
         jinit.law(zeros)
     assert jinit.get("zeros") is jinit.zeros
 

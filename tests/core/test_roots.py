@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from jinit.core.roots import root
+from jinit._activations.roots import root
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.core import sampling
+from jinit._core import sampling
 
 from ..helpers import assert_same_bits, at_the_extreme_words, key
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jinit.data import standardize, whiten
-from jinit.diagnostics.datasets import load
+from jinit.datasets import load
 
 
 RNG = np.random.default_rng(0)

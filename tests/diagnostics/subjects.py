@@ -6,8 +6,8 @@ from typing import Any
 import jax
 
 import jinit
-from jinit.diagnostics.models import mlp, redraw
-from jinit.graph.taps import read_model
+from jinit._diagnostics.models import mlp, redraw
+from jinit._reading.model import read_model
 
 
 X = jax.random.normal(jax.random.key(5), (256, 128))

@@ -3,7 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from jinit.diagnostics.datasets import DATASETS, load, standardize
+from jinit.datasets import DATASETS, load, standardize
 
 
 SHAPES = {"mnist": (5000, 784), "digits": (1797, 64), "gaussian": (5000, 784)}

@@ -8,9 +8,9 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit.diagnostics.models import mlp, redraw
-from jinit.graph.taps import read_model
-from jinit.model.load import load_model
+from jinit._diagnostics.models import mlp, redraw
+from jinit._frameworks.load import load_model
+from jinit._reading.model import read_model
 
 from ..graph.models import MODELS, NNX
 

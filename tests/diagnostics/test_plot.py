@@ -8,7 +8,7 @@ from .subjects import probed
 pytest.importorskip("matplotlib")
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from jinit.diagnostics.plot import draw
+from jinit._diagnostics.plot import draw
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.diagnostics.measure import BINS
+from jinit._diagnostics.measure import BINS
 
 from ..graph.models import MODELS
 from .subjects import probed, X

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.diagnostics import report
-from jinit.diagnostics.report import schemes
+from jinit._diagnostics import report
+from jinit._diagnostics.report import schemes
 
 
 SMALL = {"data": "digits", "width": 48, "depth": 3}

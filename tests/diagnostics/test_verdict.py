@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import jinit
-from jinit.diagnostics.verdict import suited
+from jinit._diagnostics.verdict import suited
 
 from .subjects import probed, X
 

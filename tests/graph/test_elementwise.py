@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit.core.activations import activation_function
-from jinit.core.gains import gain
-from jinit.graph.elementwise import follow, uniform_values
-from jinit.graph.read import flatten, RULES
-from jinit.graph.recognize import NAMES, recognize
+from jinit._activations.gains import gain
+from jinit._activations.names import activation_function
+from jinit._graph.elementwise import follow, uniform_values
+from jinit._graph.jaxpr import flatten, RULES
+from jinit._graph.recognition import NAMES, recognize
 
 
 FUNCTIONS = [

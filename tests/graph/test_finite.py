@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit.graph.finite import first_not_finite
-from jinit.graph.taps import read_model
+from jinit._reading.finite import first_not_finite
+from jinit._reading.model import read_model
 
 
 X = np.ones((2, 3), np.float32)

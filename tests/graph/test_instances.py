@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinit.graph.instances import copies, unroll
-from jinit.graph.taps import read_model
+from jinit._reading.instances import copies, unroll
+from jinit._reading.model import read_model
 
 
 W, STACK, X = jnp.eye(4), jnp.ones((3, 4, 4)), jnp.ones((2, 4))

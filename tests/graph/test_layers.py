@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from jinit.graph.recognize import recognize
-from jinit.graph.taps import read_model
+from jinit._graph.recognition import recognize
+from jinit._reading.model import read_model
 
 from .models import linen, MODELS
 

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinit.graph.read import flatten, RULES
-from jinit.graph.run import evaluate
+from jinit._graph.evaluation import evaluate
+from jinit._graph.jaxpr import flatten, RULES
 
 from .models import MODELS
 

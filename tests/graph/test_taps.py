@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinit.graph.taps import path_parts, read_model
+from jinit._reading.model import path_parts, read_model
 
 from .models import MODELS
 

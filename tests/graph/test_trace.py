@@ -12,7 +12,7 @@ from flax import linen as nn, nnx
 from jax.sharding import PartitionSpec
 
 import jinit
-from jinit.graph.taps import read_model
+from jinit._reading.model import read_model
 
 from .zoo import GPT, image, shapes, text, ZOO
 

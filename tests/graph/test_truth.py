@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit.graph.taps import read_model
+from jinit._reading.model import read_model
 from tests.graph.zoo import GPT, image, Mixer, MoE, ResNet, shapes, text, UNet, ViT
 
 

@@ -5,9 +5,9 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit.core.gains import gaussian_moments, squared_gain
-from jinit.model.keys import path_keys
-from jinit.model.plan import Choice
+from jinit._activations.gains import gaussian_moments, squared_gain
+from jinit._model.keys import path_keys
+from jinit._model.plan import Choice
 
 from ..graph.zoo import GPT, image, shapes, text, ZOO
 

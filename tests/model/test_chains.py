@@ -5,7 +5,7 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit.model.chains import _moments, mirrored
+from jinit._model.auto.chains import _moments, mirrored
 
 
 def _mirrored(layers, *shape):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit.model.checkpoint import nested, save
+from jinit._model.checkpoint import nested, save
 
 
 ocp = pytest.importorskip("orbax.checkpoint")
@@ -65,7 +65,7 @@ def test_a_kill_before_the_end_leaves_nothing_that_loads(tmp_path):
     code = """if True:
         import os, pathlib, signal, sys
         import jax.numpy as jnp
-        from jinit.model.checkpoint import save
+        from jinit._model.checkpoint import save
         pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         save({"w": jnp.ones(3)}, sys.argv[1])"""
     target = tmp_path / "c"

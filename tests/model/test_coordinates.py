@@ -9,9 +9,9 @@ import optax
 import pytest
 
 import jinit
-from jinit.model.coordinates import coord_check, CoordinateCheck
-from jinit.model.mup import mup
-from jinit.model.scaling import Form
+from jinit._model.mup.coordinates import coord_check, CoordinateCheck
+from jinit._model.mup.parametrization import mup
+from jinit._model.mup.scaling import Form
 
 
 KEY = jax.random.key(0)

@@ -7,7 +7,7 @@ from flax import linen as nn
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec as P
 
 import jinit
-from jinit.model.keys import path_keys
+from jinit._model.keys import path_keys
 from tests.graph.zoo import GPT, shapes, text
 
 
@@ -106,7 +106,7 @@ def test_weights_go_where_their_shapes_say():
 
 
 def test_memory_is_checked_without_shardings_too(monkeypatch):
-    monkeypatch.setattr("jinit.model.places._limit", lambda found: 2**10)
+    monkeypatch.setattr("jinit._model.shardings._limit", lambda found: 2**10)
     with pytest.raises(ValueError, match="Got 2 KiB for each, of 1 KiB"):
         jinit.materialize({"w": shape(512)}, [("**", 1.0)], None)
 

@@ -6,8 +6,8 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit.graph.taps import read_model
-from jinit.model.moments import Size, Sizes
+from jinit._reading.model import read_model
+from jinit._reading.sizes import Size, Sizes
 
 
 KEY = jax.random.key(0)

@@ -16,10 +16,10 @@ import pytest
 from flax import linen as nn, nnx
 
 import jinit
+from jinit._model.mup.parametrization import mup
+from jinit._model.mup.scaling import Form, Kind, Scaling, scaling
+from jinit._model.rules import Leaf, no_trace, resolve
 from jinit.compose import scaled
-from jinit.model.mup import mup
-from jinit.model.rules import Leaf, no_trace, resolve
-from jinit.model.scaling import Form, Kind, Scaling, scaling
 from tests.graph.zoo import GPT, image, shapes, text
 
 

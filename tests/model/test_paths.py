@@ -1,6 +1,6 @@
 import pytest
 
-from jinit.model.paths import glob
+from jinit._core.trees import glob
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit.model.rules import Leaf, Rule
+from jinit._model.rules import Leaf, Rule
 from tests.graph.zoo import GPT, image, MoE, shapes, text
 
 

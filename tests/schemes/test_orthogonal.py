@@ -9,9 +9,9 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from scipy import stats
 
-from jinit.core import registry
-from jinit.core.haar import haar
-from jinit.schemes.orthogonal import (
+from jinit._core import registry
+from jinit._schemes.orthogonal.haar import haar
+from jinit._schemes.orthogonal.laws import (
     block_orthogonal,
     glorot_orthogonal,
     orthogonal,

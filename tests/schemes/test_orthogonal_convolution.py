@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit.schemes.orthogonal_convolution import (
+from jinit._schemes.orthogonal.convolution import (
     conv_orthogonal,
     delta_orthogonal,
     scaled_orthogonal,

@@ -1,0 +1,1 @@
+"""Activations: their names, their Gaussian moments, and the gains that answer them."""

@@ -1,0 +1,372 @@
+"""An initializer: a law of random weights plus its settings, as an immutable value."""
+
+import functools
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, Generic, overload, ParamSpec, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import DTypeLike
+
+from ..marginal import Marginal
+from . import draw as drawing, registry, settings as _settings
+from .fans import Fans
+from .law import Law
+
+
+P = ParamSpec("P")
+Shape: TypeAlias = Sequence[int]
+Sharding: TypeAlias = jax.sharding.Sharding | jax.sharding.PartitionSpec
+
+
+class Initializer(Generic[P]):
+    """Weights to be: a law and its settings, as a value that draws when given a shape.
+
+        init(key, shape, dtype, out_sharding)   draws weights of that shape
+        init(**settings)                        returns a new initializer
+
+    A call draws if its first argument is a PRNG key (or None) and a shape follows.
+    Initializers of the same law and settings are equal, and equal ones share their
+    compiled draws. Draws in bfloat16, float16 and float8 are made in float32 and
+    rounded once; values do not depend on sharding, nor on eager against jit.
+
+    Example:
+        >>> import jax, jinit
+        >>> init = jinit.he_normal(mode="fan_out")
+        >>> init
+        he_normal(mode='fan_out')
+        >>> init == jinit.get("he_normal(mode='fan_out')")
+        True
+        >>> init.fans((3, 3, 64, 128))
+        Fans(fan_in=576, fan_out=1152)
+        >>> init(jax.random.key(0), (784, 256)).shape
+        (784, 256)
+    """
+
+    law: Law
+    settings: Mapping[str, Any]
+
+    def __init__(self, law: Law, settings: Mapping[str, Any]):
+        """Holds the settings that differ from the law's defaults, in its order."""
+        changed = {
+            name: settings[name]
+            for name, parameter in law.parameters.items()
+            if name in settings and not _is_default(settings[name], parameter)
+        }
+        # Past the immutability below, and with the names of a function, so that
+        # `help`, doctest and functools.wraps read it as one.
+        vars(self).update(
+            law=law,
+            settings=changed,
+            __name__=law.name,
+            __qualname__=law.name,
+            __module__=law.function.__module__,
+            __wrapped__=law.function,
+            __doc__=f"{law.form}\n\n{inspect.getdoc(law.function) or ''}",
+        )
+
+    @overload
+    def __call__(
+        self,
+        key: jax.Array | None,
+        shape: Shape | int,
+        dtype: DTypeLike | None = None,
+        out_sharding: Sharding | None = None,
+    ) -> jax.Array: ...
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Initializer[P]": ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Draws, given a key and a shape; else returns an initializer so set."""
+        first, second = (*args, _MISSING, _MISSING)[:2]
+        has_key = "key" in kwargs or first is None or drawing.is_key(first)
+        # The first setting of `constant` may look like a raw key; no dtype looks like
+        # a shape.
+        may_be_value = self._takes_values and not drawing.is_typed_key(first)
+        has_shape = second is not _MISSING and (
+            not may_be_value or drawing.is_shape(second)
+        )
+        if has_key and (has_shape or "shape" in kwargs):
+            return self._draw(*args, **kwargs)
+        if drawing.is_key(first) and not may_be_value:
+            raise TypeError(
+                f"`{self.law.public_name}` needs a shape after the key. Got a key "
+                f"alone. To draw, write `{self.law.name}(key, shape)`."
+            )
+        return self.configure(*args, **kwargs)
+
+    def _draw(
+        self,
+        key: jax.Array | None,
+        shape: Shape | int,
+        dtype: DTypeLike | None = None,
+        out_sharding: Sharding | None = None,
+        **settings: Any,
+    ) -> jax.Array:
+        if settings:
+            return self.configure(**settings)._draw(key, shape, dtype, out_sharding)
+        where = self.law.public_name
+        self._require_complete()
+        key = drawing.check_key(where, key) if self.law.is_random else None
+        shape, dtype = drawing.check_shape(where, shape), self._dtype(dtype)
+        sharding = drawing.check_sharding(where, out_sharding, shape)
+        evaluate = _evaluate if self._is_traced else _evaluate_compiled
+        with drawing.in_mesh(sharding):
+            return evaluate(key, self, shape, dtype, sharding)
+
+    def _dtype(self, dtype: DTypeLike | None) -> np.dtype:
+        where, hint = self.law.public_name, self.law.hints["dtype"]
+        if dtype is None:
+            dtype = self.settings.get("dtype", jax.dtypes.canonicalize_dtype(float))
+        checked: np.dtype = _settings.check(where, "dtype", hint, dtype)
+        # An empty array warns, as JAX does, when 64 bits are asked for and off.
+        return checked if checked.itemsize < 8 else jnp.empty(0, checked).dtype
+
+    def configure(self, *args: Any, **kwargs: Any) -> "Initializer[P]":
+        """The initializer with these settings in place of its own.
+
+        Raises:
+            TypeError: For a setting that the law does not have, or of a wrong kind.
+            ValueError: For a value that the law does not allow.
+        """
+        where, hints = self.law.public_name, self.law.hints
+        given = {
+            name: _settings.check(where, name, hints.get(name), _settings.plain(value))
+            for name, value in self.law.bind(args, kwargs).items()
+        }
+        changed = Initializer(self.law, {**self.settings, **given})
+        changed._require_complete()
+        if self.law.check and not changed._is_traced:
+            self.law.check(where, **changed._all_settings)
+        return changed
+
+    def _require_complete(self) -> None:
+        missing = [
+            name
+            for name, parameter in self.law.parameters.items()
+            if parameter.default is parameter.empty and name not in self.settings
+        ]
+        if missing:
+            raise TypeError(
+                f"`{self.law.public_name}` needs {', '.join(map(repr, missing))}. "
+                f"Got {self!r}. Its form is `{self.law.form}`."
+            )
+
+    @property
+    def _all_settings(self) -> dict[str, Any]:
+        """Every setting but the dtype, defaults included."""
+        return {
+            name: self.settings.get(name, parameter.default)
+            for name, parameter in self.law.parameters.items()
+            if name != "dtype"
+        }
+
+    @property
+    def _takes_values(self) -> bool:
+        """Whether the first setting may be an array, even one that looks like a key."""
+        return self.law.hints.get(next(iter(self.law.parameters))) is _settings.Values
+
+    @property
+    def _is_traced(self) -> bool:
+        return any(isinstance(v, Tracer) for v in self.settings.values())
+
+    def fans(self, shape: Shape | int) -> Fans:
+        """`Fans(fan_in, fan_out)` of a kernel of this shape, under these settings."""
+        return self._state("fans", shape)
+
+    def mean(self, shape: Shape | int) -> float:
+        """The mean of the weights, without drawing them."""
+        return self.marginal(shape).mean
+
+    def std(self, shape: Shape | int) -> float:
+        """The standard deviation √E|w − E w|² of the weights, without drawing them."""
+        return self.marginal(shape).std
+
+    def support(self, shape: Shape | int) -> tuple[float, float]:
+        """The closed interval that holds every weight of a real dtype."""
+        return self.marginal(shape).support
+
+    def marginal(self, shape: Shape | int) -> Marginal:
+        """The law of one weight picked at random from an array of this shape."""
+        return self._state("marginal", shape)
+
+    def _state(self, what: str, shape: Shape | int) -> Any:
+        self._require_complete()
+        statement = getattr(self.law, what)
+        if statement is None:
+            raise TypeError(
+                f"`{self.law.public_name}` does not state its {what}. Where the law "
+                f"has one, state it: `@jinit.law({what}=...)`."
+            )
+        shape = drawing.check_shape(self.law.public_name, shape)
+        return statement(shape, **self._all_settings)
+
+    def to_config(self) -> dict[str, Any]:
+        """The initializer as plain JSON values; `jinit.from_config` rebuilds it."""
+        settings = {k: _settings.to_json(v) for k, v in self.settings.items()}
+        return {"name": self.law.name, "settings": settings}
+
+    @functools.cached_property
+    def _identity(self) -> tuple:
+        return (self.law, *self.settings.items())
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Initializer):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        settings = (f"{k}={_settings.to_text(v)}" for k, v in self.settings.items())
+        return f"{self.law.name}({', '.join(settings)})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"An initializer is a value and does not change. Got {name!r} = {value!r}. "
+            f"Make another: `{self.law.name}({name}=...)`."
+        )
+
+    def __copy__(self) -> "Initializer[P]":
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "Initializer[P]":
+        return self
+
+    def __reduce__(self) -> tuple:
+        return _restore, (self.law.function.__module__, self.law.name, self.settings)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Both call forms in one: the draw, then the settings by keyword."""
+        settings = [
+            parameter.replace(kind=parameter.KEYWORD_ONLY)
+            for name, parameter in self.law.parameters.items()
+            if name != "dtype"
+        ]
+        return inspect.Signature([*_DRAW.parameters.values(), *settings])
+
+
+def _draw_form(key, shape, dtype=None, out_sharding=None): ...
+
+
+_DRAW = inspect.signature(_draw_form)
+_MISSING = object()
+
+
+def _evaluate(key, init: Initializer, shape, dtype, sharding) -> jax.Array:
+    return drawing.evaluate(key, init.law, init._all_settings, shape, dtype, sharding)
+
+
+_evaluate_compiled = jax.jit(_evaluate, static_argnums=(1, 2, 3, 4), inline=True)
+
+
+@overload
+def law(
+    function: Callable[Concatenate[jax.Array, tuple[int, ...], np.dtype, P], jax.Array],
+) -> Initializer[P]: ...
+
+
+@overload
+def law(
+    function: Callable[Concatenate[jax.Array, tuple[int, ...], P], jax.Array],
+) -> Initializer[P]: ...
+
+
+@overload
+def law(
+    *,
+    marginal: Callable[..., Marginal] | None = None,
+    fans: Callable[..., Fans] | None = None,
+    check: Callable[..., None] | None = None,
+) -> "_LawDecorator": ...
+
+
+def law(function: Any = None, **statements: Any) -> Any:
+    """Turns a pure function that draws weights into an initializer.
+
+        @jinit.law
+        def name(key, shape, dtype, /, setting=default, ...): return weights
+
+    `dtype` stands third, or among the settings, where `jax.nn.initializers` has it.
+    The function sees a `dtype` of at least 32 bits; what it returns is rounded once.
+    Settings annotated with `Literal` or a type of `jinit._core.settings` are checked
+    when given. A law that ignores its key names it `_`.
+
+    Args:
+        function: The function.
+        marginal: `marginal(shape, **settings)`, the law of one weight. With it
+            `.mean`, `.std` and `.support` work, and `jinit.testing.assert_law` holds
+            the draws to them.
+        fans: `fans(shape, **settings)`, what `.fans` returns.
+        check: `check(where, **settings)`, refuses settings that do not go together.
+
+    Returns:
+        An `Initializer`, which `jinit.get` finds under the function's name.
+
+    Raises:
+        TypeError: If the function does not take a key, a shape and named settings.
+        ValueError: If another module has registered the name.
+
+    Example:
+        >>> import jax, jinit
+        >>> @jinit.law
+        ... def gumbel(key, shape, dtype, /, scale=1.0):
+        ...     return scale * jax.random.gumbel(key, shape, dtype)
+        >>> gumbel(scale=0.1)
+        gumbel(scale=0.1)
+        >>> gumbel(jax.random.key(0), (2, 3)).shape
+        (2, 3)
+    """
+    if function is None:
+        return functools.partial(law, **statements)
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    if len(kinds) < 2 or inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise TypeError(
+            "`jinit.law` needs a function of a key, a shape and named settings. "
+            f"Got `{function.__name__}{inspect.signature(function)}`."
+        )
+    initializer = Initializer(Law(function, **statements), {})
+    registry.register(function.__name__, initializer)
+    return initializer
+
+
+class _LawDecorator(typing.Protocol):
+    @overload
+    def __call__(
+        self,
+        function: Callable[
+            Concatenate[jax.Array, tuple[int, ...], np.dtype, P], jax.Array
+        ],
+        /,
+    ) -> Initializer[P]: ...
+
+    @overload
+    def __call__(
+        self,
+        function: Callable[Concatenate[jax.Array, tuple[int, ...], P], jax.Array],
+        /,
+    ) -> Initializer[P]: ...
+
+
+def _restore(module: str, name: str, settings: Mapping[str, Any]) -> Initializer:
+    """Rebuilds a pickled initializer, importing the module of its law."""
+    importlib.import_module(module)
+    return Initializer(registry.lookup(name).law, settings)
+
+
+def _is_default(value: Any, parameter: inspect.Parameter) -> bool:
+    if isinstance(value, Tracer):
+        return False
+    return bool(value == parameter.default)

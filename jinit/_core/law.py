@@ -1,0 +1,90 @@
+"""A law: the pure function that draws weights, and what is known of it undrawn."""
+
+import dataclasses
+import difflib
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..marginal import Marginal
+from . import settings as _settings
+from .fans import Fans
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Law:
+    """A pure function that draws weights, and what is known of it without drawing."""
+
+    function: Callable[..., jax.Array]
+    marginal: Callable[..., Marginal] | None = None
+    fans: Callable[..., Fans] | None = None
+    check: Callable[..., None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name under which `jinit.get` finds the law."""
+        return self.function.__name__
+
+    @property
+    def public_name(self) -> str:
+        """The name that messages use."""
+        ours = self.function.__module__.partition(".")[0] == "jinit"
+        return f"jinit.{self.name}" if ours else self.name
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The settings: all parameters after key and shape; dtype is one of them."""
+        _, _, *rest = inspect.signature(self.function).parameters.values()
+        if self._takes_dtype_third:
+            default = rest[0].replace(default=None, kind=inspect.Parameter.KEYWORD_ONLY)
+            rest = [*rest[1:], default]
+        return {parameter.name: parameter for parameter in rest}
+
+    @functools.cached_property
+    def _takes_dtype_third(self) -> bool:
+        third = [*inspect.signature(self.function).parameters.values()][2:3]
+        return [(p.name, p.default) for p in third] == [("dtype", inspect._empty)]
+
+    @functools.cached_property
+    def hints(self) -> dict[str, Any]:
+        """The annotations that say what a setting may be."""
+        hints = typing.get_type_hints(self.function, include_extras=True)
+        if not hasattr(hints.get("dtype"), "__metadata__"):
+            hints["dtype"] = _settings.AnyDType
+        return hints
+
+    @functools.cached_property
+    def is_random(self) -> bool:
+        """Whether draws need a key; a law that ignores its key names it `_`."""
+        return next(iter(inspect.signature(self.function).parameters)) != "_"
+
+    @property
+    def form(self) -> str:
+        """The settings with their defaults, as a line of text."""
+        bare = [p.replace(annotation=p.empty) for p in self.parameters.values()]
+        return f"{self.name}{inspect.Signature(bare)}"
+
+    def __call__(self, key, shape, *, dtype: np.dtype, **settings: Any) -> jax.Array:
+        """Draws, with every setting given."""
+        if self._takes_dtype_third:
+            return self.function(key, shape, dtype, **settings)
+        return self.function(key, shape, dtype=dtype, **settings)
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that a call names, by position or keyword; refuses others."""
+        signature = inspect.Signature([*self.parameters.values()])
+        try:
+            return signature.bind_partial(*args, **kwargs).arguments
+        except TypeError as error:
+            unknown = [name for name in kwargs if name not in self.parameters]
+            near = difflib.get_close_matches("".join(unknown[:1]), self.parameters, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            got = ", ".join(map(repr, unknown)) or f"{[*args]}: {error}"
+            raise TypeError(
+                f"`{self.public_name}` has the settings `{self.form}`. Got {got}.{hint}"
+            ) from None

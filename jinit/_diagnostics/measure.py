@@ -1,0 +1,200 @@
+"""What one batch shows at every layer, in one compiled computation."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._core.sampling import normal
+from .._graph.elementwise import Activation
+from .._graph.operations import Graph, Op
+from .._reading.instances import measurable, outer, varying
+from .._reading.layers import Layer
+from .._reading.model import Model
+
+
+BINS = 100
+REACH = 6.0  # standard deviations that a histogram covers
+FLAT = 0.05  # of the largest slope in the batch: below it an activation is saturated
+
+Tree = dict[str, Any]
+
+
+def measure(
+    model: Model, loss: Callable[[Any], jax.Array] | None, params: Any, batch: Any, key
+) -> Tree:
+    """Every statistic of a probe, as a tree of arrays.
+
+    `loss` maps the outputs to a scalar; without one, each output is weighted by an
+    independent standard normal number, drawn from `key`.
+    """
+    scalar = lambda outputs: _scalar(loss, outputs, key)
+    layers = [layer for layer in model.layers if measurable(model.graph, layer)]
+    wanted = {i for layer in layers for i in _wanted(model, layer)}
+    taps = [layer.output for layer in layers]
+    outputs, values, gradients = model.tap(params, batch, scalar, wanted, taps)
+    return {
+        "params": _finite(params),
+        "batch": _finite(batch),
+        "layers": [
+            _layer(model, layer, values, gradients[layer.output]) for layer in layers
+        ],
+        "outputs": _finite(outputs),
+    }
+
+
+def _wanted(model: Model, layer: Layer) -> list[int]:
+    found = layer.activation
+    return [
+        layer.signal,
+        layer.output,
+        outer(model.graph, layer.kernel.value),
+        *([] if layer.bias is None else [layer.bias]),
+        *([found.sources[0], found.result] if found else []),
+    ]
+
+
+def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) -> Tree:
+    # Iterations that change the kernel are layers of their own. Those that share it are
+    # more examples of one.
+    graph, found = model.graph, layer.activation
+    loops = varying(graph, layer.kernel.value)
+    around = graph.loops.get(layer.output, ())
+    own = [around.index(op) for op in loops]
+    seen = {
+        "signal": values[layer.signal],
+        "z": values[layer.output],
+        "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
+        "gradient": gradient,
+        "phi": values[found.result] if found else None,
+        "slope": _slope(model, layer, found, values) if found and found.ops else None,
+    }
+    seen = jax.tree.map(lambda x: jnp.moveaxis(x, own, range(len(own))), seen)
+    seen["kernel"] = _kernel(graph, layer, values, loops)
+    measured = functools.partial(_statistics, layer)
+    for _ in loops:
+        measured = jax.vmap(measured)
+    return _automatic(measured)(jax.tree.map(_real, seen))
+
+
+def _kernel(
+    graph: Graph, layer: Layer, values: dict[int, Any], loops: Sequence[Op]
+) -> jax.Array:
+    # Of the iterations that do not change it, the first is as good as any.
+    value = outer(graph, layer.kernel.value)
+    around = graph.loops.get(value, ())
+    return values[value][tuple(slice(None) if op in loops else 0 for op in around)]
+
+
+def _none(model: Model, layer: Layer) -> jax.Array:
+    return jnp.zeros((*model.times(layer.output), 1))
+
+
+def _slope(
+    model: Model, layer: Layer, activation: Activation, values: dict[int, Any]
+) -> jax.Array:
+    slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+    for _ in model.times(layer.output):
+        slopes = jax.vmap(slopes)
+    return jnp.abs(slopes(values[activation.sources[0]]))
+
+
+def _statistics(layer: Layer, seen: Tree) -> Tree:
+    z, gradient, phi, slope = (seen[k] for k in ("z", "gradient", "phi", "slope"))
+    return {
+        "signal": _moments(seen["signal"]),
+        "kernel_rms": _rms(seen["kernel"]),
+        "bias_rms": _rms(seen["bias"]),
+        "z": _moments(z),
+        "gradient": _moments(gradient),
+        "equal_units": _equal(seen["kernel"], layer.kernel.out_axes)
+        & _equal(gradient, (-1,)),
+        "activation": None if slope is None else _activation(phi, slope),
+        "activation_histogram": _histogram(z if phi is None else phi),
+        "gradient_histogram": _histogram(gradient),
+        "finite": jnp.isfinite(z).all(),
+        "gradient_finite": jnp.isfinite(gradient).all(),
+    }
+
+
+def _activation(phi: jax.Array, slope: jax.Array) -> Tree:
+    silent = (slope == 0).all(axis=tuple(range(slope.ndim - 1)))
+    return {
+        "moments": _moments(phi),
+        "saturated": jnp.mean(slope <= FLAT * slope.max()),
+        "dead": jnp.mean(silent),
+    }
+
+
+def _scalar(
+    loss: Callable[[Any], jax.Array] | None, outputs: Any, key: jax.Array
+) -> jax.Array:
+    project = _automatic(_project)
+    value = jnp.asarray(loss(outputs) if loss else project(_floating(outputs), key))
+    if value.shape != ():
+        raise ValueError(
+            "`jinit.probe` needs `loss` to return a scalar. Got an array of shape "
+            f"{value.shape}. Take its mean or its sum."
+        )
+    return value
+
+
+def _project(outputs: list[jax.Array], key: jax.Array) -> jax.Array:
+    if not outputs:
+        raise ValueError(
+            "`jinit.probe` needs an output of a floating dtype. Got none. Return the "
+            "logits, not the class."
+        )
+    every = jnp.concatenate([_real(y).ravel() for y in outputs])
+    return jnp.vdot(normal(key, every.shape, every.dtype), every)
+
+
+def _automatic(f: Callable[..., Any]) -> Callable[..., Any]:
+    # On a mesh of explicit axes, a statistic leaves it to the compiler what lies where.
+    return jax.sharding.auto_axes(f, out_sharding=jax.sharding.PartitionSpec())
+
+
+def _moments(x: jax.Array) -> Tree:
+    mean = jnp.mean(x)
+    return {"mean": mean, "std": _rms(x - mean), "rms": _rms(x)}
+
+
+def _rms(x: jax.Array) -> jax.Array:
+    # Of x / max|x|: a square must neither overflow nor vanish before the signal does.
+    largest = jnp.max(jnp.abs(x))
+    scale = jnp.where(largest > 0, largest, 1.0)
+    return scale * jnp.sqrt(jnp.mean(jnp.square(x / scale)))
+
+
+def _histogram(x: jax.Array) -> Tree:
+    # To the extremes, or as far as most of a heavy tail: rarer entries join the ends.
+    mean, reach = jnp.mean(x), REACH * _rms(x - jnp.mean(x))
+    low = jnp.maximum(jnp.min(x), mean - reach)
+    high = jnp.minimum(jnp.max(x), mean + reach)
+    width = jnp.where(high > low, high - low, 1.0)
+    bins = jnp.clip((x - low) / width * BINS, 0, BINS - 1).astype(jnp.int32)
+    counts = jnp.zeros(BINS, jnp.int32).at[bins.ravel()].add(1)
+    return {"counts": counts, "low": low, "high": high}
+
+
+def _equal(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    # Sums of equal terms may differ in rounding; one unit alone says nothing.
+    if all(x.shape[axis] == 1 for axis in axes):
+        return jnp.asarray(False)
+    spread = jnp.max(jnp.max(x, axis=axes) - jnp.min(x, axis=axes))
+    return spread <= 1e-5 * jnp.max(jnp.abs(x))
+
+
+def _finite(tree: Any) -> list[jax.Array]:
+    return [jnp.isfinite(x).all() for x in _floating(tree)]
+
+
+def _floating(tree: Any) -> list[jax.Array]:
+    leaves = map(jnp.asarray, jax.tree.leaves(tree))
+    return [x for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
+
+
+def _real(x: jax.Array) -> jax.Array:
+    return jnp.asarray(x).astype(jnp.promote_types(jnp.asarray(x).dtype, jnp.float32))

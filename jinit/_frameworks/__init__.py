@@ -1,0 +1,1 @@
+"""Models of every framework as functions of their weights."""

@@ -1,0 +1,1 @@
+"""A computation as data: operations on numbered values, read from a jaxpr."""

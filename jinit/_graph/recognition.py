@@ -1,0 +1,106 @@
+"""The name of an element-wise function, told from its values."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from .._activations.names import activation_function, GATES
+from .elementwise import Activation, MOVES
+
+
+# Known functions, the most frequent first: what `recognize` can name.
+NAMES = (
+    "identity",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "gelu",
+    "gelu_exact",
+    "silu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+    "mish",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "softsign",
+    "log_sigmoid",
+    "squared_relu",
+    "abs",
+    "erf",
+    "arctan",
+    "sin",
+    "cos",
+)
+_GRID = np.linspace(-8.0, 8.0, 101, dtype=np.float32)
+
+
+class Known(NamedTuple):
+    """A function known by name: `scale` times the activation of that name."""
+
+    name: str
+    scale: float
+
+
+def recognize(activation: Callable[[Any], Any]) -> Known | None:
+    """The known activation of which this is a positive multiple, or None.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jinit._graph.recognition import recognize
+        >>> recognize(lambda x: jnp.where(x > 0, 2 * x, 0))
+        Known(name='relu', scale=2.0)
+    """
+    if isinstance(activation, Activation) and _only_moves(activation):
+        return Known("identity", 1.0)  # most are, and to trace them takes a while
+    jaxpr = jax.make_jaxpr(activation)(_GRID)
+    formula = str(jaxpr), tuple(map(repr, jaxpr.consts))
+    if formula not in _recognized:
+        values = np.asarray(jax.jit(activation)(_GRID))
+        # The constants of a function traced in bfloat16 have three digits.
+        slack = max(1e-5, getattr(activation, "precision", 0.0))
+        found = (_compare(values, name, slack) for name in NAMES)
+        _recognized[formula] = next(filter(None, found), None)
+    return _recognized[formula]
+
+
+def label(
+    activation: Activation | None, factors: Sequence[Activation | None] = ()
+) -> str | None:
+    """The name of an activation, or of a gated pair of these factors."""
+    if activation is None:
+        return None
+    if len(activation.sources) == 1:
+        known = recognize(activation)
+        return known.name if known else "other"
+    names = {label(factor) for factor in factors}
+    gates = [name for name, phi in GATES.items() if {phi, "identity"} == names]
+    return gates[0] if gates else "other"
+
+
+def _only_moves(activation: Activation) -> bool:
+    return all(op.name in MOVES for op in activation.ops)
+
+
+# The layers of a model tend to share one activation: it is compiled once.
+_recognized: dict[Any, Known | None] = {}
+
+
+@functools.cache
+def _known_values(name: str) -> np.ndarray:
+    return np.asarray(jax.jit(activation_function(name))(_GRID))
+
+
+def _compare(values: np.ndarray, name: str, slack: float) -> Known | None:
+    known = _known_values(name)
+    largest = np.argmax(np.abs(known))
+    scale = float(values[largest] / known[largest])
+    if scale > 0 and np.allclose(values / scale, known, rtol=slack, atol=slack):
+        return Known(name, 1.0 if abs(scale - 1) < slack else scale)
+    return None

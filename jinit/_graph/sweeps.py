@@ -1,0 +1,229 @@
+"""What flows where: each fact about all values, in one sweep over the graph."""
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from .elementwise import is_elementwise, MOVES
+from .jaxpr import leaf_equations
+from .operations import Graph, Op
+
+
+T = TypeVar("T")
+# Operations linear in each operand that holds data.
+LINEAR = MOVES | frozenset(
+    {
+        "add", "add_any", "broadcast_in_dim", "carry", "concatenate",
+        "conv_general_dilated", "cumsum", "div", "dot_general", "dynamic_slice",
+        "either", "gather", "mul", "neg", "pad", "reduce_sum", "reduce_window_sum",
+        "rev", "scatter-add", "select_n", "slice", "sub", "unstack",
+    }
+)  # fmt: skip
+_SPREADS = MOVES | {"broadcast_in_dim"}
+_ROOTS = frozenset({"sqrt", "rsqrt", "pow"})
+
+
+def sweep(
+    graph: Graph,
+    start: Mapping[int, T],
+    rule: Callable[[Op, dict[int, T]], T | None],
+) -> dict[int, T]:
+    """The least facts by value that contain `start` and agree with `rule` everywhere.
+
+    `rule(op, facts)` gives the fact about the outputs of one operation, None for none.
+    Loops feed back, so the sweep is repeated until nothing changes.
+    """
+    facts, changed = dict(start), True
+    while changed:
+        changed = False
+        for op in graph.steps:
+            fact = rule(op, facts)
+            if fact is None:
+                continue
+            for value in op.outputs:
+                if value not in start and facts.get(value) != fact:
+                    facts[value], changed = fact, True
+    return facts
+
+
+def data_values(graph: Graph, n_leaves: int) -> set[int]:
+    """The values that depend on an input that is no parameter and no random key."""
+    is_key = lambda i: jnp.issubdtype(graph.types[i].dtype, jax.dtypes.prng_key)
+    start = {i: True for i in graph.inputs[n_leaves:] if not is_key(i)}
+    rule = lambda op, data: any(i in data for i in op.inputs) or None
+    return set(sweep(graph, start, rule))
+
+
+def parameter_leaves(
+    graph: Graph, n_leaves: int, data: Set[int]
+) -> dict[int, frozenset[int]]:
+    """Of every value that comes from parameters alone: from which of them."""
+
+    def rule(op: Op, leaves: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        if not data.isdisjoint(op.outputs):
+            return None
+        return frozenset().union(*(leaves.get(i, ()) for i in op.inputs)) or None
+
+    return sweep(graph, {i: frozenset({i}) for i in graph.inputs[:n_leaves]}, rule)
+
+
+def upstream(graph: Graph, values: Iterable[int]) -> set[int]:
+    """The values that `values` depend on, and themselves."""
+    found = set(values)
+    waiting = list(found)
+    while waiting:
+        maker = graph.makers.get(waiting.pop())
+        if maker:
+            waiting += set(maker.inputs) - found
+            found.update(maker.inputs)
+    return found
+
+
+def ancestors(graph: Graph) -> dict[int, int]:
+    """Of every value: those it depends on in one iteration, and itself, as bits."""
+    behind = {i: 1 << i for i in (*graph.inputs, *graph.constants)}
+    for op in graph.steps:
+        known = () if op.name == "carry" else op.inputs
+        bits = functools.reduce(operator.or_, (behind[i] for i in known), 0)
+        behind |= {value: bits | 1 << value for value in op.outputs}
+    return behind
+
+
+def nearest(
+    graph: Graph, makers: Mapping[int, int], around: int | None = 0
+) -> dict[int, frozenset[int]]:
+    """Of every value: the layers that reach it with no other layer between.
+
+    Args:
+        graph: The computation.
+        makers: The number of the layer that makes each output of one.
+        around: Where an iteration of a loop takes what it carries from: 0, what was
+            before the loop; 1, the last iteration; None, from nowhere.
+    """
+    start = dict.fromkeys(graph.inputs, frozenset[int]())
+    start |= {value: frozenset({layer}) for value, layer in makers.items()}
+
+    def rule(op: Op, near: dict[int, frozenset[int]]) -> frozenset[int]:
+        inputs = op.inputs
+        if op.name == "carry":
+            inputs = () if around is None else (op.inputs[around],)
+        return frozenset().union(*(near.get(i, frozenset()) for i in inputs))
+
+    return sweep(graph, start, rule)
+
+
+def carried(
+    graph: Graph, makers: Mapping[int, int], data: Set[int]
+) -> dict[int, frozenset[int]]:
+    """Of every value: the layers whose output it is linear in, once around a loop."""
+    start = {value: frozenset({layer}) for value, layer in makers.items()}
+
+    def rule(op: Op, layers: dict[int, frozenset[int]]) -> frozenset[int]:
+        if op.name not in LINEAR:
+            return frozenset()
+        inputs = op.inputs[:1] if op.name in {"carry", "div"} else op.inputs
+        return frozenset().union(*(layers.get(i, ()) for i in inputs if i in data))
+
+    return sweep(graph, start, rule)
+
+
+def compared(
+    graph: Graph, makers: Mapping[int, int], near: Mapping[int, frozenset[int]]
+) -> frozenset[int]:
+    """The layers whose outputs meet in a product that a softmax follows."""
+
+    def rule(op: Op, met: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        sides = [near.get(i, frozenset()) for i in op.inputs]
+        if op.name == "dot_general" and all(sides):
+            return frozenset().union(*sides)
+        if op.name not in LINEAR and not is_elementwise(op):
+            return None
+        return frozenset().union(*(met.get(i, ()) for i in op.inputs)) or None
+
+    met = sweep(graph, dict.fromkeys(makers, frozenset[int]()), rule)
+    soft = (op for op in graph.steps if _exponentiates(op))
+    return frozenset().union(*(met.get(i, ()) for op in soft for i in op.inputs))
+
+
+def _exponentiates(op: Op) -> bool:
+    equations = leaf_equations(op.equation) if op.equation else ()
+    return any(each.primitive.name == "exp" for each in equations)
+
+
+def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:
+    """Of every value: the layers on the longest way to it, once around each loop."""
+
+    def rule(op: Op, depth: dict[int, int]) -> int:
+        inputs = op.inputs[:1] if op.name == "carry" else op.inputs
+        above = max((depth.get(i, 0) for i in inputs), default=0)
+        return above + (not makers.keys().isdisjoint(op.outputs))
+
+    return sweep(graph, {}, rule)
+
+
+def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
+    """The values made of averages of data alone; True where a root was taken."""
+
+    def rule(op: Op, found: dict[int, bool]) -> bool | None:
+        inputs = [i for i in op.inputs if i in data]
+        if op.name.startswith("reduce_") and op.name != "reduce_precision":
+            return any(found.get(i, False) for i in inputs)
+        known = [found[i] for i in inputs if i in found]
+        if not known or len(known) < len(inputs):
+            return None
+        if op.name in _SPREADS or is_elementwise(op):
+            return any(known) or op.name in _ROOTS
+        return None
+
+    return sweep(graph, {}, rule)
+
+
+def rooted(
+    graph: Graph, leaves: Mapping[int, frozenset[int]]
+) -> dict[int, frozenset[int]]:
+    """Of every value made of parameters: those of them that a root was taken of."""
+
+    def rule(op: Op, roots: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        if op.outputs[0] not in leaves:
+            return None
+        if op.name in _ROOTS:
+            return leaves.get(op.inputs[0])
+        return frozenset().union(*(roots.get(i, ()) for i in op.inputs)) or None
+
+    return sweep(graph, {}, rule)
+
+
+def normalized(
+    graph: Graph,
+    data: Set[int],
+    leaves: Set[int],
+    average: Mapping[int, bool],
+    stored: Set[int],
+) -> dict[int, Op]:
+    """The signals divided by a standard deviation, with the dividing operation.
+
+    That is a root of their own average or, as in a batch norm after training, of a
+    stored parameter. What a learned scale and offset make of one counts as well.
+    """
+
+    def rule(op: Op, norms: dict[int, Op]) -> Op | None:
+        signals = [i for i in op.inputs if i in data and i not in average]
+        if len(signals) != 1:
+            return None
+        (signal,) = signals
+        others = [i for i in op.inputs if i != signal]
+        by_root = any(average.get(i) or i in stored for i in others)
+        if op.name in {"mul", "div"} and by_root:
+            return op
+        if signal not in norms:
+            return None
+        affine = op.name in {"add", "add_any", "mul", "sub"}
+        if op.name in MOVES or (affine and any(i in leaves for i in others)):
+            return norms[signal]
+        return None
+
+    return sweep(graph, {}, rule)

@@ -1,0 +1,1 @@
+"""Laws chosen by what the computation does with each parameter."""

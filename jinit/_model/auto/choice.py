@@ -1,0 +1,325 @@
+"""Initial weights for a whole model, from its computation alone."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, Literal
+
+import jax
+import jax.numpy as jnp
+
+from ..._activations.gains import gaussian_moments
+from ..._activations.names import GATES
+from ..._core.initializer import Initializer
+from ..._core.settings import choose
+from ..._graph.recognition import label, recognize
+from ..._reading.model import Model, read_model
+from ..._reading.row import count
+from ..._reading.sizes import Size, Sizes
+from ..._reading.trace import require_arrays, Row, Trace, trace_model
+from ..._schemes.distributions import normal
+from ..._schemes.given import ones, zeros
+from ..._schemes.orthogonal.looks_linear import Sides
+from ..plan import Choice, Plan
+from .chains import mirrored, unmirrored
+from .laws import Direction, in_pairs, Law, of_variance, per_gate
+
+
+Residual = Literal["scaled", "zero"]
+POSITION = 0.02  # the usual standard deviation of learned positions and tokens
+
+
+def auto(
+    apply: Callable[..., Any],
+    params: Any,
+    key: jax.Array,
+    *inputs: Any,
+    law: Law = "truncated_normal",
+    direction: Direction = "forward",
+    residual: Residual = "scaled",
+    mirror: bool = True,
+) -> Any:
+    """Initial weights for a whole model, chosen by what its computation does with them.
+
+    Kernels keep the second moment of the signal at 1,
+
+        σ² = 1 / (fan_in · E x²)
+
+    with the exact fan_in of the operation that reads the kernel, and the second moment
+    of the signal x that it reads: E φ(z)² behind an activation φ, more where residual
+    branches were summed or the largest of a pool was taken, less behind an average. It
+    is told from the computation, for inputs of mean 0 and variance 1. A layer that
+    closes one of N branches of a stream gets variance 1/N of that, so that all of them
+    together add as much as was there. Recurrent kernels are orthogonal, biases 0, norm
+    scales 1.
+
+    In a long chain of layers without normalization no random law holds the scale: it
+    drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
+    Gaussian weights would leave [½, 2] one time in three or more, `jinit.looks_linear`
+    is drawn instead, though not for an odd number of units, nor for a loop over layers
+    stacked in one parameter. `jinit.explain` shows every choice with its reason.
+
+    Args:
+        apply: A function of the parameters and the inputs.
+        params: The parameters: arrays or `jax.ShapeDtypeStruct`s. Only shapes and
+            dtypes count, but for leaves whose role is not known: arrays are kept.
+        key: A PRNG key. Each parameter's own key depends on its path alone.
+        *inputs: Arrays or shapes, as `apply` takes them.
+        law: The distribution of kernels. "orthogonal" has the same variance.
+        direction: "forward" keeps the signal, "backward" the gradient (fan_out and
+            E φ′² in the place of fan_in and E φ²), "both" the mean of the two.
+        residual: "scaled" as above; "zero" makes closing kernels 0, so that every
+            branch starts as its skip connection.
+        mirror: Whether deep chains may get `jinit.looks_linear`.
+
+    Returns:
+        Weights of the structure, shapes and dtypes of `params`.
+
+    Raises:
+        ValueError: When an option is unknown.
+        TypeError: When `params` holds something other than arrays.
+
+    Example:
+        >>> import flax.linen as nn, jax, jinit
+        >>> model = nn.Sequential([nn.Dense(512), nn.gelu, nn.Dense(512), nn.gelu])
+        >>> key, x = jax.random.key(0), jax.random.normal(jax.random.key(1), (256, 512))
+        >>> shapes = jax.eval_shape(model.init, key, x)
+        >>> params = jinit.auto(model.apply, shapes, key, x)
+        >>> jinit.probe(model.apply, params, x).condition
+        'keeps'
+
+    References:
+        He, Zhang, Ren, Sun. Delving deep into rectifiers. ICCV 2015. Section 2.2.
+        https://arxiv.org/abs/1502.01852
+        Zhang, Dauphin, Ma. Fixup initialization. ICLR 2019.
+        https://arxiv.org/abs/1901.09321
+    """
+    plan = explain(
+        apply,
+        params,
+        *inputs,
+        law=law,
+        direction=direction,
+        residual=residual,
+        mirror=mirror,
+    )
+    return plan.draw(key, params)
+
+
+def explain(
+    apply: Callable[..., Any],
+    params: Any,
+    *inputs: Any,
+    law: Law = "truncated_normal",
+    direction: Direction = "forward",
+    residual: Residual = "scaled",
+    mirror: bool = True,
+) -> Plan:
+    """What `jinit.auto` gives each parameter, and why.
+
+    Args:
+        apply: A function of the parameters and the inputs.
+        params: The parameters: arrays or `jax.ShapeDtypeStruct`s.
+        *inputs: Arrays or shapes.
+        law: As in `jinit.auto`.
+        direction: As in `jinit.auto`.
+        residual: As in `jinit.auto`.
+        mirror: As in `jinit.auto`.
+
+    Returns:
+        A `Plan`: print it, iterate over its choices, or `.draw(key, params)`.
+
+    Raises:
+        ValueError: When an option is unknown.
+        TypeError: When `params` holds something other than arrays.
+
+    Example:
+        >>> import jax, jinit
+        >>> apply = lambda p, x: jax.nn.relu(x @ p["w1"] + p["b1"]) @ p["w2"]
+        >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+        >>> params = {"b1": shape(64), "w1": shape(32, 64), "w2": shape(64, 10)}
+        >>> for choice in jinit.explain(apply, params, shape(8, 32)):
+        ...     print(choice.path, choice.reason, sep=": ")
+        b1: bias
+        w1: fan_in 32
+        w2: fan_in 64, relu before it
+    """
+    choose("jinit.auto", "law", law, get_args(Law))
+    choose("jinit.auto", "direction", direction, get_args(Direction))
+    choose("jinit.auto", "residual", residual, get_args(Residual))
+    require_arrays((params, inputs), "jinit.auto")
+    model = read_model(apply, params, *inputs)
+    found = trace_model(model)
+    chains = mirrored(found) if mirror else {}
+    options = _Options(
+        law,
+        direction,
+        residual,
+        chains,
+        unmirrored(found, _loops(model)) if mirror else {},
+        _signals(model, found, residual),
+    )
+    leaves = jax.tree.leaves(params)
+    return Plan(
+        tuple(
+            _choice(row, not isinstance(leaf, jax.ShapeDtypeStruct), options)
+            for row, leaf in zip(found, leaves, strict=True)
+        )
+    )
+
+
+def _loops(model: Model) -> set[str]:
+    """The kernels that read what the iteration before has left."""
+    layers = (layer for layer in model.layers if layer.later.chained)
+    return {layer.path for layer in layers if layer.later != layer.first}
+
+
+def _signals(
+    model: Model, found: Trace, residual: Residual
+) -> dict[str, tuple[float, float]]:
+    """By kernel path, the second moment that it reads and the one it makes.
+
+    Of several layers it is the first that reads what the trace says.
+    """
+    rows = dict(zip(model.graph.inputs, found, strict=False))
+
+    def parameter(leaves: frozenset[int]) -> Size:
+        return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
+
+    sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)
+    signals: dict[str, tuple[float, float]] = {}
+    for layer in model.layers:
+        target = sizes.branch(layer.closing) if layer.closing else 1.0
+        read = sizes.of(layer.signal).second
+        name = label(layer.reads, layer.factors)
+        for row in (rows[leaf] for leaf in model.found.leaves[layer.kernel.value]):
+            if row.activation_name == name:
+                signals.setdefault(row.path, (read, target))
+    return signals
+
+
+def _entries(row: Row) -> Size:
+    """What the entries of a parameter that is no kernel will be like."""
+    if row.is_kernel:
+        return Size(0.0, 0.0)
+    initializer = _other(row)[0] or default(row)
+    mean, std = (float(f(row.shape)) for f in (initializer.mean, initializer.std))
+    return Size(mean, mean**2 + std**2)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    law: Law
+    direction: Direction
+    residual: Residual
+    mirrored: Mapping[str, Sides]
+    unmirrored: Mapping[str, str]
+    signals: Mapping[str, tuple[float, float]]
+
+
+def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
+    is_weight = jnp.issubdtype(row.dtype, jnp.inexact)
+    if not is_weight:
+        initializer, reason = None, "not a weight"
+    else:
+        initializer, reason = _kernel(row, options) if row.is_kernel else _other(row)
+    if initializer is None and not has_value:
+        initializer, reason = default(row), f"{reason}: {row.note or row.role}"
+    return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
+
+
+def _other(row: Row) -> tuple[Initializer | None, str]:
+    """The law of a parameter that is no kernel; None where it is to be kept."""
+    match row.role:
+        case "embedding":
+            return _embedding(row)
+        case "bias" | "norm offset":
+            return zeros, row.role
+        case "norm scale":
+            return ones, row.role
+        case "positional" | "token":
+            return normal(stddev=POSITION), row.role
+    return None, row.role
+
+
+def default(row: Row) -> Initializer:
+    """For what has no value to keep: a multiplier of 1, an average of 0."""
+    spread = row.path.rsplit("/", 1)[-1] in {"var", "variance", "scale"}
+    return ones if row.role == "gate" or spread else zeros
+
+
+def _embedding(row: Row) -> tuple[Initializer, str]:
+    if row.tied:
+        width = row.shape[-1]
+        return normal(stddev=width**-0.5), f"tied to the head, which sums {width}"
+    return normal(stddev=1.0), "a look-up: entries of variance 1"
+
+
+def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
+    if row.closes_residual and options.residual == "zero":
+        return zeros, f"closes 1 of {row.branches} branches"
+    gates = per_gate(row) if row.role == "recurrent kernel" else None
+    if gates and row.multiple == 1:
+        return gates, "recurrent"
+    signal, target = options.signals.get(row.path, (1.0, 1.0))
+    target /= row.multiple**2 or 1.0
+    sides = options.mirrored.get(row.path)
+    if sides:
+        name = f"{row.activation_name} before it, " if sides != "out" else ""
+        reason = f"{name}in a chain where random weights drift"
+        return in_pairs(row, sides, signal, target), reason
+    square = target * _squared_gain(row, signal, options.direction)
+    reasons = [_counted(row, options.direction)]
+    if not math.isclose(row.multiple, 1):
+        reasons.append(f"times {row.multiple:.3g}")
+    if row.activation_name not in {None, "identity"}:
+        reasons.append(f"{row.activation_name} before it")
+    is_plain = math.isclose(signal, _expected(row), rel_tol=0.01)
+    if options.direction != "backward" and not is_plain:
+        reasons.append(f"reads E x² = {signal:.3g}")
+    if row.closes_residual:
+        reasons.append(f"closes 1 of {row.branches} branches")
+    if row.path in options.unmirrored:
+        reasons.append(f"random weights drift: {options.unmirrored[row.path]}")
+    initializer = of_variance(row, square, options.law, options.direction)
+    return initializer, ", ".join(reasons)
+
+
+def _expected(row: Row) -> float:
+    """E φ(z)², which needs no remark; NaN where φ has no name."""
+    name = row.activation_name or "identity"
+    return math.nan if name == "other" else gaussian_moments(name).second
+
+
+def _squared_gain(row: Row, signal: float, direction: Direction) -> float:
+    """1 / E x², 1 / E φ′² or 2 / (E x² + E φ′²)."""
+    forward = signal if signal > 0 else 1.0
+    if direction == "forward":
+        return 1 / forward
+    slope = _squared_slope(row)
+    return 1 / (slope if direction == "backward" else (forward + slope) / 2)
+
+
+def _squared_slope(row: Row) -> float:
+    """E φ′(z)² of what the kernel reads; 1 where that is no known function."""
+    name, phi = row.activation_name, row.activation
+    if name in GATES:
+        return gaussian_moments(name).slope
+    if phi is None or len(phi.sources) > 1:
+        return 1.0
+    known = recognize(phi)
+    if known is None:
+        return gaussian_moments(phi).slope
+    return known.scale**2 * gaussian_moments(known.name).slope
+
+
+def _counted(row: Row, direction: Direction) -> str:
+    """The fan that counts, with the sizes it is made of: fan_in 1152 = 3·3·128."""
+    fan = {"forward": row.fan_in, "backward": row.fan_out}.get(direction)
+    if fan is None:
+        return f"fans {count(row.fan_in)} and {count(row.fan_out)}"
+    axes = row.in_axes if direction == "forward" else row.out_axes
+    sizes = [row.shape[axis] for axis in (*(row.window_axes or ()), *(axes or ()))]
+    made_of = " = " + "·".join(map(str, sizes)) if len(sizes) > 1 else ""
+    name = "fan_in" if direction == "forward" else "fan_out"
+    return f"{name} {count(fan)}" + made_of * (math.prod(sizes) == fan)

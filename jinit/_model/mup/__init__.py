@@ -1,0 +1,1 @@
+"""muP: how initialization and training scale with the width."""

@@ -1,0 +1,114 @@
+"""What every parameter of a model gets, and why."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from .._core.draw import in_mesh
+from .._core.initializer import Initializer
+from .._core.progress import track
+from .._core.text import aligned, rich_table
+from .._reading.roles import Role
+from .keys import path_keys
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What one parameter gets, and why.
+
+    Attributes:
+        path: Its path in the tree.
+        shape: Its shape.
+        initializer: The law to draw from; None where the value is kept.
+        reason: Why.
+        role: Its role in the trace.
+        order: Its place in the computation; None if it is unused.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    initializer: Initializer | None
+    reason: str
+    role: Role = "unknown"
+    order: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A choice for every parameter; prints as a table."""
+
+    choices: tuple[Choice, ...]
+
+    def __iter__(self) -> Iterator[Choice]:
+        return iter(self.choices)
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def draw(self, key: jax.Array | None, params: Any, shardings: Any = None) -> Any:
+        """The weights, in the structure of `params`, which gives dtypes too.
+
+        Args:
+            key: A PRNG key; None where no law is random.
+            params: A tree of arrays or shapes.
+            shardings: A sharding for every leaf of it, or None.
+        """
+        leaves, structure = jax.tree.flatten(params)
+        places = [None] * len(leaves) if shardings is None else shardings
+        keys = _keys(key, [choice.path for choice in self.choices])
+        work = zip(self.choices, keys, leaves, places, strict=True)
+        drawn = [_draw(*each) for each in track(work, len(leaves), "drawing")]
+        return jax.tree.unflatten(structure, drawn)
+
+    def __str__(self) -> str:
+        return aligned([_HEAD, *self._cells()], left=4)
+
+    def __rich__(self) -> Any:
+        return rich_table(_HEAD, self._cells())
+
+    def _cells(self) -> Iterator[tuple[str, ...]]:
+        last = len(self.choices)
+        place = lambda choice: last if choice.order is None else choice.order
+        for choice in sorted(self.choices, key=place):
+            size = "×".join(map(str, choice.shape)) or "scalar"
+            law = "kept" if choice.initializer is None else repr(choice.initializer)
+            yield choice.path, size, law, choice.reason
+
+
+_HEAD = ("parameter", "shape", "law", "why")
+
+
+def _keys(key: jax.Array | None, paths: Sequence[str]) -> Sequence[Any]:
+    if key is None:
+        return [None] * len(paths)
+    keys = path_keys(key, paths)
+    if isinstance(key, Tracer):
+        return list(keys)
+    # As NumPy's: every process of several has them, and none is dispatched for itself.
+    data, kind = np.asarray(jax.random.key_data(keys)), jax.random.key_impl(keys)
+    return [(each, kind) for each in data]
+
+
+def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
+    initializer, shape, dtype = choice.initializer, choice.shape, leaf.dtype
+    if initializer is None:
+        return leaf
+    if not initializer.law.is_random:
+        return initializer(None, shape, dtype, sharding)
+    if not isinstance(key, tuple):
+        return initializer(key, shape, dtype, sharding)
+    data, kind = key
+    with in_mesh(sharding):
+        return _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))
+def _random(data, kind, initializer, shape, dtype, sharding):
+    # One program for all parameters alike: their keys are data.
+    key = jax.random.wrap_key_data(data, impl=kind)
+    return initializer(key, shape, dtype, sharding)

@@ -1,0 +1,341 @@
+"""Rules: which initializer each parameter of a model gets, by path or by role."""
+
+import dataclasses
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .._core.initializer import Initializer
+from .._core.settings import choose
+from .._core.trees import glob, named_arrays
+from .._reading.roles import Role
+from .._reading.trace import Row, Trace
+from .._schemes.given import constant, from_callable
+from .plan import Choice, Plan
+
+
+class UnmatchedError(ValueError):
+    """Parameters that no rule matches, or rules that match no parameter."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """A parameter as rules see it.
+
+    Attributes:
+        path: Its path in the tree.
+        shape: Its shape.
+        dtype: Its dtype.
+        read: Gives the trace of the model, or raises where there is none.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], Trace]
+
+    @property
+    def trace(self) -> Trace:
+        """What the model's computation does with every parameter."""
+        return self.read()
+
+    @property
+    def row(self) -> Row:
+        """What it does with this one: role, fans, activation, residual branch."""
+        return self.trace[self.path]
+
+
+@dataclasses.dataclass(frozen=True)
+class Selector:
+    """A condition on a parameter; combine several with `&`, `|` and `~`."""
+
+    text: str
+    holds: Callable[[Leaf], bool]
+
+    def __call__(self, leaf: Leaf) -> bool:
+        """Whether it holds of a parameter."""
+        return self.holds(leaf)
+
+    def __and__(self, other: "Selector") -> "Selector":
+        return Selector(f"({self} & {other})", lambda x: self(x) and other(x))
+
+    def __or__(self, other: "Selector") -> "Selector":
+        return Selector(f"({self} | {other})", lambda x: self(x) or other(x))
+
+    def __invert__(self) -> "Selector":
+        return Selector(f"~{self}", lambda x: not self(x))
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+Value: TypeAlias = Initializer | Callable[..., Any] | float
+
+
+class Rule(NamedTuple):
+    """One rule; a plain pair `(pattern, value)` is one too.
+
+    Attributes:
+        pattern: A glob of `/` paths, a `Selector`, or any function of a `Leaf`.
+        value: An initializer, a number, a function `(key, shape, dtype)`, or a function
+            of a `Leaf` that returns one of these.
+        required: Whether it is an error if no parameter matches.
+    """
+
+    pattern: str | Selector | Callable[[Leaf], bool]
+    value: Value
+    required: bool = True
+
+
+Rules: TypeAlias = Iterable[Rule | tuple[Any, Any]]
+
+
+def path(pattern: str) -> Selector:
+    """Parameters whose path matches a glob, to be combined with other conditions.
+
+    Args:
+        pattern: As in a rule: `"mlp/*/kernel"`.
+
+    Returns:
+        A condition for the left side of a rule.
+    """
+    expression = glob(pattern)
+    return Selector(repr(pattern), lambda leaf: bool(expression.match(leaf.path)))
+
+
+def role(*roles: Role) -> Selector:
+    """Parameters of a role, as `jinit.trace` reads it from the computation.
+
+    Args:
+        *roles: "kernel" (of any kind but the output head and recurrent ones),
+            "embedding", "bias", "norm scale", ...: see `jinit.trace`.
+
+    Returns:
+        A condition for the left side of a rule.
+
+    Raises:
+        ValueError: When there is no such role.
+    """
+    for each in roles:
+        choose("jinit.role", "role", each, get_args(Role))
+    wanted = {*roles} | ({"depthwise kernel"} if "kernel" in roles else set())
+    listed = ", ".join(map(repr, roles))
+    return Selector(f"role({listed})", lambda leaf: leaf.row.role in wanted)
+
+
+def is_kernel() -> Selector:
+    """Kernels of every kind, output heads and recurrent ones included."""
+    return Selector("is_kernel()", lambda leaf: leaf.row.is_kernel)
+
+
+def closes_residual() -> Selector:
+    """Kernels, and norm scales, that end a residual branch."""
+    return Selector("closes_residual()", lambda leaf: leaf.row.closes_residual)
+
+
+def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
+    """The right side of a rule: an initializer with the exact fans of the computation.
+
+    Args:
+        initializer: One with a setting `fans`, such as `jinit.he_normal`.
+
+    Returns:
+        A function of a `Leaf`, for the right side of a rule.
+
+    Raises:
+        TypeError: When the initializer takes no fans.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jinit
+        >>> apply = lambda p, x: jnp.einsum("ebd,edf->ebf", x, p["experts"])
+        >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+        >>> model = apply, {"experts": shape(8, 64, 256)}
+        >>> rules = [("experts", jinit.traced(jinit.he_normal))]
+        >>> plan = jinit.initialize(
+        ...     model, None, shape(8, 32, 64), rules=rules, dry_run=True
+        ... )
+        >>> for choice in plan:
+        ...     print(choice.initializer)
+        he_normal(fans=(64, 256))
+    """
+    if "fans" not in initializer.law.parameters:
+        raise TypeError(
+            "`jinit.traced` needs an initializer with a setting `fans`. Got "
+            f"{initializer!r}. Use one of the variance-scaling family."
+        )
+
+    def fitted(leaf: Leaf) -> Initializer:
+        row = leaf.row
+        if row.fan_in is None or row.fan_out is None:
+            raise ValueError(
+                f"`jinit.traced` needs a parameter with fans. Got {leaf.path}, "
+                f"a {row.role}. Give it a rule of its own, before this one."
+            )
+        return initializer(fans=(_whole(row.fan_in), _whole(row.fan_out)))
+
+    return fitted
+
+
+def _whole(fan: float) -> float:
+    return int(fan) if fan == int(fan) else fan
+
+
+def resolve(value: Value, leaf: Leaf) -> Initializer:
+    """The initializer that the right side of a rule means for a parameter."""
+    if isinstance(value, Initializer):
+        return value
+    if callable(value):
+        if _takes_leaf(value) and len(inspect.signature(value).parameters) == 1:
+            return resolve(value(leaf), leaf)
+        return from_callable(value)
+    return constant(value)
+
+
+def _takes_leaf(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+def plan_by_rules(
+    tree: Any,
+    rules: Rules,
+    where: str,
+    read: Callable[[], Trace],
+    given: Container[str] = (),
+) -> Plan:
+    """What each leaf of a tree gets: the first rule that matches decides.
+
+    Args:
+        tree: Arrays or shapes.
+        rules: The rules, in order.
+        where: The public function that asks, for its errors.
+        read: Gives the trace.
+        given: The paths of leaves that are kept: they may match rules, and need none.
+
+    Raises:
+        UnmatchedError: When a leaf matches no rule or a rule no leaf, with all of them.
+    """
+    every = _checked(rules, where)
+    leaves = [
+        Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read)
+        for path, leaf in named_arrays(tree, where).items()
+    ]
+    tests = [as_test(rule.pattern) for rule in every]
+    hits = [
+        next((i for i, test in enumerate(tests) if test(leaf)), None) for leaf in leaves
+    ]
+    found = list(zip(leaves, hits, strict=True))
+    missed = [leaf for leaf, hit in found if hit is None and leaf.path not in given]
+    idle = [i for i, rule in enumerate(every) if rule.required and i not in hits]
+    if missed or idle:
+        raise UnmatchedError("\n".join(_complaint(where, every, leaves, missed, idle)))
+    return Plan(
+        tuple(
+            Choice(leaf.path, leaf.shape, None, "given")
+            if hit is None or leaf.path in given
+            else _choice(leaf, every[hit])
+            for leaf, hit in found
+        )
+    )
+
+
+def _checked(rules: Rules, where: str) -> list[Rule]:
+    if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
+        raise TypeError(
+            f"`{where}` needs `rules` as pairs (pattern, initializer). Got {rules!r}. "
+            "Write a list of pairs, first match wins."
+        )
+    return [Rule(*_pair(rule, where)) for rule in rules]
+
+
+def _pair(rule: Any, where: str) -> Any:
+    if not (isinstance(rule, tuple) and len(rule) in {2, 3}):
+        raise TypeError(
+            f"`{where}` needs each rule as a pair (pattern, initializer). Got {rule!r}."
+        )
+    if not (isinstance(rule[0], str) or _takes_leaf(rule[0])):
+        call = f" Call it: `{_text(rule[0])}()`." if callable(rule[0]) else ""
+        raise TypeError(
+            f"`{where}` needs a rule's pattern to be a glob, or a function of a "
+            f"`Leaf`. Got {rule[0]!r}.{call}"
+        )
+    if not (callable(rule[1]) or np.isscalar(rule[1])) or isinstance(rule[1], str):
+        raise TypeError(
+            f"`{where}` needs a rule's value to be an initializer, a number or a "
+            f"function. Got {rule[1]!r}. For a name, write `jinit.get({rule[1]!r})`."
+        )
+    if not callable(rule[1]) and not np.isfinite(rule[1]):
+        raise ValueError(
+            f"`{where}` needs a rule's number to be finite. Got {rule[1]!r}."
+        )
+    return rule
+
+
+def as_test(pattern: Any) -> Callable[[Leaf], bool]:
+    """The condition that the left side of a rule means."""
+    return path(pattern) if isinstance(pattern, str) else pattern
+
+
+def _choice(leaf: Leaf, rule: Rule) -> Choice:
+    initializer = resolve(rule.value, leaf)
+    return Choice(leaf.path, leaf.shape, initializer, f"rule {_text(rule.pattern)}")
+
+
+def _text(pattern: Any) -> str:
+    if isinstance(pattern, str | Selector):
+        return repr(pattern)
+    return getattr(pattern, "__name__", repr(pattern))
+
+
+def _complaint(
+    where: str,
+    rules: Sequence[Rule],
+    leaves: Sequence[Leaf],
+    missed: Sequence[Leaf],
+    idle: Sequence[int],
+) -> Iterator[str]:
+    yield f"`{where}` needs every parameter to match a rule, and each rule a parameter."
+    globs = [rule.pattern for rule in rules if isinstance(rule.pattern, str)]
+    paths = [leaf.path for leaf in leaves]
+    if missed:
+        yield "Got parameters that no rule matches:"
+    for leaf in missed:
+        yield f"  {leaf.path} {leaf.shape}{nearest(leaf.path, globs)}"
+    if idle:
+        yield "Got rules that match no parameter, or only what earlier rules took:"
+    for i in idle:
+        pattern = rules[i].pattern
+        near = nearest(pattern, paths) if isinstance(pattern, str) else ""
+        yield f"  {_text(pattern)}{near}"
+    yield "Mend the patterns; a last rule ('**', ...) matches all that is left."
+
+
+def nearest(text: str, choices: Sequence[str]) -> str:
+    """What comes nearest, as the end of a message; nothing where nothing is near."""
+    # By the ends: a pattern may leave out where a path begins.
+    likeness = lambda other: difflib.SequenceMatcher(
+        None, text[::-1], other[::-1][: len(text) + 4]
+    ).ratio()
+    near = max(choices, key=likeness, default=None)
+    return f": nearest is {near!r}" if near and likeness(near) > 0.5 else ""
+
+
+def no_trace(where: str) -> Callable[[], Trace]:
+    """For trees that come without a computation: a trace that refuses."""
+
+    @functools.cache
+    def read() -> Trace:
+        raise ValueError(
+            f"`{where}` needs a trace for rules that ask for roles or fans. Got none. "
+            "Give a `jinit.trace(apply, tree, *inputs)` with the tree, or use "
+            "`jinit.initialize`."
+        )
+
+    return read

@@ -1,0 +1,207 @@
+"""Weights that are there already: drawn anew in part, completed, or compared."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from .._core.draw import is_typed_key
+from .._core.trees import named_leaves, replaced
+from .._reading.trace import Trace
+from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
+from .shardings import places
+
+
+def reinit(
+    key: jax.Array | None,
+    tree: Any,
+    where: str | Selector | Callable[[Leaf], bool],
+    rules: Rules,
+    *,
+    trace: Trace | None = None,
+) -> Any:
+    """The same weights, with some of them drawn anew: a new head, a dead layer.
+
+    Args:
+        key: A PRNG key; None if nothing is random.
+        tree: Weights of any framework. Its random streams and functions stay.
+        where: Which: a glob over paths or a condition, as in a rule.
+        rules: What they get, as in `jinit.materialize`; the others need no rule.
+        trace: `jinit.trace` of the model, for conditions that ask for roles or fans.
+
+    Returns:
+        The tree. New leaves keep shape, dtype and sharding; all other leaves are the
+        same objects.
+
+    Raises:
+        ValueError: When `where` matches nothing.
+        UnmatchedError: When a chosen leaf matches no rule, or a rule no chosen leaf.
+
+    Example:
+        >>> import jax.numpy as jnp, jinit
+        >>> tree = {"body": jnp.ones((4, 4)), "head": jnp.ones((4, 2))}
+        >>> new = jinit.reinit(None, tree, "head", [("**", jinit.zeros)])
+        >>> float(new["head"].sum()), new["body"] is tree["body"]
+        (0.0, True)
+    """
+    leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
+    read = no_trace("jinit.reinit") if trace is None else lambda: trace
+    chosen = as_test(where)
+    found = {
+        path: leaf
+        for path, leaf in leaves.items()
+        if chosen(Leaf(path, leaf.shape, leaf.dtype, read))
+    }
+    if not found:
+        near = nearest(where, list(leaves)) if isinstance(where, str) else ""
+        raise ValueError(
+            f"`jinit.reinit` needs `where` to match a parameter. Got {where!r}{near}. "
+            f"The paths are: {', '.join(leaves)}."
+        )
+    plan = plan_by_rules(found, rules, "jinit.reinit", read)
+    return replaced(tree, plan.draw(key, found, _shardings(found)))
+
+
+def fill_missing(
+    key: jax.Array | None,
+    partial: Any,
+    abstract: Any,
+    rules: Rules,
+    shardings: Any = None,
+    *,
+    mesh: Any = None,
+    trace: Trace | None = None,
+) -> Any:
+    """Completes weights, such as a checkpoint that lacks a head.
+
+    Args:
+        key: A PRNG key; None if nothing is random.
+        partial: Weights with parts missing: keys that are absent, or leaves that are
+            None or `jax.ShapeDtypeStruct`s.
+        abstract: The whole tree, of arrays or shapes; functions and the like stay.
+        rules: What missing leaves get, as in `jinit.materialize`. What is there needs
+            none, but a rule must match something of `abstract`.
+        shardings: Where missing leaves go, as in `jinit.materialize`.
+        mesh: The mesh of `PartitionSpec`s.
+        trace: `jinit.trace` of `abstract`, for rules that ask for roles or fans.
+
+    Returns:
+        A tree of the structure of `abstract`. What was there is the same object; what
+        was missing is what `jinit.materialize(abstract, rules, key)` would draw.
+
+    Raises:
+        ValueError: When `partial` has leaves that `abstract` lacks, or of another shape
+            or dtype; it lists all of them.
+        UnmatchedError: When a missing leaf matches no rule, or a rule no leaf.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jinit
+        >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+        >>> abstract = {"body": shape(4, 4), "head": shape(4, 2)}
+        >>> loaded = {"body": jnp.ones((4, 4))}
+        >>> full = jinit.fill_missing(None, loaded, abstract, [("head", 0.0)])
+        >>> full["body"] is loaded["body"], full["head"].shape
+        (True, (4, 2))
+    """
+    where = "jinit.fill_missing"
+    wanted = {p: x for p, x in named_leaves(abstract).items() if hasattr(x, "shape")}
+    there = {
+        path: leaf
+        for path, leaf in named_leaves(partial).items()
+        if not isinstance(leaf, jax.ShapeDtypeStruct)
+        and (_is_array(leaf) or path in wanted)
+    }
+    wrong = [
+        f"  {path} {_kind(leaf)}, wanted {_kind(wanted.get(path))}"
+        for path, leaf in there.items()
+        if path not in wanted or _kind(leaf) != _kind(wanted[path])
+    ]
+    if wrong:
+        raise ValueError(
+            f"`{where}` needs leaves of the shapes and dtypes of `abstract`. Got:\n"
+            + "\n".join(wrong)
+            + "\nRemove or convert them first."
+        )
+    whole = replaced(abstract, there)
+    is_kept = lambda x: not hasattr(x, "shape") or is_typed_key(x)
+    arrays = jax.tree.map(lambda x: None if is_kept(x) else x, whole)
+    read = no_trace(where) if trace is None else lambda: trace
+    plan = plan_by_rules(arrays, rules, where, read, given=there)
+    drawn = plan.draw(key, arrays, places(arrays, shardings, mesh, where))
+    return replaced(whole, named_leaves(drawn))
+
+
+def duplicates(tree: Any) -> list[tuple[str, ...]]:
+    """Parameters that are equal to the bit, though they are not constant.
+
+    Two random parameters that should differ but do not come from the same key, a shared
+    template, or a copy.
+
+    Args:
+        tree: Weights of any framework.
+
+    Returns:
+        Groups of paths, each of two or more.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jinit
+        >>> w = jinit.he_normal(jax.random.key(0), (4, 4))
+        >>> jinit.duplicates({"a": w, "b": w + 0, "c": -w, "d": jnp.ones(4)})
+        [('a', 'b')]
+    """
+    groups: dict[Any, list[str]] = {}
+    leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
+    for path, leaf in leaves.items():
+        if leaf.size:
+            groups.setdefault(_fingerprint(leaf), []).append(path)
+    return [
+        tuple(same)
+        for paths in groups.values()
+        if len(paths) > 1
+        for same in _equal(paths, leaves)
+    ]
+
+
+def _fingerprint(leaf: Any) -> Any:
+    # A few entries from all over: what differs at all, differs there or is compared.
+    places = np.linspace(0, leaf.size - 1, 8).astype(int)
+    few = np.asarray(jnp.ravel(leaf)[places])
+    return leaf.shape, np.dtype(leaf.dtype).name, few.tobytes()
+
+
+def _shardings(leaves: Mapping[str, Any]) -> list[Any]:
+    found = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(leaves)]
+    return [each if isinstance(each, NamedSharding) else None for each in found]
+
+
+def _is_weight(leaf: Any) -> bool:
+    return _is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact)
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array | np.ndarray)
+
+
+def _kind(leaf: Any) -> str:
+    if leaf is None:
+        return "nothing"
+    is_array = hasattr(leaf, "shape")
+    return f"{tuple(leaf.shape)} {leaf.dtype}" if is_array else type(leaf).__name__
+
+
+def _equal(paths: list[str], leaves: Mapping[str, Any]) -> list[list[str]]:
+    groups: list[list[str]] = []
+    for path in paths:
+        leaf = leaves[path]
+        if bool(jnp.all(leaf == jnp.ravel(leaf)[0])):
+            continue
+        for group in groups:
+            if bool(jnp.array_equal(leaves[group[0]], leaf)):
+                group.append(path)
+                break
+        else:
+            groups.append([path])
+    return [group for group in groups if len(group) > 1]

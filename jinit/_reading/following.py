@@ -1,0 +1,123 @@
+"""What follows each layer: the activation between it and the next."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Set
+
+from .._graph.elementwise import Activation, follow, MOVES
+from .._graph.operations import Graph
+from .kernels import LAYERS
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """What a layer reads.
+
+    Attributes:
+        before: The numbers of the layers whose output reaches the signal with no other
+            layer between; none for a layer that reads the model's input.
+        same: Those of them that are in the same iteration of a loop.
+        chained: Whether the signal is exactly the activation of one layer before, so
+            that theory can predict this layer from it.
+    """
+
+    before: frozenset[int]
+    same: frozenset[int]
+    chained: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Following:
+    """The function that follows each layer, as far as there is a single one.
+
+    Attributes:
+        graph: The computation.
+        uniform: The values that are the same for all entries.
+        outputs: The number of the layer that makes each pre-activation.
+        first: Of every value, the layers that reach it with no other between.
+    """
+
+    graph: Graph
+    uniform: Set[int]
+    outputs: Mapping[int, int]
+    first: Mapping[int, frozenset[int]]
+
+    @functools.cached_property
+    def _behind(self) -> dict[int, list[int]]:
+        # The values that one layer alone reaches, in order: at one of them, its output
+        # or what a normalization made of it, its activation starts.
+        behind = {i: [output] for output, i in self.outputs.items()}
+        for step in self.graph.steps:
+            for value in step.outputs:
+                if len(self.first[value]) == 1 and value not in self.outputs:
+                    (layer,) = self.first[value]
+                    behind[layer].append(value)
+        return behind
+
+    @functools.cached_property
+    def _found(self) -> list[Activation | None]:
+        graph = self.graph
+        found = []
+        for output, i in self.outputs.items():
+            starts = [v for v in self._behind[i] if _alike(graph, v, output)]
+            found.append(next(filter(None, map(self._start, starts)), None))
+            if found[-1] is None and self._goes_straight_on(output):
+                found[-1] = Activation((output,), output, (), {}, graph.types[output])
+        return found
+
+    def activation(self, layer: int) -> Activation | None:
+        """The function that follows a layer."""
+        return self._found[layer]
+
+    def feed(self, signal: int, before: frozenset[int], same: frozenset[int]) -> Feed:
+        """What a layer reads, of whose signal these layers come before."""
+        return Feed(before, before & same, self._chained(signal, before))
+
+    def _chained(
+        self,
+        signal: int,
+        before: frozenset[int],
+        moves: Set[str] = MOVES | {"carry"},
+    ) -> bool:
+        if len(before) != 1:
+            return False
+        (layer,) = before
+        found = self._found[layer]
+        return (
+            found is not None
+            and self.outputs.get(found.sources[0]) == layer
+            and signal in _moved(self.graph, found.result, moves)
+        )
+
+    def directly(self, signal: int, before: frozenset[int]) -> int | None:
+        """The layer whose activation a signal is, axis for axis."""
+        casts = {"convert_element_type", "copy"}
+        return min(before) if self._chained(signal, before, casts) else None
+
+    def _start(self, value: int) -> Activation | None:
+        found = follow(self.graph, value, self.uniform)
+        changes = found and any(op.name not in MOVES for op in found.ops)
+        return found if changes else None
+
+    def _goes_straight_on(self, value: int) -> bool:
+        graph = self.graph
+        return all(
+            reader.name in LAYERS | MOVES
+            for each in _moved(graph, value, MOVES)
+            for reader in graph.readers.get(each, ())
+        )
+
+
+def _alike(graph: Graph, a: int, b: int) -> bool:
+    same_shape = graph.types[a].shape == graph.types[b].shape
+    return same_shape and graph.loops.get(a) == graph.loops.get(b)
+
+
+def _moved(graph: Graph, value: int, moves: Set[str]) -> Set[int]:
+    moved, waiting = {value}, [value]
+    while waiting:
+        for reader in graph.readers.get(waiting.pop(), ()):
+            if reader.name in moves:
+                waiting += set(reader.outputs) - moved
+                moved.update(reader.outputs)
+    return moved

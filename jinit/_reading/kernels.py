@@ -1,0 +1,73 @@
+"""What a layer operation does with its kernel: which axes it sums, and both fans."""
+
+import dataclasses
+import math
+
+from .._graph.operations import Graph, Op
+from .axes import Axes
+
+
+# The operations that may be a layer: a kernel times a signal.
+LAYERS = frozenset({"dot_general", "conv_general_dilated"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel as its operation reads it: `(*window, in, out)` under any layout.
+
+    `fan_in` counts the products summed into one output entry, `fan_out` the products
+    that one input entry takes part in, stride and dilation included. `groups` are those
+    of a grouped convolution.
+    """
+
+    value: int
+    window_axes: tuple[int, ...]
+    in_axes: tuple[int, ...]
+    out_axes: tuple[int, ...]
+    fan_in: float
+    fan_out: float
+    groups: int = 1
+
+
+def read_kernel(
+    graph: Graph, op: Op, position: int, axes: Axes | None
+) -> Kernel | None:
+    """The kernel at operand `position` of a layer operation; None if `op` is none.
+
+    `axes` tells which of its axes lie on several devices.
+    """
+    shape = tuple(graph.types[op.inputs[position]].shape)
+    if axes is not None:
+        shape = tuple(n * parts for n, parts in zip(shape, axes.parts, strict=True))
+    if op.name == "dot_general":
+        return _dense(op, position, shape)
+    if op.name == "conv_general_dilated" and position == 1:
+        return _convolution(op, shape)
+    return None
+
+
+def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
+    contracted, batched = op.params["dimension_numbers"]
+    in_axes, batch_axes = tuple(contracted[position]), tuple(batched[position])
+    out_axes = tuple(
+        axis for axis in range(len(shape)) if axis not in in_axes + batch_axes
+    )
+    fan_in, fan_out = _size(shape, in_axes), _size(shape, out_axes)
+    return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
+
+
+def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
+    out_axis, in_axis, *window = op.params["dimension_numbers"].rhs_spec
+    groups = op.params["feature_group_count"]
+    taps = _size(shape, tuple(window))
+    # A stride reads each input entry less often; a dilated input is mostly zeros.
+    fan_in = taps * shape[in_axis] / math.prod(op.params["lhs_dilation"])
+    parts = groups * op.params["batch_group_count"]
+    fan_out = taps * shape[out_axis] / parts / math.prod(op.params["window_strides"])
+    return Kernel(
+        op.inputs[1], tuple(window), (in_axis,), (out_axis,), fan_in, fan_out, groups
+    )
+
+
+def _size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return math.prod(shape[axis] for axis in axes)

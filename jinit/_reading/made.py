@@ -1,0 +1,95 @@
+"""What is made of a parameter before it is used as a kernel: multiples, masks, sums."""
+
+import dataclasses
+from collections.abc import Mapping, Set
+
+import numpy as np
+
+from .._graph.elementwise import MOVES
+from .._graph.operations import Graph, Op
+from .signals import SUMS
+
+
+ADDS = SUMS | {"complex"}
+# Operations that leave the entries of a parameter what they are, or turn their sign.
+_SAME = MOVES | frozenset(
+    {
+        "all_gather", "broadcast_in_dim", "carry", "concatenate", "conj",
+        "dynamic_slice", "either", "gather", "name", "neg", "optimization_barrier",
+        "pad", "reduce_precision", "rev", "slice", "split", "stop_gradient", "tile",
+        "unstack",
+    }
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A kernel as a sum in which a parameter is a multiple of one of the terms.
+
+    If something else is made of the parameter on the way, only that is said.
+
+    Attributes:
+        multiple: The number that the parameter is multiplied by; the root mean square
+            where that differs between its entries.
+        kept: The share of its entries that a constant mask leaves.
+        terms: How many kernels are summed.
+        through: The operation that makes anything else of the parameter, if one does.
+    """
+
+    multiple: float = 1.0
+    kept: float = 1
+    terms: int = 1
+    through: str = ""
+
+
+UNCHANGED = Made()
+
+
+def made_of(
+    graph: Graph, leaves: Mapping[int, Set[int]], value: int, leaf: int
+) -> Made:
+    """What `value` is of a parameter; `leaves` tells which of them a value is of."""
+    made = UNCHANGED
+    while value != leaf:
+        op = graph.makers[value]
+        own, *again = dict.fromkeys(i for i in op.inputs if leaf in leaves.get(i, ()))
+        others = {i for i in op.inputs if i in leaves} - {own, *again}
+        factor = None if again or others else _factor(graph, op, own)
+        if factor is not None:
+            made = _times(made, factor)
+        elif op.name in ADDS and others and not again:
+            size = graph.types[op.outputs[0]].size
+            each = {i for other in others for i in leaves[other]}
+            alike = sum(graph.types[i].size >= size for i in each)
+            made = dataclasses.replace(made, terms=made.terms + alike)
+        elif op.name not in _SAME or (op.name == "carry" and op.inputs[1] != value):
+            return Made(through=op.name)
+        value = own
+    return made
+
+
+def _times(made: Made, factor: np.ndarray) -> Made:
+    squares = np.abs(factor) ** 2
+    kept = float(np.mean(squares > 0))
+    return dataclasses.replace(
+        made,
+        multiple=made.multiple * float(np.sqrt(np.mean(squares) / (kept or 1))),
+        kept=made.kept * kept if kept < 1 else made.kept,
+    )
+
+
+def _factor(graph: Graph, op: Op, own: int) -> np.ndarray | None:
+    """The constant that an operation multiplies one operand by, if it does no more."""
+    if op.name not in {"mul", "div", "select_n"}:
+        return None
+    constants = [graph.constant(i) for i in op.inputs if i != own]
+    if any(constant is None for constant in constants):
+        return None
+    match op.name, list(map(np.asarray, constants)):
+        case "mul", [factor]:
+            return factor
+        case "div", [divisor] if own == op.inputs[0]:
+            return 1 / divisor
+        case "select_n", [chosen, other] if not other.any():
+            return chosen == op.inputs[1:].index(own)
+    return None

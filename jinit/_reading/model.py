@@ -1,0 +1,88 @@
+"""A model as its graph and layers, with a tap at every pre-activation."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._graph.evaluation import evaluate
+from .._graph.jaxpr import flatten, leaf_equations, RULES
+from .._graph.operations import Graph
+from .kernels import LAYERS
+from .layers import Layer, Layers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A function of parameters and inputs as a graph with its layers, in order."""
+
+    graph: Graph
+    found: Layers
+    paths: tuple[str, ...]
+    structure: Any
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, in the order of computation."""
+        return self.found.layers
+
+    def times(self, value: int) -> tuple[int, ...]:
+        """How often each loop around a value runs, outermost first."""
+        return tuple(op.params["length"] for op in self.graph.loops.get(value, ()))
+
+    def tap(
+        self,
+        params: Any,
+        inputs: Any,
+        loss: Callable[[Any], jax.Array],
+        values: Iterable[int],
+        gradients: Iterable[int],
+    ) -> tuple[Any, dict[int, Any], dict[int, jax.Array]]:
+        """One evaluation, with the gradient of `loss(outputs)`.
+
+        Returns:
+            The outputs; the values at `values`; the gradients with respect to those at
+            `gradients`. Inside a `scan`, each has the iterations along its first axis.
+        """
+        arrays = jax.tree.leaves((params, inputs))
+        see = lambda value, shift: (value if shift is None else value + shift,) * 2
+        visits = dict.fromkeys({*values, *gradients}, see)
+
+        def objective(shifts: dict[int, jax.Array]) -> tuple[jax.Array, Any]:
+            outputs, seen = evaluate(self.graph, arrays, visits, shifts)
+            return loss(jax.tree.unflatten(self.structure, outputs)), (outputs, seen)
+
+        zeros = {i: self._zeros(i) for i in gradients}
+        slopes, (outputs, seen) = jax.grad(objective, has_aux=True)(zeros)
+        return outputs, seen, slopes
+
+    def _zeros(self, value: int) -> jax.Array:
+        kind = self.graph.types[value]
+        return jnp.zeros((*self.times(value), *kind.shape), kind.dtype)
+
+
+def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
+    """Reads the layers of `apply(params, *inputs)`; arrays may be shapes only."""
+    jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(params, *inputs)
+    # A derivative rule stays in force unless a layer hides behind it.
+    graph = flatten(jaxpr, lambda e: e.primitive.name not in RULES or _holds_layer(e))
+    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+    paths = tuple("/".join(path_parts(path)) for path, _ in leaves)
+    structure = jax.tree.structure(shapes)
+    return Model(graph, Layers(graph, paths), paths, structure)
+
+
+def path_parts(path: Sequence[Any]) -> tuple[str, ...]:
+    """A tree path as plain words: `['params']['Dense_0']` gives params, Dense_0."""
+    if len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value"):
+        path = path[:-1]  # the content of an NNX variable or a linen box
+    return tuple(
+        str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
+        for key in path
+    )
+
+
+def _holds_layer(equation: Any) -> bool:
+    return any(each.primitive.name in LAYERS for each in leaf_equations(equation))

@@ -1,0 +1,245 @@
+"""What a parameter is for, told from the operations in which it meets the data."""
+
+import dataclasses
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from .._graph.elementwise import MOVES
+from .._graph.operations import Op
+from .._graph.recognition import label
+from .._graph.sweeps import upstream
+from .axes import Axes, moved
+from .kernels import LAYERS
+from .layers import Layer, Layers
+from .made import ADDS, Made, made_of, UNCHANGED
+from .signals import SUMS
+
+
+Role = Literal[
+    "kernel",
+    "depthwise kernel",
+    "recurrent kernel",
+    "output head",
+    "embedding",
+    "bias",
+    "norm scale",
+    "norm offset",
+    "norm statistic",
+    "positional",
+    "token",
+    "gate",
+    "unused",
+    "unknown",
+]
+# Operations that put one parameter beside another, or in its place.
+_JOINS = frozenset({"concatenate", "either", "select_n", "stack"})
+KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
+
+
+def main_use(uses: "Sequence[Use]") -> "Use":
+    """The use that tells what a parameter is for, where it has several."""
+    recurrent = [use for use in uses if use.role == "recurrent kernel"]
+    kernels = [use for use in uses if use.role in KERNELS]
+    if recurrent or uses[0].role == "embedding":
+        return [*recurrent, uses[0]][0]
+    names = slices_read(uses)
+    if len(names) > 1:
+        usual = statistics.mode(names[1:])  # the first slice may read the input
+        return _slices(uses)[names.index(usual)]
+    return [*kernels, uses[0]][0]
+
+
+def slices_read(uses: "Sequence[Use]") -> list[str | None]:
+    """The activation that each slice of one parameter reads, if slices are kernels."""
+    layers = [use.layer for use in _slices(uses)]
+    return [label(layer.reads, layer.factors) for layer in layers if layer]
+
+
+def _slices(uses: "Sequence[Use]") -> "list[Use]":
+    return [use for use in uses if use.layer and use.axes and use.axes.sliced]
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """One meeting of a parameter with the data.
+
+    Attributes:
+        op: The operation.
+        value: The operand that the parameter has become.
+        role: What it is there.
+        layer: The layer whose kernel it is, if any.
+        axes: Where the axes of the parameter are in the operand, if known.
+        made: What the kernel is of the parameter.
+        note: What is special, or why the role is unknown.
+    """
+
+    op: Op
+    value: int
+    role: Role
+    layer: Layer | None = None
+    axes: Axes | None = None
+    made: Made = UNCHANGED
+    note: str = ""
+
+
+class Roles:
+    """The uses of every parameter of a model."""
+
+    def __init__(self, found: Layers):
+        self.found, self.graph = found, found.graph
+        self.layers = {layer.op: layer for layer in found.layers}
+        self.needed = upstream(self.graph, self.graph.outputs)
+        self.biases = {layer.bias: layer for layer in found.layers}
+        self.dividing = set(found.norms.values())
+
+    def uses(self) -> dict[int, list[Use]]:
+        """By parameter leaf, in the order of computation."""
+        uses: dict[int, list[Use]] = {}
+        for op, value in self._meetings():
+            for leaf in self.found.leaves[value]:
+                use = self._use(op, value, leaf)
+                axes = self._axes(value, leaf)
+                use = dataclasses.replace(use, axes=axes)
+                uses.setdefault(leaf, []).append(use)
+        return uses
+
+    def _meetings(self) -> Iterator[tuple[Op, int]]:
+        for op in self.graph.steps:
+            if self.needed.isdisjoint(op.outputs):
+                continue
+            if self.found.data.issuperset(op.outputs):
+                for value in dict.fromkeys(i for i in op.inputs if self.found.fixed(i)):
+                    yield op, value
+
+    def _use(self, op: Op, value: int, leaf: int) -> Use:
+        others = [i for i in op.inputs if i in self.found.data]
+        layer = self.layers.get(op)
+        if layer and layer.kernel.value == value:
+            return self._kernel(layer, value, leaf)
+        if op.name in {"gather", "dynamic_slice"} and op.inputs[0] == value:
+            return self._looked_up(op, value)
+        if op.name in SUMS:
+            return Use(op, value, self._added(op, value, leaf, others))
+        if op.name in {"mul", "div"}:
+            return Use(op, value, self._multiplied(op, value, leaf, others))
+        if op.name in {"concatenate", "select_n", "carry", "dynamic_update_slice"}:
+            return Use(op, value, "token")
+        return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
+
+    def _looked_up(self, op: Op, value: int) -> Use:
+        readers = self.graph.readers.get(op.outputs[0], ())
+        slices = op.params.get("slice_sizes", ())
+        if sum(n > 1 for n in slices) > 1 and any(r.name in LAYERS for r in readers):
+            note = "a kernel that the data choose; its fans are not read"
+            return Use(op, value, "unknown", note=note)
+        return Use(op, value, "embedding")
+
+    def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
+        joined = self._joined(value, leaf)
+        main = leaf == self.found.main_leaf(value) and value in self.found.axes
+        made = made_of(self.graph, self.found.leaves, value, leaf)
+        note = ""
+        if made.through:
+            note = f"the fans are those of what `{made.through}` makes of it"
+        if made.kept < 1:
+            note = f"a constant keeps {made.kept:.3g} of its entries"
+        if joined and joined.name in _JOINS:
+            note = f"one of several kernels in one `{layer.op.name}`"
+        elif joined and self._is_factor(joined, value):
+            note = "one factor of a kernel that is a product of parameters"
+        elif joined and not main and not self._is_term(joined, leaf):
+            note = f"part of the kernel of {layer.name}, through `{joined.name}`"
+            role = "gate" if joined.name in {"mul", "div"} else "unknown"
+            return Use(layer.op, value, role, note=note)
+        elif made.terms > 1:
+            note = f"one of {made.terms} kernels that are summed"
+        use = Use(layer.op, value, "kernel", layer, made=made, note=note)
+        if self._one_hot(layer.signal):
+            note = "its signal is one-hot"
+            return dataclasses.replace(use, role="embedding", note=note)
+        return dataclasses.replace(use, role=self._kind(layer))
+
+    def _kind(self, layer: Layer) -> Role:
+        if layer.recurrent:
+            return "recurrent kernel"
+        if self.found.is_head(layer):
+            return "output head"
+        kernel = layer.kernel
+        shape = self.graph.types[kernel.value].shape
+        per_group = [shape[axis] for axis in kernel.in_axes]
+        depthwise = kernel.groups > 1 and per_group == [1]
+        return "depthwise kernel" if depthwise else "kernel"
+
+    def _axes(self, value: int, leaf: int) -> Axes | None:
+        found = self.found.axes.get(value)
+        if found is None or found.leaf == leaf:
+            return found
+        # Joined with others: as the one that stands for all, if nothing follows.
+        joined = self._joined(value, leaf)
+        if joined is None or joined.name not in _JOINS | ADDS:
+            return None
+        whole = self.found.axes.get(joined.outputs[0])
+        parts = ((i, self.found.axes.get(i)) for i in joined.inputs)
+        own = [(i, axes) for i, axes in parts if axes and axes.leaf == leaf]
+        if not own or whole is None or whole.axes != found.axes:
+            return None
+        return moved(self.graph, joined, *own[0])
+
+    def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
+        reads = self.graph.readers.get(op.outputs[0], ())
+        norms = self.found.norms
+        if self._stored(reads) and not any(i in norms for i in others):
+            return "norm statistic"
+        if any(i in norms for i in others):
+            return "norm offset"
+        if value in self.biases:
+            return "bias"
+        shape = self.graph.types[leaf].shape
+        axes = self.found.axes.get(value)
+        own = {k for group in axes.axes for k in group} if axes else range(len(shape))
+        return "bias" if sum(shape[k] > 1 for k in own) <= 1 else "positional"
+
+    def _stored(self, reads: tuple[Op, ...]) -> bool:
+        # (x − mean) / √variance with both from the parameters.
+        dividing = (op for op in reads if op in self.dividing)
+        return any(i in self.found.roots for op in dividing for i in op.inputs)
+
+    def _multiplied(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
+        if leaf in self.found.roots.get(value, ()):
+            return "norm statistic"
+        norms = self.found.norms
+        signal = any(i in norms or i in self.found.averages for i in others)
+        return "norm scale" if signal or value in self.found.roots else "gate"
+
+    def _joined(self, value: int, leaf: int) -> Op | None:
+        """The operation in which a leaf, on its way to `value`, meets another leaf."""
+        alone, first, waiting, met = frozenset({leaf}), None, [value], {value}
+        leaves = self.found.leaves
+        while waiting:
+            maker = self.graph.makers.get(waiting.pop())
+            parts = [leaves.get(i, frozenset()) for i in maker.inputs] if maker else []
+            if maker is None or not parts:
+                continue
+            if leaves[maker.outputs[0]] > alone and alone in parts:
+                first = maker
+            own = (i for i, p in zip(maker.inputs, parts, strict=True) if leaf in p)
+            more = [i for i in own if i not in met]
+            waiting += more
+            met.update(more)
+        return first
+
+    def _is_factor(self, op: Op, value: int) -> bool:
+        # As in W + AB; but not where a product of parameters makes a norm of them.
+        product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
+        return op.name == "dot_general" and product >= kernel
+
+    def _is_term(self, op: Op, leaf: int) -> bool:
+        result, own = (self.graph.types[i].size for i in (op.outputs[0], leaf))
+        return op.name in ADDS and own >= result
+
+    def _one_hot(self, signal: int) -> bool:
+        maker = self.graph.makers.get(signal)
+        while maker and maker.name in MOVES:
+            maker = self.graph.makers.get(maker.inputs[0])
+        return maker is not None and maker.name == "eq"

@@ -1,0 +1,192 @@
+"""The signal that a layer reads: what made it, back to the layer or sum before."""
+
+import dataclasses
+from collections.abc import Set
+
+import numpy as np
+
+from .._graph.elementwise import Activation, between, is_elementwise, MOVES
+from .._graph.operations import Graph, Op
+from .._graph.recognition import recognize
+from .._graph.sweeps import sweep
+from .kernels import LAYERS, read_kernel
+
+
+SUMS = frozenset({"add", "add_any", "sub"})
+_SEVERAL = "reads no function of one signal"
+# Operations that select or average entries of a signal, and no more.
+POOLS = MOVES | frozenset(
+    {
+        "all_gather", "all_to_all", "broadcast_in_dim", "concatenate", "dynamic_slice",
+        "dynamic_update_slice", "gather", "pad", "ppermute", "reduce_max", "reduce_sum",
+        "reduce_window_max", "reduce_window_sum", "rev", "scatter", "scatter-add",
+        "select_n", "slice", "split", "unstack",
+    }
+)  # fmt: skip
+# Those of them that take a part of one signal.
+_PARTS = MOVES | {"dynamic_slice", "pad", "rev", "slice", "split", "unstack"}
+# Which operands they choose from or put together, where others are indices.
+_CHOSEN = {
+    "dynamic_slice": slice(1),
+    "dynamic_update_slice": slice(2),
+    "gather": slice(1),
+    "scatter": slice(0, 3, 2),
+    "scatter-add": slice(0, 3, 2),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Signals:
+    """The values that come from data, and those at which a signal starts anew.
+
+    Noise is what comes neither from data nor from parameters, and is not one number.
+    """
+
+    graph: Graph
+    data: Set[int]
+    noise: Set[int]
+    uniform: Set[int]
+    stops: Set[int]
+
+    def activation(self, value: int) -> Activation | None:
+        """The element-wise function that makes a signal, up to pools and scalings.
+
+        The identity where none does; None where it is no function of one signal or of
+        two, or where a concatenation joins several.
+        """
+        found = self._found(value)
+        return found if isinstance(found, Activation) else None
+
+    def unclear(self, value: int) -> str:
+        """Why there is no such function; nothing where there is one."""
+        found = self._found(value)
+        return found if isinstance(found, str) else ""
+
+    def _found(self, value: int) -> Activation | str:
+        graph, met = self.graph, set[int]()
+        while True:
+            maker = graph.makers.get(value)
+            if maker is None or value in self.stops or value in met:
+                return self._identity(value)
+            met.add(value)
+            signals = [i for i in self._chosen(maker) if i in self.data]
+            if maker.name == "carry":
+                value = maker.inputs[1]
+            elif maker.name == "either":
+                return self._agreed(signals)
+            elif self._masks(maker) or self.averages(maker):
+                (value,) = signals
+            elif maker.name in POOLS and not self._chooses(maker):
+                if not signals:
+                    return self._identity(value)
+                whole = {self._whole(i) for i in signals}
+                if len(whole) > 1:
+                    return _SEVERAL
+                value = whole.pop() if len(signals) > 1 else signals[0]
+            elif is_elementwise(maker):
+                found = between(graph, value, self.stops, self.uniform)
+                if found is None or (found.sources[1:] and not self.factors(found)):
+                    return _SEVERAL
+                if not self._scales(found):
+                    return found
+                (value,) = found.sources
+            elif maker.name in LAYERS:
+                return self._identity(value)
+            else:
+                return f"reads what `{maker.name}` makes of a signal"
+
+    def _agreed(self, branches: list[int]) -> Activation | str:
+        found = [self._found(i) for i in branches]
+        known = [
+            recognize(each)
+            for each in found
+            if isinstance(each, Activation) and len(each.sources) == 1
+        ]
+        alike = len(known) == len(found) and len(set(known)) == 1 and known[0]
+        return found[0] if alike else "reads different functions by branch"
+
+    def averages(self, op: Op) -> bool:
+        """Whether a product with a constant only selects or averages entries."""
+        fixed = [i for i in op.inputs if i not in self.data]
+        if op.name not in LAYERS or len(fixed) != 1:
+            return False
+        kernel = read_kernel(self.graph, op, op.inputs.index(fixed[0]), None)
+        weights = self.graph.constant(fixed[0])
+        if kernel is None or weights is None or np.min(weights) < 0:
+            return False
+        totals = np.sum(weights, kernel.in_axes + kernel.window_axes)
+        return np.allclose(totals, 1, rtol=1e-3)
+
+    def _chosen(self, op: Op) -> tuple[int, ...]:
+        # What an index chooses from, not the index.
+        return op.inputs[_CHOSEN.get(op.name, slice(None))]
+
+    def _whole(self, value: int) -> int:
+        # The signal of which a value is a part.
+        maker = self.graph.makers.get(value)
+        while maker and value not in self.stops and maker.name in _PARTS:
+            value = maker.inputs[0]
+            maker = self.graph.makers.get(value)
+        return value
+
+    def factors(self, activation: Activation) -> tuple[Activation | None, ...]:
+        """The two activations whose product a function of two signals is, if any."""
+        maker = self.graph.makers.get(activation.result)
+        if len(activation.sources) != 2 or maker is None or maker.name != "mul":
+            return ()
+        return tuple(
+            between(self.graph, i, self.stops, self.uniform) for i in maker.inputs
+        )
+
+    def _identity(self, value: int) -> Activation:
+        return Activation((value,), value, (), {}, self.graph.types[value])
+
+    def _masks(self, op: Op) -> bool:
+        # A product with what is neither data nor parameter, as in dropout.
+        return op.name in {"mul", "div"} and any(i in self.noise for i in op.inputs)
+
+    def _chooses(self, op: Op) -> bool:
+        # max(x, 0) written as a selection is an activation; a mask is not.
+        return op.name == "select_n" and op.inputs[0] in self.data
+
+    def _scales(self, activation: Activation) -> bool:
+        # A multiple of its one source.
+        return len(activation.sources) == 1 and all(
+            op.name in MOVES | {"neg"}
+            or (
+                op.name in {"mul", "div"}
+                and sum(i not in self.uniform for i in op.inputs) == 1
+            )
+            for op in activation.ops
+        )
+
+
+def read_signals(
+    graph: Graph,
+    data: Set[int],
+    leaves: Set[int],
+    uniform: Set[int],
+    stops: Set[int],
+) -> Signals:
+    """Finds the sums of signals that start at different values of `stops`."""
+
+    def parts(op: Op, origins: dict[int, frozenset[int]]) -> list[frozenset[int]]:
+        return [origins[i] for i in op.inputs if i in origins]
+
+    def joins(op: Op, origins: dict[int, frozenset[int]]) -> bool:
+        each = parts(op, origins)
+        return op.name in SUMS and len(each) == 2 and each[0].isdisjoint(each[1])
+
+    def rule(op: Op, origins: dict[int, frozenset[int]]) -> frozenset[int] | None:
+        each = parts(op, origins)
+        if each and not joins(op, origins) and (op.name in MOVES or is_elementwise(op)):
+            return frozenset().union(*each)
+        return frozenset(op.outputs[:1]) if each else None
+
+    inputs = [i for i in graph.inputs if i in data]
+    start = {i: frozenset({i}) for i in (*inputs, *stops)}
+    origins = sweep(graph, start, rule)
+    sums = {op.outputs[0] for op in graph.steps if joins(op, origins)} - stops
+    every = range(len(graph.types))
+    noise = {i for i in every if i not in data | leaves | uniform}
+    return Signals(graph, data, noise, uniform, stops | sums)

@@ -1,0 +1,138 @@
+"""Kernels that pass their input on unchanged."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .. import marginal
+from .._core.initializer import law
+from .._core.registry import alias
+from .._core.sampling import scalar
+from .._core.settings import AnyDType, Count, Finite
+from ..marginal import Marginal
+
+
+def _require_matrix(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise ValueError(
+            f"`jinit.identity` needs a shape of two axes, `(in, out)`. Got {shape}. "
+            "For a convolution, use `jinit.dirac`."
+        )
+
+
+def _identity_marginal(shape: tuple[int, ...], gain: float) -> Marginal:
+    _require_matrix(shape)
+    return marginal.two_points(gain, min(shape) / max(math.prod(shape), 1))
+
+
+@law(marginal=_identity_marginal)
+def identity(
+    _: Any,
+    shape: tuple[int, ...],
+    /,
+    gain: Finite = 1.0,
+    dtype: AnyDType = None,
+) -> jax.Array:
+    """The identity matrix times `gain`; if not square, the identity padded with zeros.
+
+    For recurrent ReLU layers and for layers that should start as a skip. Also `eye`.
+
+    Args:
+        gain: The value on the diagonal.
+        dtype: The dtype to draw when a call names none.
+
+    Returns:
+        Weights of shape `(in, out)`.
+
+    Raises:
+        ValueError: For a shape that has not two axes.
+
+    Example:
+        >>> import jax.numpy as jnp, jinit
+        >>> x = jnp.arange(3.0)
+        >>> bool((x @ jinit.identity(None, (3, 3)) == x).all())
+        True
+
+    References:
+        Le, Jaitly, Hinton. A simple way to initialize recurrent networks of rectified
+        linear units. 2015. https://arxiv.org/abs/1504.00941
+    """
+    _require_matrix(shape)
+    return scalar(gain, dtype) * jnp.eye(*shape, dtype=dtype)
+
+
+eye = alias("eye", identity)
+
+
+def _require_kernel(shape: tuple[int, ...], groups: int) -> None:
+    if len(shape) < 3:
+        raise ValueError(
+            "`jinit.dirac` needs a convolution's shape, `(*spatial, in, out)`. "
+            f"Got {shape}. For a dense layer, use `jinit.identity`."
+        )
+    if shape[-1] % groups:
+        raise ValueError(
+            "`jinit.dirac` needs `groups` to divide the output channels. "
+            f"Got groups={groups} for {shape[-1]} channels of {shape}."
+        )
+
+
+def _dirac_marginal(shape: tuple[int, ...], gain: float, groups: int) -> Marginal:
+    _require_kernel(shape, groups)
+    *_, n_in, n_out = shape
+    kept = groups * min(n_in, n_out // groups)
+    return marginal.two_points(gain, kept / max(math.prod(shape), 1))
+
+
+@law(marginal=_dirac_marginal)
+def dirac(
+    _: Any,
+    shape: tuple[int, ...],
+    /,
+    gain: Finite = 1.0,
+    dtype: AnyDType = None,
+    *,
+    groups: Count = 1,
+) -> jax.Array:
+    """A convolution that passes its channels on: one tap, the identity over channels.
+
+        W[c, i, i] = gain,   c = (k − 1) // 2 along each spatial axis, else 0
+
+    The tap is the one that JAX's "SAME" padding puts over the pixel itself, for odd
+    and even k. With groups, each group passes its own channels on.
+
+    Args:
+        gain: The value of the tap.
+        dtype: The dtype to draw when a call names none.
+        groups: Feature groups of the convolution.
+
+    Returns:
+        Weights of shape `(*spatial, in / groups, out)`.
+
+    Raises:
+        ValueError: For fewer than three axes, or groups that do not divide `out`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jinit
+        >>> x = jax.random.normal(jax.random.key(0), (1, 8, 2))
+        >>> y = jax.lax.conv_general_dilated(
+        ...     x,
+        ...     jinit.dirac(None, (3, 2, 2)),
+        ...     (1,),
+        ...     "SAME",
+        ...     dimension_numbers=("NWC", "WIO", "NWC"),
+        ... )
+        >>> bool((x == y).all())
+        True
+
+    References:
+        Zagoruyko, Komodakis. DiracNets: training very deep neural networks without
+        skip-connections. 2017. https://arxiv.org/abs/1706.00388
+    """
+    _require_kernel(shape, groups)
+    *spatial, n_in, n_out = shape
+    center = tuple((length - 1) // 2 for length in spatial)
+    channels = jnp.tile(jnp.eye(n_in, n_out // groups, dtype=dtype), groups)
+    return jnp.zeros(shape, dtype).at[center].set(scalar(gain, dtype) * channels)

@@ -1,0 +1,1 @@
+"""Orthogonal matrices: the laws, and all that only they need."""

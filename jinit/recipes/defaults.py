@@ -1,0 +1,172 @@
+"""What frameworks give by default, and rules for every architecture."""
+
+import math
+
+from .._core.initializer import Initializer
+from .._model.auto.laws import per_gate
+from .._model.rules import is_kernel, Leaf, role, Selector, traced
+from .._reading.trace import Row, Trace
+from .._schemes.classical import fan_in_uniform, glorot_uniform, lecun_normal
+from .._schemes.distributions import normal, symmetric_uniform
+from .._schemes.given import constant, zeros
+from .._schemes.orthogonal.laws import orthogonal
+from .recipe import published_fans, Recipe, recipe, REST, rules
+
+
+@recipe
+def vit(classes_prior: bool = False) -> Recipe:
+    """Vision transformers as in the original JAX code: Xavier, patches LeCun, head 0.
+
+        kernels Glorot uniform,   convolutions LeCun normal,   head 0
+        biases of MLPs N(0, 10⁻¹²),   class token N(0, 10⁻¹²),   positions N(0, 0.02²)
+
+    Args:
+        classes_prior: Whether the head's bias starts at −log(classes).
+
+    Returns:
+        A recipe; other biases are 0 and norm scales 1.
+
+    References:
+        Dosovitskiy et al. An image is worth 16x16 words. ICLR 2021, and its code.
+        https://arxiv.org/abs/2010.11929
+    """
+
+    def head_bias(leaf: Leaf) -> Initializer:
+        return constant(-math.log(math.prod(leaf.shape))) if classes_prior else zeros
+
+    return Recipe(
+        f"vit({'classes_prior=True' if classes_prior else ''})",
+        rules(
+            (role("output head"), zeros),
+            (_head_bias, head_bias),
+            (_mlp_bias | role("token"), normal(stddev=1e-6)),
+            (_convolution, traced(lecun_normal)),
+            (is_kernel(), traced(glorot_uniform)),
+        )
+        + REST,
+    )
+
+
+@recipe
+def torch_default() -> Recipe:
+    """PyTorch's default: kernels and biases U(±1/√fan_in), embeddings N(0, 1).
+
+    A bias takes the fan_in of the kernel whose product it is added to, as the
+    computation shows. All of a recurrent cell takes 1/√units. Of a transposed
+    convolution with a stride, k² · out counts as the fan_in.
+
+    Returns:
+        A recipe; norm scales are 1 and offsets 0.
+
+    References:
+        PyTorch: torch.nn.Linear, _ConvNd, RNNBase and Embedding, `reset_parameters`.
+    """
+
+    def kernel(leaf: Leaf) -> Initializer:
+        fan_in = _torch_fan(leaf.row, leaf.trace)
+        return traced(fan_in_uniform)(leaf)(fans=(fan_in, leaf.row.fan_out))
+
+    def bias(leaf: Leaf) -> Initializer:
+        row = _kernel_of(leaf)
+        fan_in = _torch_fan(row, leaf.trace) if row else None
+        return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
+
+    return Recipe(
+        "torch_default()",
+        rules(
+            (is_kernel(), kernel),
+            (role("bias"), bias),
+        )
+        + REST,
+    )
+
+
+@recipe
+def keras_default() -> Recipe:
+    """Keras's default: Glorot uniform, recurrent kernels orthogonal, biases 0.
+
+        embeddings U(±0.05)
+
+    The forget gate's bias of an LSTM is 0 as well, where Keras has 1.
+
+    Returns:
+        A recipe; norm scales are 1.
+
+    References:
+        Keras: the defaults of Dense, Conv, EinsumDense, Embedding and recurrent cells.
+    """
+
+    def recurrent(leaf: Leaf) -> Initializer:
+        return per_gate(leaf.row) or orthogonal
+
+    return Recipe(
+        "keras_default()",
+        rules(
+            (role("recurrent kernel"), recurrent),
+            (is_kernel(), traced(glorot_uniform)),
+            (role("embedding"), symmetric_uniform(bound=0.05)),
+        )
+        + REST,
+    )
+
+
+@recipe
+def spectral() -> Recipe:
+    """The spectral condition: ‖W‖₂ = √(fan_out / fan_in), so that features learn.
+
+        σ = √(fan_out / fan_in) / (√fan_in + √fan_out)
+
+    Learning rates are to be scaled by fan_out/fan_in (SGD) or 1/fan_in (Adam).
+
+    Returns:
+        A recipe; embeddings are N(0, 1), biases 0 and norm scales 1.
+
+    References:
+        Yang, Simon, Bernstein. A spectral condition for feature learning. 2023.
+        Condition 1 and section 5. https://arxiv.org/abs/2310.17813
+    """
+
+    def kernel(leaf: Leaf) -> Initializer:
+        n_in, n_out = leaf.row.fan_in or 1.0, leaf.row.fan_out or 1.0
+        total = math.sqrt(n_in) + math.sqrt(n_out)
+        return normal(stddev=math.sqrt(n_out / n_in) / total)
+
+    return Recipe(
+        "spectral()",
+        rules((is_kernel(), kernel)) + REST,
+    )
+
+
+_convolution = Selector(
+    "a convolution", lambda leaf: leaf.row.op == "conv_general_dilated"
+)
+
+
+def _torch_fan(row: Row, trace: Trace) -> float | None:
+    """What PyTorch counts as the fan_in of a kernel."""
+    cell = lambda path: path.removesuffix("/kernel").rpartition("/")[0]
+    for other in trace:
+        is_recurrent = other.role == "recurrent kernel" and other.fan_out == row.fan_out
+        if is_recurrent and cell(other.path) == cell(row.path):
+            return other.fan_in  # the units
+    n_in, n_out = published_fans(row)
+    is_transposed = row.fan_in is not None and row.fan_in < n_in
+    return n_out if is_transposed else row.fan_in
+
+
+def _kernel_of(leaf: Leaf) -> Row | None:
+    return leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
+
+
+def _is_head_bias(leaf: Leaf) -> bool:
+    kernel = _kernel_of(leaf)
+    return kernel is not None and kernel.role == "output head"
+
+
+def _is_mlp_bias(leaf: Leaf) -> bool:
+    kernel = _kernel_of(leaf)
+    return kernel is not None and kernel.branches > 0 and not kernel.attention
+
+
+_head_bias = Selector("the head's bias", _is_head_bias)
+_mlp_bias = Selector("a bias in an MLP", _is_mlp_bias)

@@ -1,30 +1,53 @@
-"""Trees by path: `params/Dense_0/kernel`, for every framework."""
+"""Paths of trees: `params/Dense_0/kernel`, for every framework."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from .._reading.model import path_parts
+
+def path_parts(path: Sequence[Any]) -> tuple[str, ...]:
+    """A tree path as plain words: `['params']['Dense_0']` gives params, Dense_0."""
+    if len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value"):
+        path = path[:-1]  # the content of an NNX variable or a linen box
+    return tuple(
+        str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
+        for key in path
+    )
+
+
+def leaf_paths(tree: Any) -> tuple[str, ...]:
+    """The paths of all leaves of a tree, in its order."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return tuple("/".join(path_parts(path)) for path, _ in leaves)
+
+
+def bare(path: str) -> str:
+    """A path without the collection that linen puts parameters in.
+
+    A parameter has one name with the module's other collections and without them, and
+    in every framework.
+    """
+    return path.removeprefix("params/")
+
+
+def bare_paths(paths: Sequence[str]) -> list[str]:
+    """The same of all paths of a tree, but where what is left is a path of its own."""
+    taken = {path for path in paths if path == bare(path)}
+    return [path if bare(path) in taken else bare(path) for path in paths]
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a tree by path, in its order; a box or variable is its content."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {_name(path): leaf for path, leaf in leaves}
-
-
-def _name(path: Any) -> str:
-    return "/".join(path_parts(path))
+    return dict(zip(leaf_paths(tree), jax.tree.leaves(tree), strict=True))
 
 
 def named_arrays(tree: Any, where: str) -> dict[str, Any]:
     """The same, of a tree that has to hold arrays or shapes, each at its own path."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     named = {}
-    for path, leaf in ((_name(path), leaf) for path, leaf in leaves):
+    for path, leaf in zip(leaf_paths(tree), jax.tree.leaves(tree), strict=True):
         if not hasattr(leaf, "dtype"):
             raise TypeError(
                 f"`{where}` needs a tree of arrays or shapes. Got {leaf!r} at {path}. "
@@ -44,13 +67,22 @@ def named_arrays(tree: Any, where: str) -> dict[str, Any]:
     return named
 
 
+def require_arrays(tree: Any, where: str) -> None:
+    """Refuses a tree of parameters and inputs with anything but arrays in it."""
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
+            raise TypeError(
+                f"`{where}` needs `params` and inputs to hold arrays only. Got "
+                f"{leaf!r} at {jax.tree_util.keystr(path[1:])}. Split the model first, "
+                "with `nnx.split` or `eqx.partition(model, eqx.is_array)`."
+            )
+
+
 def replaced(tree: Any, new: Mapping[str, Any]) -> Any:
     """The tree with other leaves at these paths."""
     leaves, structure = jax.tree.flatten(tree)
-    paths = named_leaves(tree)
-    return jax.tree.unflatten(
-        structure, [new.get(p, leaf) for p, leaf in zip(paths, leaves, strict=True)]
-    )
+    pairs = zip(leaf_paths(tree), leaves, strict=True)
+    return structure.unflatten([new.get(path, leaf) for path, leaf in pairs])
 
 
 def glob(pattern: str) -> re.Pattern[str]:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from .._core.draw import check_key
+from .._core.trees import bare_paths
 
 
 def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
@@ -15,16 +16,11 @@ def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
 
     A path's 8-byte BLAKE2b digest is folded in, its first four bytes and then its last,
     each as a big-endian number. A leading `params/` does not count: the weights of a
-    linen module are the same with its other collections and without. It does where
-    the rest is a path of its own.
+    linen module are the same with its other collections and without.
     """
     key = check_key("jinit.materialize", key)
-    taken = {path for path in paths if not path.startswith("params/")}
-    bare = [path.removeprefix("params/") for path in paths]
-    names = [
-        path if name in taken else name for path, name in zip(paths, bare, strict=True)
-    ]
-    return _fold(key, np.array([_words(name) for name in names]).reshape(-1, 2))
+    words = [_words(path) for path in bare_paths(paths)]
+    return _fold(key, np.array(words).reshape(-1, 2))
 
 
 def _words(name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence, Set
 
+from .._core.trees import bare_paths
 from .._graph.elementwise import Activation, MOVES, uniform_values
 from .._graph.operations import Graph, Op
 from .._graph.sweeps import (
@@ -259,10 +260,13 @@ def _innermost(closings: Iterable[Closing]) -> dict[int, Closing]:
 
 def _names(paths: Sequence[str]) -> list[str]:
     # The module's name where it has one kernel, else the kernel's; then numbered.
-    kernels: dict[str, set[str]] = {}
-    for path in paths:
-        kernels.setdefault(_short(path), set()).add(path)
-    names = [path if len(kernels[_short(path)]) > 1 else _short(path) for path in paths]
+    modules, kernels = list(map(_module, bare_paths(paths))), {}
+    for path, module in zip(paths, modules, strict=True):
+        kernels.setdefault(module, set()).add(path)
+    names = [
+        path if len(kernels[module]) > 1 else module
+        for path, module in zip(paths, modules, strict=True)
+    ]
     uses = [names[: i + 1].count(name) for i, name in enumerate(names)]
     return [
         name if use == 1 else f"{name}#{use}"
@@ -270,6 +274,6 @@ def _names(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _short(path: str) -> str:
-    parts = path.removeprefix("params/").split("/")
+def _module(path: str) -> str:
+    parts = path.split("/")
     return "/".join(parts[:-1] or parts)

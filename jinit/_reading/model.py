@@ -1,12 +1,13 @@
 """A model as its graph and layers, with a tap at every pre-activation."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .._core.trees import leaf_paths
 from .._graph.evaluation import evaluate
 from .._graph.jaxpr import flatten, leaf_equations, RULES
 from .._graph.operations import Graph
@@ -68,20 +69,9 @@ def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
     jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(params, *inputs)
     # A derivative rule stays in force unless a layer hides behind it.
     graph = flatten(jaxpr, lambda e: e.primitive.name not in RULES or _holds_layer(e))
-    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    paths = tuple("/".join(path_parts(path)) for path, _ in leaves)
+    paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
     return Model(graph, Layers(graph, paths), paths, structure)
-
-
-def path_parts(path: Sequence[Any]) -> tuple[str, ...]:
-    """A tree path as plain words: `['params']['Dense_0']` gives params, Dense_0."""
-    if len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value"):
-        path = path[:-1]  # the content of an NNX variable or a linen box
-    return tuple(
-        str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
-        for key in path
-    )
 
 
 def _holds_layer(equation: Any) -> bool:

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-import jax
 import numpy as np
 
 from .._core.text import aligned, rich_table
+from .._core.trees import require_arrays
 from .._graph.operations import Op
 from .._graph.recognition import label
 from .layers import Layer
@@ -224,14 +224,3 @@ def _summed(layer: Layer) -> float:
     if layer.stream is None:
         return 0.0
     return (layer.stream.first + layer.stream.last) / 2 / layer.stream.branches
-
-
-def require_arrays(tree: Any, where: str) -> None:
-    """Refuses a tree of parameters and inputs with anything but arrays in it."""
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
-            raise TypeError(
-                f"`{where}` needs `params` and inputs to hold arrays only. Got "
-                f"{leaf!r} at {jax.tree_util.keystr(path[1:])}. Split the model first, "
-                "with `nnx.split` or `eqx.partition(model, eqx.is_array)`."
-            )

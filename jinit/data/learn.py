@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.progress import track
-from .._reading.model import path_parts
+from .._core.trees import leaf_paths
 from .records import LayerScale, LayerScales, Learned
 from .states import last
 
@@ -58,8 +58,7 @@ class Rescaled(NamedTuple):
 
 def scaling(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scaling:
     """The parameters that can be scaled: those that are not 0, and are `which`."""
-    pairs, structure = jax.tree_util.tree_flatten_with_path(params)
-    leaves = [leaf for _, leaf in pairs]
+    leaves, structure = jax.tree.flatten(params)
     places = tuple(
         place
         for place, leaf in enumerate(leaves)
@@ -70,7 +69,8 @@ def scaling(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scal
             f"`{where}` needs a parameter to scale. Got {len(leaves)}, all of them "
             "0 or without a matrix. Draw weights first."
         )
-    paths = tuple("/".join(path_parts(pairs[place][0])) for place in places)
+    every = leaf_paths(params)
+    paths = tuple(every[place] for place in places)
     return Scaling(leaves, structure, places, paths)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .._activations.quadrature import positive
 from .._core.batches import stream
 from .._core.settings import check, Count, NonNegative
-from .._reading.trace import require_arrays
+from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scaling, scaling, SMALLEST
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args, Literal
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from .._activations.quadrature import positive
+from .._core.batches import batches_of, one_array
 from .._core.settings import check, choose, Count
 
 
@@ -233,8 +234,8 @@ def _moments(
 
 
 def _arrays(where: str, batches: Batches) -> Iterator[np.ndarray]:
-    every: Iterable[Any] = [batches] if hasattr(batches, "shape") else batches
-    for x in map(np.asarray, every):
+    for batch in batches_of(batches):
+        x = np.asarray(one_array(where, batch))
         if not x.ndim or not (x.dtype == bool or jnp.can_cast(x.dtype, np.float64)):
             raise TypeError(
                 f"`{where}` needs arrays of real numbers, rows first. Got {x!r}."

@@ -8,7 +8,7 @@ import jax
 from .._activations.quadrature import positive
 from .._core.batches import lasting, stream
 from .._core.settings import check, choose, Count
-from .._reading.trace import require_arrays
+from .._core.trees import require_arrays
 from .._schemes.distributions import normal
 from .fit import Fit, Goal
 from .records import LayerScales, UnitScale

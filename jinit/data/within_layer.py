@@ -10,7 +10,7 @@ import jax
 from .._core.batches import stream
 from .._core.figures import drawn
 from .._core.settings import check, choose, Count, Finite
-from .._reading.trace import require_arrays
+from .._core.trees import require_arrays
 from .._schemes.distributions import normal
 from .balance import balance
 from .directions import clusters, principal

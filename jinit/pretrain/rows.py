@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core.batches import batches_of, one_array
+
 
 _SHOWN = 1000  # rows on which progress is measured
 
@@ -47,12 +49,13 @@ def as_rows(where: str, data: Any) -> Rows:
         raise TypeError(
             f"`{where}` needs an array or an iterable of arrays. Got {data!r}."
         )
-    once = iter(data) is data
-    return Stream(list(data) if once else data, read)
+    arrays = batches_of(data)
+    once = iter(arrays) is arrays
+    return Stream(list(arrays) if once else arrays, read)
 
 
 def _floating(where: str, data: Any) -> jax.Array:
-    x = jnp.asarray(data)
+    x = jnp.asarray(one_array(where, data))
     if x.ndim != 2 or not x.shape[1]:
         raise ValueError(
             f"`{where}` needs arrays of shape `(rows, features)`. Got {x.shape}. For "

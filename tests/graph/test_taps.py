@@ -2,7 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinit._reading.model import path_parts, read_model
+from jinit._core.trees import named_leaves
+from jinit._reading.model import read_model
 
 from .models import MODELS
 
@@ -37,8 +38,7 @@ def test_the_tap_gradient_is_that_of_the_bias_summed_over_examples(name):
     taps = [layer.output for layer in model.layers]
     _, _, gradients = model.tap(params, x, loss, (), taps)
     wanted = jax.grad(lambda p: loss(apply(p, x)))(params)
-    leaves = jax.tree_util.tree_flatten_with_path(wanted)[0]
-    by_path = {"/".join(path_parts(path)): leaf for path, leaf in leaves}
+    by_path = named_leaves(wanted)
     for layer in model.layers:
         bias = by_path.get(layer.path.rsplit("/", 1)[0] + "/bias")
         if bias is not None and layer.bias is not None:

@@ -12,11 +12,12 @@ from ..._activations.gains import gaussian_moments
 from ..._activations.names import GATES
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
+from ..._core.trees import require_arrays
 from ..._graph.recognition import label, recognize
 from ..._reading.model import Model, read_model
 from ..._reading.row import count
 from ..._reading.sizes import Size, Sizes
-from ..._reading.trace import require_arrays, Row, Trace, trace_model
+from ..._reading.trace import Row, Trace, trace_model
 from ..._schemes.distributions import normal
 from ..._schemes.given import ones, zeros
 from ..._schemes.orthogonal.looks_linear import Sides

@@ -11,7 +11,7 @@ import jax
 from ..._core.initializer import Initializer
 from ..._core.settings import check, choose, Count
 from ..._core.text import aligned, rich_table
-from ..._core.trees import named_leaves
+from ..._core.trees import bare, bare_paths, named_leaves
 from ..._reading.trace import Row, Trace
 from ...compose import scaled
 from ..rules import Leaf, no_trace, resolve, Rule, Rules, Value
@@ -70,7 +70,7 @@ class Mup:
         return len(self.widths)
 
     def __getitem__(self, path: str) -> Width:
-        found = self._by_path.get(_name(path))
+        found = self._by_path.get(path, self._by_path.get(bare(path)))
         if found is None:
             listed = "\n".join(f"  {width.path}" for width in self)
             raise KeyError(f"`jinit.mup` has no parameter {path!r}. It has\n{listed}")
@@ -78,7 +78,7 @@ class Mup:
 
     @functools.cached_property
     def _by_path(self) -> dict[str, Width]:
-        return {_name(width.path): width for width in self}
+        return dict(zip(bare_paths([width.path for width in self]), self, strict=True))
 
     def rules(self, rules: Rules) -> tuple[Rule, ...]:
         """The rules with every standard deviation as muP has it.
@@ -378,10 +378,6 @@ def _times(rate: float, schedule: Any) -> Any:
         return rate * schedule
     value: Callable[[Any], Any] = schedule
     return lambda step: rate * value(step)
-
-
-def _name(path: str) -> str:
-    return path.removeprefix("params/")
 
 
 def _paths(tree: Any) -> Any:

@@ -7,9 +7,8 @@ import pytest
 from flax import linen as nn
 
 import jinit
-
-from ..graph.models import MODELS
-from ..graph.zoo import GPT
+from tests.zoo.language import GPT
+from tests.zoo.small import SMALL
 
 
 KEY = jax.random.key(0)
@@ -45,7 +44,7 @@ def test_one_pass_equals_the_algorithm_layer_by_layer():
 
 @pytest.mark.parametrize("name", ["linen", "nnx", "equinox", "plain", "batch norm"])
 def test_every_layer_of_any_framework_ends_with_variance_one(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     scaled, record = jinit.lsuv(apply, params, x, start="given")
     stds = [each.after for each in record]
     assert stds == pytest.approx([1.0] * len(record), abs=1e-4)
@@ -53,7 +52,7 @@ def test_every_layer_of_any_framework_ends_with_variance_one(name):
 
 
 def test_the_probe_sees_what_the_record_says():
-    apply, params, x = MODELS["block"]()
+    apply, params, x = SMALL["block"]()
     scaled, record = jinit.lsuv(apply, params, x, start="given")
     for layer, each in zip(jinit.probe(apply, scaled, x).layers, record, strict=True):
         assert layer.name == each.name
@@ -61,7 +60,7 @@ def test_the_probe_sees_what_the_record_says():
 
 
 def test_nothing_but_kernels_changes_and_the_draw_is_deterministic():
-    apply, params, x = MODELS["linen"]()
+    apply, params, x = SMALL["linen"]()
     first, again = (jinit.lsuv(apply, params, x, KEY).params for _ in range(2))
     kernels = {row.path for row in jinit.trace(apply, params, x) if row.is_kernel}
     pairs = zip(jax.tree.leaves(params), jax.tree.leaves(first), strict=True)
@@ -136,7 +135,7 @@ def test_kernels_put_together_are_scaled_as_one():
 
 
 def test_center_gives_every_unit_mean_zero():
-    apply, params, x = MODELS["linen"]()
+    apply, params, x = SMALL["linen"]()
     scaled, _ = jinit.lsuv(apply, params, x + 5.0, KEY, center=True)
     first = scaled["params"]["Dense_0"]
     z = (x + 5.0) @ first["kernel"] + first["bias"]
@@ -176,7 +175,7 @@ def test_new_kernels_lie_where_the_given_ones_were_put(kind):
 
 
 def test_the_record_prints_and_plots(tmp_path):
-    apply, params, x = MODELS["plain"]()
+    apply, params, x = SMALL["plain"]()
     _, record = jinit.lsuv(apply, params, x, KEY)
     assert str(record).splitlines()[0].split() == [
         "layer", "std", "before", "scale", "std", "after",
@@ -188,7 +187,7 @@ def test_the_record_prints_and_plots(tmp_path):
 
 def test_progress_is_told_pass_by_pass():
     said: list[str] = []
-    apply, params, x = MODELS["plain"]()
+    apply, params, x = SMALL["plain"]()
     jinit.lsuv(apply, params, x, KEY, progress=said.append)
     assert said == ["lsuv: pass 1", "lsuv: pass 2"]
 

@@ -7,9 +7,8 @@ import pytest
 from flax import linen as nn
 
 import jinit
-
-from ..graph.models import MODELS
-from ..graph.zoo import GPT
+from tests.zoo.language import GPT
+from tests.zoo.small import SMALL
 
 
 KEY = jax.random.key(0)
@@ -33,7 +32,7 @@ def test_it_equals_the_paper_layer_by_layer():
 
 @pytest.mark.parametrize("name", ["cnn", "equinox", "nnx", "block"])
 def test_every_unit_of_any_framework_gets_variance_one(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     new, record = jinit.weight_norm_init(apply, params, x, KEY)
     for each in record:
         assert each.after.low == pytest.approx(1, abs=1e-3)
@@ -71,7 +70,7 @@ def test_scanned_layers_and_heads_are_fitted_unit_by_unit():
 
 
 def test_nothing_but_kernels_and_biases_changes():
-    apply, params, x = MODELS["block"]()
+    apply, params, x = SMALL["block"]()
     rows = jinit.trace(apply, params, x)
     new, _ = jinit.weight_norm_init(apply, params, x, KEY)
     again, _ = jinit.weight_norm_init(apply, params, x, KEY)
@@ -120,7 +119,7 @@ def test_a_dead_unit_is_named():
 
 
 def test_the_record_prints_and_plots(tmp_path):
-    apply, params, x = MODELS["plain"]()
+    apply, params, x = SMALL["plain"]()
     _, record = jinit.weight_norm_init(apply, params, x, KEY)
     lines = str(record).splitlines()
     assert lines[0].split() == [

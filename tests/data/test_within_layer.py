@@ -7,8 +7,7 @@ import pytest
 from flax import linen as nn
 
 import jinit
-
-from ..graph.models import MODELS
+from tests.zoo.small import SMALL
 
 
 KEY = jax.random.key(0)
@@ -27,7 +26,7 @@ def test_units_get_the_mean_asked_for_and_variance_one():
 
 def test_relu_layers_are_balanced_in_one_round():
     # Scaling one layer of a homogeneous network scales all other gradients alike.
-    apply, params, x = MODELS["equinox"]()
+    apply, params, x = SMALL["equinox"]()
     _, record = jinit.within_layer(apply, params, x, KEY, rounds=1)
     before, after = ([getattr(e, w) for e in record.rates] for w in ("before", "after"))
     assert max(before) / min(before) > 1.5
@@ -48,7 +47,7 @@ def test_balance_keeps_the_shape_of_every_units_distribution():
 
 
 def test_layers_that_are_not_homogeneous_are_balanced_in_rounds():
-    apply, params, x = MODELS["linen"]()
+    apply, params, x = SMALL["linen"]()
     _, record = jinit.within_layer(apply, params, x, KEY)
     rates = [each.after for each in record.rates]
     assert max(rates) / min(rates) < 1.05
@@ -96,7 +95,7 @@ def test_clusters_are_found():
 
 
 def test_the_record_prints_plots_and_is_deterministic(tmp_path):
-    apply, params, x = MODELS["plain"]()
+    apply, params, x = SMALL["plain"]()
     new, record = jinit.within_layer(apply, params, x, KEY, directions="kmeans")
     again, _ = jinit.within_layer(apply, params, x, KEY, directions="kmeans")
     assert all(map(np.array_equal, jax.tree.leaves(new), jax.tree.leaves(again)))

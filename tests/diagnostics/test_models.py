@@ -11,8 +11,7 @@ import jinit
 from jinit._diagnostics.models import mlp, redraw
 from jinit._frameworks.load import load_model
 from jinit._reading.model import read_model
-
-from ..graph.models import MODELS, NNX
+from tests.zoo.small import NNX, SMALL
 
 
 KEY = jax.random.key(3)
@@ -115,9 +114,9 @@ def test_the_mlp_is_what_it_says():
 # Kernels drawn anew
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_only_kernels_are_drawn_anew(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     model = read_model(apply, params, x)
     drawn = redraw(model, params, jinit.constant(0.25), KEY)
     kernels = {each.path for each in model.layers}
@@ -131,9 +130,9 @@ def test_only_kernels_are_drawn_anew(name):
             assert jnp.array_equal(before, after)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_fans_are_those_of_the_layer_in_any_layout(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     model = read_model(apply, params, x)
     drawn = dict(
         zip(

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from .subjects import probed
+from tests.zoo.noise import probed
 
 
 pytest.importorskip("matplotlib")

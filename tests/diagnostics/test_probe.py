@@ -8,9 +8,8 @@ import pytest
 
 import jinit
 from jinit._diagnostics.measure import BINS
-
-from ..graph.models import MODELS
-from .subjects import probed, X
+from tests.zoo.noise import probed, X
+from tests.zoo.small import SMALL
 
 
 # Three standard deviations of log rms per relu layer of width n are CHANCE / √n.
@@ -96,9 +95,9 @@ def test_theory_predicts_the_growth_of_a_wide_network(activation, init):
 
 
 @pytest.mark.filterwarnings("ignore:The input has mean")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_every_kind_of_model_is_probed(name):
-    seen = jinit.probe(*MODELS[name]())
+    seen = jinit.probe(*SMALL[name]())
     for layer in seen.layers:
         assert layer.std > 0
         assert math.isfinite(layer.gradient_std)
@@ -108,7 +107,7 @@ def test_every_kind_of_model_is_probed(name):
 
 @pytest.mark.filterwarnings("ignore:The input has mean")
 def test_an_activation_behind_a_normalization_is_measured_but_not_foretold():
-    first, second = jinit.probe(*MODELS["batch norm"]()).layers
+    first, second = jinit.probe(*SMALL["batch norm"]()).layers
     assert first.normalized
     assert first.activation == "silu"
     assert first.saturated is not None

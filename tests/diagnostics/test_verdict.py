@@ -8,8 +8,7 @@ import pytest
 
 import jinit
 from jinit._diagnostics.verdict import suited
-
-from .subjects import probed, X
+from tests.zoo.noise import probed, X
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import jinit
 from jinit._activations.gains import gaussian_moments, squared_gain
 from jinit._model.keys import path_keys
 from jinit._model.plan import Choice
-
-from ..graph.zoo import GPT, image, shapes, text, ZOO
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.full import FULL
+from tests.zoo.language import GPT
 
 
 KEY = jax.random.key(0)
@@ -134,7 +136,7 @@ def test_every_law_has_the_variance_that_the_fans_and_the_gain_ask_for(law, dire
 
 
 def test_each_reason_names_the_fan_the_activation_and_the_branch():
-    plan = jinit.explain(*ZOO["GPT"]())
+    plan = jinit.explain(*FULL["GPT"]())
     down = choice(plan, "params/blocks/down/kernel")
     assert down.reason == "fan_in 768, swiglu before it, closes 1 of 24 branches"
     assert down.initializer is not None
@@ -144,7 +146,7 @@ def test_each_reason_names_the_fan_the_activation_and_the_branch():
     assert choice(plan, "params/tokens/embedding").initializer == jinit.normal(
         stddev=256**-0.5
     )
-    plan_of_unet = jinit.explain(*ZOO["U-Net"]())
+    plan_of_unet = jinit.explain(*FULL["U-Net"]())
     head = choice(plan_of_unet, "params/head/kernel")
     assert head.initializer == jinit.he_normal()
     assert head.reason == "fan_in 16 = 1·1·16, relu before it"
@@ -155,7 +157,7 @@ def test_each_reason_names_the_fan_the_activation_and_the_branch():
 
 def test_roles_get_their_constants():
     every = [
-        c for name in ("ViT-B/16", "ResNet-50") for c in jinit.explain(*ZOO[name]())
+        c for name in ("ViT-B/16", "ResNet-50") for c in jinit.explain(*FULL[name]())
     ]
     by_role = {c.role: c.initializer for c in every}
     assert by_role["bias"] == by_role["norm offset"] == jinit.zeros()

@@ -8,7 +8,9 @@ from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec as
 
 import jinit
 from jinit._model.keys import path_keys
-from tests.graph.zoo import GPT, shapes, text
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import text
+from tests.zoo.language import GPT
 
 
 KEY = jax.random.key(0)

@@ -20,7 +20,9 @@ from jinit._model.mup.parametrization import mup
 from jinit._model.mup.scaling import Form, Kind, Scaling, scaling
 from jinit._model.rules import Leaf, no_trace, resolve
 from jinit.compose import scaled
-from tests.graph.zoo import GPT, image, shapes, text
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.language import GPT
 
 
 KEY = jax.random.key(0)

@@ -8,7 +8,9 @@ from flax import linen as nn
 
 import jinit
 from jinit._model.rules import Leaf, Rule
-from tests.graph.zoo import GPT, image, MoE, shapes, text
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.language import GPT, MoE
 
 
 KEY = jax.random.key(0)

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from jinit._reading.model import read_model
-from tests.graph.zoo import GPT, image, Mixer, MoE, ResNet, shapes, text, UNet, ViT
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.language import GPT, MoE
+from tests.zoo.vision import Mixer, ResNet, UNet, ViT
 
 
 MODELS = {

@@ -6,8 +6,8 @@ import pytest
 from flax import linen as nn
 
 import jinit
-
-from .zoo import image, shapes, text
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
 
 
 def roles(apply, params, *inputs):

@@ -4,8 +4,7 @@ import pytest
 
 from jinit._graph.evaluation import evaluate
 from jinit._graph.jaxpr import flatten, RULES
-
-from .models import MODELS
+from tests.zoo.small import SMALL
 
 
 @jax.custom_vjp
@@ -82,9 +81,9 @@ def test_a_visit_changes_a_value_before_anything_reads_it():
     assert seen == {doubled: 2.0}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_every_model_evaluates_as_it_does(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     graph = flatten(jax.make_jaxpr(apply)(params, x))
     run = jax.jit(lambda leaves: evaluate(graph, leaves)[0][0])
     seen, expected = run(jax.tree.leaves((params, x))), jax.jit(apply)(params, x)

@@ -6,7 +6,10 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from tests.graph.zoo import GPT, image, ResNet, shapes, text, ViT
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.language import GPT
+from tests.zoo.vision import ResNet, ViT
 
 
 def rows(model):

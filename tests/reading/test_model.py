@@ -4,8 +4,7 @@ import pytest
 
 from jinit._core.trees import named_leaves
 from jinit._reading.model import read_model
-
-from .models import MODELS
+from tests.zoo.small import SMALL
 
 
 def test_the_gradient_at_a_tap_is_that_of_the_hand_written_network():
@@ -30,9 +29,9 @@ def test_the_gradient_at_a_tap_is_that_of_the_hand_written_network():
         assert jnp.array_equal(gradients[layer.output], gradient)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_tap_gradient_is_that_of_the_bias_summed_over_examples(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     model = read_model(apply, params, x)
     loss = lambda y: jnp.sum(jnp.cos(y))
     taps = [layer.output for layer in model.layers]
@@ -65,4 +64,4 @@ def test_paths_are_plain_words_in_every_framework():
         ("equinox", "layers/0/weight"),
         ("plain", "w1"),
     ]:
-        assert path in read_model(*MODELS[name]()).paths
+        assert path in read_model(*SMALL[name]()).paths

@@ -1,9 +1,13 @@
-"""Models of every kind, as `(apply, params, input)`: what the graph must read."""
+"""Small models of every kind, as `(apply, params, input)`, made once."""
 
+import functools
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import pytest
 from flax import linen as nn, nnx
+
+from .adapters import drawn
 
 
 class MLP(nn.Module):
@@ -50,12 +54,6 @@ class NNX(nnx.Module):
         return self.second(nnx.relu(self.first(x)))
 
 
-def linen(module, *shape):
-    x = jax.random.normal(jax.random.key(1), shape)
-    variables = module.init(jax.random.key(0), x)
-    return lambda v, x: module.apply(v, x, mutable=True)[0], variables, x
-
-
 def flax_nnx():
     graph, state = nnx.split(NNX())
     x = jax.random.normal(jax.random.key(1), (7, 5))
@@ -63,7 +61,6 @@ def flax_nnx():
 
 
 def equinox():
-    eqx = pytest.importorskip("equinox")
     mlp = eqx.nn.MLP(5, 3, 8, 2, key=jax.random.key(0))
     params, static = eqx.partition(mlp, eqx.is_array)
     x = jax.random.normal(jax.random.key(1), (7, 5))
@@ -81,12 +78,13 @@ def plain():
     return lambda p, x: jax.nn.elu(x @ p["w1"] + p["b1"]) @ p["w2"].T, params, x
 
 
-MODELS = {
-    "linen": lambda: linen(MLP(), 7, 5),
-    "batch norm": lambda: linen(BatchNormMLP(), 7, 5),
-    "cnn": lambda: linen(CNN(), 2, 8, 8, 4),
-    "block": lambda: linen(Block(), 2, 6, 8),
+SMALL = {
+    "linen": lambda: drawn(MLP(), 7, 5),
+    "batch norm": lambda: drawn(BatchNormMLP(), 7, 5),
+    "cnn": lambda: drawn(CNN(), 2, 8, 8, 4),
+    "block": lambda: drawn(Block(), 2, 6, 8),
     "nnx": flax_nnx,
     "equinox": equinox,
     "plain": plain,
 }
+SMALL = {name: functools.cache(make) for name, make in SMALL.items()}

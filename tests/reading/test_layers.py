@@ -5,8 +5,8 @@ from flax import linen as nn
 
 from jinit._graph.recognition import recognize
 from jinit._reading.model import read_model
-
-from .models import linen, MODELS
+from tests.zoo.adapters import drawn
+from tests.zoo.small import SMALL
 
 
 # name, fan_in, fan_out, activation of every layer
@@ -46,9 +46,9 @@ def _name(activation):
     return known and known.name
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_layers_fans_and_activations_are_read_from_any_model(name):
-    model = read_model(*MODELS[name]())
+    model = read_model(*SMALL[name]())
     seen = [
         (each.name, each.kernel.fan_in, each.kernel.fan_out, _name(each.activation))
         for each in model.layers
@@ -56,9 +56,9 @@ def test_layers_fans_and_activations_are_read_from_any_model(name):
     assert seen == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_bias_belongs_to_the_preactivation(name):
-    apply, params, x = MODELS[name]()
+    apply, params, x = SMALL[name]()
     model = read_model(apply, params, x)
     with_bias = [each.bias is not None for each in model.layers]
     assert with_bias == {
@@ -68,20 +68,20 @@ def test_the_bias_belongs_to_the_preactivation(name):
 
 
 def test_a_layer_knows_what_it_follows():
-    model = read_model(*MODELS["linen"]())
+    model = read_model(*SMALL["linen"]())
     assert [set(each.first.before) for each in model.layers] == [set(), {0}, {1}]
     assert [each.first.chained for each in model.layers] == [False, True, True]
     assert [each.last for each in model.layers] == [False, False, True]
 
 
 def test_pooling_and_normalization_break_the_chain():
-    assert [each.first.chained for each in read_model(*MODELS["cnn"]()).layers] == [
+    assert [each.first.chained for each in read_model(*SMALL["cnn"]()).layers] == [
         False,
         True,
         True,
         False,
     ]
-    dense, readout = read_model(*MODELS["batch norm"]()).layers
+    dense, readout = read_model(*SMALL["batch norm"]()).layers
     assert dense.activation is not None
     assert dense.output not in dense.activation.sources
     assert not readout.first.chained
@@ -97,7 +97,7 @@ def test_a_change_of_dtype_is_no_activation():
 
 
 def test_attention_is_fed_by_three_layers():
-    model = read_model(*MODELS["block"]())
+    model = read_model(*SMALL["block"]())
     assert model.layers[3].first.before == {0, 1, 2}
     assert not model.layers[3].first.chained
 
@@ -133,7 +133,7 @@ def test_a_layer_behind_a_derivative_rule_is_found():
 
 
 def test_a_transposed_kernel_is_traced_to_its_leaf():
-    model = read_model(*MODELS["plain"]())
+    model = read_model(*SMALL["plain"]())
     second = model.layers[1]
     assert second.axes is not None
     assert model.paths[model.graph.inputs.index(second.axes.leaf)] == "w2"
@@ -156,7 +156,7 @@ def test_a_transposed_kernel_is_traced_to_its_leaf():
 def test_fans_count_the_products(module, shape):
     # Of ones, an output counts the products summed in it, and the gradient of the sum
     # of all outputs the products that an input takes part in; far from the border.
-    apply, params, x = linen(module, *shape)
+    apply, params, x = drawn(module, *shape)
     params, x = jax.tree.map(jnp.ones_like, params), jnp.ones_like(x)
     params["params"]["bias"] *= 0
     kernel = read_model(apply, params, x).layers[0].kernel

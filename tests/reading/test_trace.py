@@ -13,8 +13,10 @@ from jax.sharding import PartitionSpec
 
 import jinit
 from jinit._reading.model import read_model
-
-from .zoo import GPT, image, shapes, text, ZOO
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.full import FULL
+from tests.zoo.language import GPT
 
 
 # Fans, by measurement
@@ -610,7 +612,7 @@ def test_two_products_side_by_side_close_no_branch():
 
 @functools.cache
 def zoo(name):
-    return jinit.trace(*ZOO[name]())
+    return jinit.trace(*FULL[name]())
 
 
 ROLES = {

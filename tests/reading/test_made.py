@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import jinit
-
-from .zoo import image
+from tests.zoo.entry import image
 
 
 X = jax.random.normal(jax.random.key(1), (256, 64))

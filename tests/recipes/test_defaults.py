@@ -9,8 +9,10 @@ from flax import linen as nn
 
 import jinit
 from jinit import recipes
-from tests.graph.zoo import image, shapes, ViT
-from tests.model.plans import draw, laws
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image
+from tests.zoo.plans import draw, laws
+from tests.zoo.vision import ViT
 
 
 class Mixed(nn.Module):

@@ -9,8 +9,11 @@ from flax import linen as nn
 
 import jinit
 from jinit import recipes
-from tests.graph.zoo import GPT, image, ResNet, shapes, text
-from tests.model.plans import draw, laws
+from tests.zoo.adapters import shapes
+from tests.zoo.entry import image, text
+from tests.zoo.language import GPT
+from tests.zoo.plans import draw, laws
+from tests.zoo.vision import ResNet
 
 
 KEY = jax.random.key(0)

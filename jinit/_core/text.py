@@ -1,7 +1,47 @@
-"""Tables as text: aligned columns, or rich ones for a terminal."""
+"""Numbers and tables as text: how every record, plan, report and figure prints."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+
+NONE = "–"  # in place of a number that is not known
+
+
+def digits(value: float | None, count: int = 3, none: str = NONE) -> str:
+    """A number in significant digits; `none` where there is none, ∞ beyond all."""
+    if value is None or math.isnan(value):
+        return none
+    return f"{value:.{count}g}".replace("inf", "∞")
+
+
+def percent(value: float | None) -> str:
+    """A share as a whole percentage."""
+    return NONE if value is None else f"{value:.0%}"
+
+
+def times(factor: float) -> str:
+    """A factor: two decimals near 1, two digits elsewhere."""
+    return f"{factor:.2f}x" if 0.1 <= factor < 10 else f"{factor:.2g}x"
+
+
+def signed(value: float) -> str:
+    """A number around 0 with its sign, in two decimals."""
+    return f"{value:+.2f}"
+
+
+def sizes(shape: Sequence[int]) -> str:
+    """A shape: 3×3×64; nothing for no axes."""
+    return "×".join(map(str, shape))
+
+
+def memory(count: float) -> str:
+    """Bytes as people read them: 1.5 GiB."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            break
+        count /= 1024
+    return f"{digits(count)} {unit}"
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .._core.figures import blank
+from .._core.text import digits
 from .records import Histogram, LayerProbe, Probe
-from .table import number
 
 
 COLUMNS = 6  # layers drawn at most, evenly spaced
@@ -95,7 +95,7 @@ def _row(axes: Sequence[Any], layers: Sequence[LayerProbe], side: str) -> None:
         _panel(ax, histogram, HEADS[side][1])
         ax.set_xlim(low, high)
         ax.set_xticks([0], [])
-        std = number(getattr(layer, f"{side}_std"))
+        std = digits(getattr(layer, f"{side}_std"))
         ax.set_title(std, size=7, color=FAINT, pad=3, loc="right")
     tick = _round_down(high)
     axes[0].set_xticks([0, tick], ["0", f"{tick:g}"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .._core.text import aligned, rich_table
+from .._core.text import aligned, digits, NONE, percent, rich_table
 
 
 HEAD = (
@@ -23,16 +23,16 @@ def rows(probe: Any) -> Iterator[tuple[str, ...]]:
     for layer in probe.layers:
         yield (
             layer.name,
-            layer.activation or "–",
-            number(layer.std),
-            number(layer.activation_std),
+            layer.activation or NONE,
+            digits(layer.std),
+            digits(layer.activation_std),
             percent(layer.saturated),
             percent(layer.dead),
-            number(layer.gradient_std),
-            number(layer.ratio),
-            number(layer.predicted_ratio),
-            number(layer.gradient_ratio),
-            number(layer.predicted_gradient_ratio),
+            digits(layer.gradient_std),
+            digits(layer.ratio),
+            digits(layer.predicted_ratio),
+            digits(layer.gradient_ratio),
+            digits(layer.predicted_gradient_ratio),
         )
 
 
@@ -50,17 +50,3 @@ def rich_probe(probe: Any, title: str = "") -> Any:
     color = "green" if probe.condition == "keeps" else "red"
     heading = Text.assemble((title, "bold"), "  " if title else "")
     return Group(heading + Text(probe.verdict, style=color), table)
-
-
-def number(value: float | None) -> str:
-    """Three digits: plain where that is short, else with an exponent."""
-    if value is None:
-        return "–"
-    if value == 0 or 1e-3 <= abs(value) < 1e3:
-        return f"{value:.3g}"
-    return f"{value:.1e}"
-
-
-def percent(value: float | None) -> str:
-    """A share as a whole percentage."""
-    return "–" if value is None else f"{value:.0%}"

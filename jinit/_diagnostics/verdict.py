@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .._activations.gains import gain
+from .._core.text import percent, times
 from ..theory.mean_field import variance_map
 
 
@@ -49,13 +50,13 @@ def judge(layers: Sequence[Any], input_std: float) -> tuple[str, str]:
         condition, sentence = problem
         return condition, f"{sentence}; {_advice(condition, hidden)}"
     if len(hidden) == 1:
-        seen = _times(hidden[0].ratio or 0.0)
+        seen = times(hidden[0].ratio or 0.0)
         return "keeps", f"one layer has nothing to compound: signal {seen} its input"
     forward, backward = _factors(hidden)
     clear = abs(_log(forward)) < UNCLEAR and abs(_log(backward)) < UNCLEAR
     words = "keeps the scale" if clear else "no drift that chance could not explain"
     return "keeps", (
-        f"{words}: signal {_times(forward)} and gradient {_times(backward)} per layer"
+        f"{words}: signal {times(forward)} and gradient {times(backward)} per layer"
     )
 
 
@@ -108,7 +109,7 @@ def _saturated(hidden: Sequence[Any]) -> tuple[str, str] | None:
     if worst is None or worst.saturated <= 0.5:
         return None
     return "saturated", (
-        f"saturated: {worst.saturated:.0%} of {worst.name} lies where "
+        f"saturated: {percent(worst.saturated)} of {worst.name} lies where "
         f"{worst.activation} is flat"
     )
 
@@ -120,8 +121,8 @@ def _dead(hidden: Sequence[Any]) -> tuple[str, str] | None:
     if worst is None or worst.dead <= 0.5:
         return None
     return "dead", (
-        f"dead: {worst.dead:.0%} of the units of {worst.name} pass no gradient for any "
-        "example"
+        f"dead: {percent(worst.dead)} of the units of {worst.name} pass no gradient "
+        "for any example"
     )
 
 
@@ -133,7 +134,7 @@ def _drift(hidden: Sequence[Any], input_std: float) -> tuple[str, str] | None:
         layer = _reaches(hidden, input_std, forward)
         when = f": {_END[shrinks]} by layer {layer}" if layer else ""
         condition = "shrinks" if shrinks else "explodes"
-        return condition, f"signal {_VERB[shrinks]} {_times(forward)} per layer{when}"
+        return condition, f"signal {_VERB[shrinks]} {times(forward)} per layer{when}"
     if not any(layer.gradient_std for layer in hidden):
         return "gradient vanishes", "gradient is 0 in every hidden layer"
     if abs(_log(backward)) > slack:
@@ -142,7 +143,7 @@ def _drift(hidden: Sequence[Any], input_std: float) -> tuple[str, str] | None:
         when = f": {_END[shrinks]} {depth} layers back" if depth <= DEPTH / 2 else ""
         condition = "gradient vanishes" if shrinks else "gradient explodes"
         return condition, (
-            f"gradient {_VERB[shrinks]} {_times(backward)} per layer on its way "
+            f"gradient {_VERB[shrinks]} {times(backward)} per layer on its way "
             f"back{when}"
         )
     return None
@@ -211,7 +212,3 @@ def _reaches(hidden: Sequence[Any], input_std: float, factor: float) -> int | No
 
 def _log(factor: float) -> float:
     return math.log(factor) if factor > 0 else -math.inf
-
-
-def _times(factor: float) -> str:
-    return f"{factor:.2f}x" if 0.1 <= factor < 10 else f"{factor:.2g}x"

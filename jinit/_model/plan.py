@@ -12,7 +12,7 @@ from jax.core import Tracer
 from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
-from .._core.text import aligned, rich_table
+from .._core.text import aligned, rich_table, sizes
 from .._reading.roles import Role
 from .keys import path_keys
 
@@ -75,9 +75,8 @@ class Plan:
         last = len(self.choices)
         place = lambda choice: last if choice.order is None else choice.order
         for choice in sorted(self.choices, key=place):
-            size = "×".join(map(str, choice.shape)) or "scalar"
             law = "kept" if choice.initializer is None else repr(choice.initializer)
-            yield choice.path, size, law, choice.reason
+            yield choice.path, sizes(choice.shape) or "scalar", law, choice.reason
 
 
 _HEAD = ("parameter", "shape", "law", "why")

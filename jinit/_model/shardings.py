@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from .._core.draw import check_sharding
-from .._core.text import aligned, rich_table
+from .._core.text import aligned, memory, rich_table
 from .._core.trees import glob, named_leaves
 
 
@@ -154,12 +154,12 @@ class Estimate:
 
     def _cells(self):
         yield "parameters", f"{self.parameters:,}"
-        yield "all together", size(self.total)
-        yield "on each device", size(self.per_device)
+        yield "all together", memory(self.total)
+        yield "on each device", memory(self.per_device)
         if len(self.by_dtype) > 1:
-            for dtype, number in self.by_dtype.items():
-                yield f"  in {dtype}", size(number)
-        yield f"largest shard, {self.largest[1]}", size(self.largest[0])
+            for dtype, count in self.by_dtype.items():
+                yield f"  in {dtype}", memory(count)
+        yield f"largest shard, {self.largest[1]}", memory(self.largest[0])
 
 
 def estimate(
@@ -214,10 +214,10 @@ def estimate(
     )
     limit = _limit(found) if limit is None else limit
     if limit is not None and result.per_device > limit:
-        listed = ", ".join(f"{path} ({size(n)})" for n, path in largest[:3])
+        listed = ", ".join(f"{path} ({memory(n)})" for n, path in largest[:3])
         raise ValueError(
             f"`jinit.estimate` needs weights that fit on a device. Got "
-            f"{size(result.per_device)} for each, of {size(limit)}. The largest "
+            f"{memory(result.per_device)} for each, of {memory(limit)}. The largest "
             f"shards are {listed}. Shard over more devices, or use a smaller dtype."
         )
     return result
@@ -233,12 +233,3 @@ def _limit(found: Sequence[Sharding | None]) -> int | None:
     devices = list(concrete[0].local_devices) if concrete else jax.local_devices()[:1]
     limits = [(device.memory_stats() or {}).get("bytes_limit") for device in devices]
     return min(filter(None, limits), default=None)
-
-
-def size(number: float) -> str:
-    """Bytes as people read them: 1.5 GiB."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024 or unit == "TiB":
-            break
-        number /= 1024
-    return f"{number:.3g} {unit}"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .row import count
+
 
 if TYPE_CHECKING:
     from .trace import Row, Trace
@@ -32,7 +34,7 @@ def _what(row: "Row") -> str:
     if row.fan_in is None:
         return row.role
     copies = "".join(f" × {n}" for n in row.stack)
-    fans = f"{row.fan_in:.6g} → {row.fan_out:.6g}{copies}"
+    fans = f"{count(row.fan_in)} → {count(row.fan_out)}{copies}"
     role = "" if row.role == "kernel" else f"{row.role}, "
     closing = (
         f", added to the stream (1 of {row.branches})" if row.closes_residual else ""

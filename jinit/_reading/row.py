@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from .._core.text import digits, sizes
 from .._graph.elementwise import Activation
 from .roles import KERNELS, Role
 
@@ -107,7 +108,7 @@ HEAD = ("parameter", "role", "shape", "stack", "fan_in", "fan_out", "reads", "re
 def cells(row: Row) -> tuple[str, ...]:
     """A row under `HEAD`."""
     remarks = [
-        "" if math.isclose(row.multiple, 1) else f"times {row.multiple:.3g}",
+        "" if math.isclose(row.multiple, 1) else f"times {digits(row.multiple)}",
         "normalized" if row.normalized else "",
         f"closes 1 of {row.branches} branches" if row.closes_residual else "",
         f"used {row.uses} times" if row.tied else "",
@@ -116,8 +117,8 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.path,
         row.role,
-        "×".join(map(str, row.shape)) or "scalar",
-        "×".join(map(str, row.stack)),
+        sizes(row.shape) or "scalar",
+        sizes(row.stack),
         count(row.fan_in),
         count(row.fan_out),
         row.activation_name or "",
@@ -127,4 +128,4 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def count(value: float | None) -> str:
     """A fan as text: a whole number where it is one."""
-    return "" if value is None else f"{value:.6g}"
+    return digits(value, 6, "")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.progress import track
+from .._core.text import digits
 from .._graph.evaluation import evaluate
 from .fit import Fit
 from .records import LayerScale, LayerScales, scales_of
@@ -92,9 +93,9 @@ def _require_rates(fit: Fit, rates: Sequence[np.ndarray]) -> None:
     for handle, rate in zip(fit.handles, rates, strict=True):
         if not (np.isfinite(rate) & (rate > 0)).all():
             raise ValueError(
-                f"`{fit.where}` needs a gradient in every layer. Got {rate.min():.3g} "
-                f"times the weights in {handle.name}. Leave the layer out of `params`, "
-                "or take `rounds=0`."
+                f"`{fit.where}` needs a gradient in every layer. Got "
+                f"{digits(rate.min())} times the weights in {handle.name}. Leave the "
+                "layer out of `params`, or take `rounds=0`."
             )
 
 

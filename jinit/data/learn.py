@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.progress import track
+from .._core.text import digits
 from .._core.trees import leaf_paths
 from .records import LayerScale, LayerScales, Learned
 from .states import last
@@ -111,7 +112,7 @@ def learn(
 def _not_finite(
     where: str, objective: str, history: Sequence[float], batch: Any
 ) -> ValueError:
-    step, found = len(history), f"{objective} {history[-1]:.3g}"
+    step, found = len(history), f"{objective} {digits(history[-1])}"
     if not all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(batch)):
         return ValueError(
             f"`{where}` needs finite numbers. Got inf or nan in the batch of step "

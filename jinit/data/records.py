@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from .._core.figures import drawn
-from .._core.text import aligned
+from .._core.text import aligned, digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Spread(NamedTuple):
         return cls(*(float(q) for q in np.quantile(values, [0, 0.5, 1])))
 
     def __str__(self) -> str:
-        return f"{_text(self.low)} to {_text(self.high)}"
+        return f"{digits(self.low)} to {digits(self.high)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,12 +157,9 @@ class Learned:
     history: tuple[float, ...]
 
     def __str__(self) -> str:
-        first, last = self.history[0], self.history[-1]
+        first, last = (digits(self.history[i], 4) for i in (0, -1))
         steps = len(self.history)
-        return (
-            f"{self.objective}: {first:.4g}, after {steps} steps {last:.4g}\n"
-            f"{self.scales}"
-        )
+        return f"{self.objective}: {first}, after {steps} steps {last}\n{self.scales}"
 
     def plot(self, path: str | None = None) -> Any:
         """Draws the objective by step, and the norms before and after.
@@ -181,13 +178,9 @@ class Learned:
 
 
 def _cells(each: LayerScale | UnitScale) -> tuple[str, ...]:
-    text = lambda x: str(x) if isinstance(x, Spread) else _text(x)
+    text = lambda x: str(x) if isinstance(x, Spread) else digits(x)
     cells = (each.name, *map(text, (each.before, each.scale, each.after)))
     return (*cells, text(each.mean)) if isinstance(each, UnitScale) else cells
-
-
-def _text(x: float) -> str:
-    return f"{x:.3g}".replace("nan", "–")
 
 
 def _spread(x: float | Spread) -> Spread:

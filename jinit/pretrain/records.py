@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._core.figures import drawn
-from .._core.text import aligned
+from .._core.text import aligned, digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class History:
             (
                 f"{each.layer}",
                 f"{each.epoch}",
-                *(_cell(each, name) for name in measures),
+                *(digits(getattr(each, name), 4, "") for name in measures),
             )
             for each in self.epochs
         ]
@@ -92,8 +92,3 @@ class History:
     def _measures(self) -> list[str]:
         has = lambda name: any(getattr(each, name) is not None for each in self.epochs)
         return [name for name in _MEASURES if has(name)] or ["error"]
-
-
-def _cell(each: Epoch, name: str) -> str:
-    value = getattr(each, name)
-    return "" if value is None else f"{value:.4g}"

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.batches import batches_of, one_array
+from .._core.text import digits
 
 
 _SHOWN = 1000  # rows on which progress is measured
@@ -121,6 +122,6 @@ def _check_range(where: str, x: jax.Array, unit_interval: bool, place: str) -> N
     if unit_interval and not 0 <= low <= high <= 1:
         raise ValueError(
             f"`{where}` needs values from 0 to 1 for Bernoulli visible units. Got "
-            f"{low:.3g} to {high:.3g} in {place}. Divide bytes by 255, or "
+            f"{digits(low)} to {digits(high)} in {place}. Divide bytes by 255, or "
             "standardize and take `visible='gaussian'`."
         )

@@ -5,7 +5,7 @@ import math
 from typing import Literal
 
 from .._activations.names import activation_name, Function
-from .._core.text import aligned
+from .._core.text import aligned, digits
 from .correlation import correlation_fixed_point, CorrelationPoint
 from .mean_field import fixed_point, gradient_factor
 
@@ -69,11 +69,11 @@ class DepthScales:
 
     def __str__(self) -> str:
         point = (
-            f"{self.activation}, σw² = {number(self.weight_variance)}, "
-            f"σb² = {number(self.bias_variance)}: {self.phase}"
+            f"{self.activation}, σw² = {exact(self.weight_variance)}, "
+            f"σb² = {exact(self.bias_variance)}: {self.phase}"
         )
+        head = ("", "settles at", "rate per layer", "depth scale")
         rows = [
-            ("", "settles at", "rate per layer", "depth scale"),
             ("variance", self.variance, self.variance_slope, self.variance_depth),
             (
                 "correlation",
@@ -83,7 +83,8 @@ class DepthScales:
             ),
             ("gradient²", math.nan, self.gradient_factor, self.gradient_depth),
         ]
-        return f"{point}\n{aligned([tuple(map(number, row)) for row in rows])}"
+        cells = [(name, *map(exact, numbers)) for name, *numbers in rows]
+        return f"{point}\n{aligned([head, *cells])}"
 
 
 def depth_scales(
@@ -157,8 +158,6 @@ def name_of(activation: str | Function) -> str:
     return activation_name(activation) or getattr(activation, "__name__", "φ")
 
 
-def number(x: float | str) -> str:
-    """Five digits; text as it is."""
-    if isinstance(x, str):
-        return x
-    return "–" if math.isnan(x) else f"{x:.5g}".replace("inf", "∞")
+def exact(x: float) -> str:
+    """A number in five digits, which quadrature gives."""
+    return digits(x, 5)

@@ -14,7 +14,7 @@ from .._core.figures import drawn
 from .._core.host import on_host
 from .._core.settings import check, choose, Count, Finite, NonNegative
 from .._core.text import aligned
-from .depth import name_of, number
+from .depth import exact, name_of
 from .pairs import Products, Rule, rule, WIDE, wide
 
 
@@ -51,7 +51,7 @@ class Propagation:
         layers = np.unique(np.linspace(0, self.depth, _SHOWN).round().astype(int))
         table = np.stack([self.variance, self.correlation, self.gradient], 1)[layers]
         rows = [
-            (f"{layer}", *map(number, row))
+            (f"{layer}", *map(exact, row))
             for layer, row in zip(layers, table.tolist(), strict=True)
         ]
         head = ("layer", "variance", "correlation", "gradient²")

@@ -7,7 +7,7 @@ from .._activations.gains import gain
 from .._activations.names import Function
 from .._activations.quadrature import gaussian_moments, Moments
 from .._core.text import aligned
-from .depth import depth_scales, DepthScales, name_of, number
+from .depth import depth_scales, DepthScales, exact, name_of
 from .edge import find
 from .isometry import jacobian_spectrum
 from .mean_field import EdgePoint
@@ -59,13 +59,13 @@ class Summary:
         return phase_diagram(self._function).plot(path)
 
     def _moments(self) -> str:
-        mean, second, slope = map(number, self.moments)
-        keep, back = (number(gain(self._function, m)) for m in ("forward", "backward"))
+        mean, second, slope = map(exact, self.moments)
+        keep, back = (exact(gain(self._function, m)) for m in ("forward", "backward"))
         return (
             f"{self.activation} of a standard normal input: E φ = {mean}, E φ² = "
             f"{second}, E φ′² = {slope}\n"
             f"gain {keep} forward, {back} backward; under batch norm a squared "
-            f"gradient grows {number(self.batch_norm)} times per layer"
+            f"gradient grows {exact(self.batch_norm)} times per layer"
         )
 
     def _edge(self) -> str:
@@ -74,8 +74,8 @@ class Summary:
         head = ("σb²", "σw²", "q*", "V′(q*)", "")
         rows = [
             (
-                f"{point.bias_variance:.4g}",
-                *map(number, (point.weight_variance, point.variance, point.slope)),
+                exact(point.bias_variance),
+                *map(exact, (point.weight_variance, point.variance, point.slope)),
                 _stability(point.slope),
             )
             for point in self.edge
@@ -88,9 +88,9 @@ class Summary:
             (
                 name,
                 each.phase,
-                *map(number, (each.variance, each.correlation)),
+                *map(exact, (each.variance, each.correlation)),
                 *map(
-                    number,
+                    exact,
                     (
                         each.variance_depth,
                         each.correlation_depth,
@@ -104,9 +104,7 @@ class Summary:
 
     def _isometry(self) -> str:
         head = ("q", "layers", "variance of squared singular values")
-        rows = [
-            (number(q), f"{L}", number(variance)) for q, L, variance in self.isometry
-        ]
+        rows = [(exact(q), f"{L}", exact(variance)) for q, L, variance in self.isometry]
         return (
             "orthogonal weights on the edge: 0 is dynamical isometry\n"
             f"{aligned([head, *rows], left=0)}"
@@ -136,7 +134,7 @@ def summarize(
     """
     pairs = {name: (weights, 0.0) for name, weights in _WEIGHTS.items()}
     if weight_variance is not None:
-        asked = f"σw² = {number(weight_variance)}, σb² = {number(bias_variance)}"
+        asked = f"σw² = {exact(weight_variance)}, σb² = {exact(bias_variance)}"
         pairs[asked] = weight_variance, bias_variance
     scales = {name: depth_scales(activation, *pair) for name, pair in pairs.items()}
     points = (find(activation, 1, bias_variance) for bias_variance in _BIASES)

@@ -12,6 +12,7 @@ from ..._activations.gains import gaussian_moments
 from ..._activations.names import GATES
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
+from ..._core.text import digits
 from ..._core.trees import require_arrays
 from ..._graph.recognition import label, recognize
 from ..._reading.model import Model, read_model
@@ -272,12 +273,12 @@ def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
     square = target * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
     if not math.isclose(row.multiple, 1):
-        reasons.append(f"times {row.multiple:.3g}")
+        reasons.append(f"times {digits(row.multiple)}")
     if row.activation_name not in {None, "identity"}:
         reasons.append(f"{row.activation_name} before it")
     is_plain = math.isclose(signal, _expected(row), rel_tol=0.01)
     if options.direction != "backward" and not is_plain:
-        reasons.append(f"reads E x² = {signal:.3g}")
+        reasons.append(f"reads E x² = {digits(signal)}")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
     if row.path in options.unmirrored:

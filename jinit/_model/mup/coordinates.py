@@ -12,7 +12,7 @@ import numpy as np
 from ..._core.figures import blank
 from ..._core.progress import track
 from ..._core.settings import check, Count
-from ..._core.text import aligned, rich_table
+from ..._core.text import aligned, digits, rich_table, signed
 from ..._graph.evaluation import evaluate
 from ..._reading.instances import measurable
 from ..._reading.model import Model, read_model
@@ -60,10 +60,10 @@ class CoordinateCheck:
     def verdict(self) -> str:
         """In one sentence, whether the layers move alike at all widths."""
         if self.is_flat:
-            return f"Flat: every slope is within ±{self.tolerance:g}."
+            return f"Flat: every slope is within ±{digits(self.tolerance)}."
         off = {n: s for n, s in self.slopes.items() if not abs(s) <= self.tolerance}
-        listed = ", ".join(f"{name} {slope:+.2f}" for name, slope in off.items())
-        return f"Not flat: slopes beyond ±{self.tolerance:g} at {listed}."
+        listed = ", ".join(f"{name} {signed(slope)}" for name, slope in off.items())
+        return f"Not flat: slopes beyond ±{digits(self.tolerance)} at {listed}."
 
     def plot(self, path: str | None = None) -> Any:
         """Draws the change of each layer over the width, one panel per step.
@@ -94,8 +94,8 @@ class CoordinateCheck:
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
         for name, row in zip(self.layers, self.changes, strict=True):
-            last = (f"{steps[-1]:.3g}" for steps in row)
-            yield name, *last, f"{self.slopes[name]:+.2f}"
+            last = (digits(steps[-1]) for steps in row)
+            yield name, *last, signed(self.slopes[name])
 
 
 def coord_check(
@@ -258,7 +258,7 @@ def _draw(result: CoordinateCheck, path: str | None) -> Any:
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(result.layers)))
     for t, ax in enumerate(panels):
         for name, row, color in zip(result.layers, changes, shades, strict=True):
-            label = f"{name} {result.slopes[name]:+.2f}"
+            label = f"{name} {signed(result.slopes[name])}"
             ax.loglog(result.widths, row[:, t], "o-", ms=3, color=color, label=label)
         ax.set_title(f"after step {t + 1}", size=8, loc="left")
         ax.set_xlabel("width", size=8)

@@ -10,7 +10,7 @@ import jax
 
 from ..._core.initializer import Initializer
 from ..._core.settings import check, choose, Count
-from ..._core.text import aligned, rich_table
+from ..._core.text import aligned, digits, rich_table, sizes
 from ..._core.trees import bare, bare_paths, named_leaves
 from ..._reading.trace import Row, Trace
 from ...compose import scaled
@@ -195,18 +195,19 @@ _HEAD = (
 
 
 def _cells(width: Width) -> tuple[str, ...]:
-    sizes = lambda shape: "×".join(map(str, shape)) or "scalar"
-    change = sizes(width.base)
+    change = sizes(width.base) or "scalar"
     if width.shape != width.base:
-        change += f" → {sizes(width.shape)}"
+        change += f" → {sizes(width.shape) or 'scalar'}"
     scale = width.scaling
     numbers = (width.n_in, width.n_out, scale.std, scale.multiplier)
     numbers = (*numbers, scale.adam, scale.sgd)
-    return (width.path, change, width.kind, *map(_number, numbers), width.note)
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return (
+        width.path,
+        change,
+        width.kind,
+        *(digits(x, 4) for x in numbers),
+        width.note,
+    )
 
 
 def mup(
@@ -315,7 +316,9 @@ def _width(
     note = ""
     if row and row.role == "embedding" and row.tied and grown[1] != 1:
         # The head reads the width, and sees the multiplier of the input.
-        note = f"tied: multiply the logits by {1 / grown[1] / found.multiplier:.4g}"
+        note = (
+            f"tied: multiply the logits by {digits(1 / grown[1] / found.multiplier, 4)}"
+        )
     if depth != 1:
         found = _in_branch(found, target.row, every, form, depth)
     sizes = base.shape, target.shape

@@ -16,6 +16,11 @@ def shapes(module: nn.Module, x: Any) -> tuple[Any, Any, Any]:
     return lambda v, x: module.apply(v, x, mutable=True)[0], params, x
 
 
+def linen_shapes(module: nn.Module, *shape: int) -> tuple[Any, Any, Any]:
+    """A linen module in training that reads one input of reals, as shapes."""
+    return shapes(module, image(*shape))
+
+
 def nnx_shapes(make: Callable[[nnx.Rngs], Any], *shape: int) -> tuple[Any, Any, Any]:
     """An NNX module, as shapes."""
     graph, state = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))

@@ -1,6 +1,7 @@
 """Weight initialization for JAX."""
 
-from . import data as data, pretrain as pretrain, recipes as recipes, theory as theory
+from typing import TYPE_CHECKING
+
 from ._activations.gains import gain as gain, gaussian_moments as gaussian_moments
 from ._core.fans import (
     einsum_axes as einsum_axes,
@@ -9,28 +10,8 @@ from ._core.fans import (
     fans_from_einsum as fans_from_einsum,
 )
 from ._core.initializer import Initializer as Initializer, law as law
+from ._core.later import later as _later
 from ._core.registry import from_config as from_config, get as get
-from ._diagnostics.probe import probe as probe
-from ._diagnostics.report import report as report
-from ._model.auto.choice import auto as auto, explain as explain
-from ._model.materialize import initialize as initialize, materialize as materialize
-from ._model.mup.coordinates import coord_check as coord_check
-from ._model.mup.parametrization import mup as mup
-from ._model.rules import (
-    closes_residual as closes_residual,
-    is_kernel as is_kernel,
-    path as path,
-    role as role,
-    traced as traced,
-    UnmatchedError as UnmatchedError,
-)
-from ._model.shardings import estimate as estimate
-from ._model.surgery import (
-    duplicates as duplicates,
-    fill_missing as fill_missing,
-    reinit as reinit,
-)
-from ._reading.trace import trace as trace
 from ._schemes.classical import (
     fan_in_uniform as fan_in_uniform,
     glorot_normal as glorot_normal,
@@ -78,11 +59,66 @@ from ._schemes.orthogonal.looks_linear import looks_linear as looks_linear
 from ._schemes.sparse import sparse as sparse
 from ._schemes.variance_scaling import variance_scaling as variance_scaling
 from .compose import scaled as scaled
-from .data.gradinit import gradinit as gradinit
-from .data.lsuv import lsuv as lsuv
-from .data.metainit import metainit as metainit
-from .data.weight_norm import weight_norm_init as weight_norm_init
-from .data.within_layer import within_layer as within_layer
 
 
 __version__ = "0.1.0"
+
+# What loads when it is touched, by module; type checkers see it below.
+_HOMES = {
+    ".": "cli compat data datasets pretrain recipes testing theory",
+    "._diagnostics.probe": "probe",
+    "._diagnostics.report": "report",
+    "._model.auto.choice": "auto explain",
+    "._model.materialize": "initialize materialize",
+    "._model.mup.coordinates": "coord_check",
+    "._model.mup.parametrization": "mup",
+    "._model.rules": "closes_residual is_kernel path role traced UnmatchedError",
+    "._model.shardings": "estimate",
+    "._model.surgery": "duplicates fill_missing reinit",
+    "._reading.trace": "trace",
+    ".data.gradinit": "gradinit",
+    ".data.lsuv": "lsuv",
+    ".data.metainit": "metainit",
+    ".data.weight_norm": "weight_norm_init",
+    ".data.within_layer": "within_layer",
+}
+
+if TYPE_CHECKING:
+    from . import (
+        cli as cli,
+        compat as compat,
+        data as data,
+        datasets as datasets,
+        pretrain as pretrain,
+        recipes as recipes,
+        testing as testing,
+        theory as theory,
+    )
+    from ._diagnostics.probe import probe as probe
+    from ._diagnostics.report import report as report
+    from ._model.auto.choice import auto as auto, explain as explain
+    from ._model.materialize import initialize as initialize, materialize as materialize
+    from ._model.mup.coordinates import coord_check as coord_check
+    from ._model.mup.parametrization import mup as mup
+    from ._model.rules import (
+        closes_residual as closes_residual,
+        is_kernel as is_kernel,
+        path as path,
+        role as role,
+        traced as traced,
+        UnmatchedError as UnmatchedError,
+    )
+    from ._model.shardings import estimate as estimate
+    from ._model.surgery import (
+        duplicates as duplicates,
+        fill_missing as fill_missing,
+        reinit as reinit,
+    )
+    from ._reading.trace import trace as trace
+    from .data.gradinit import gradinit as gradinit
+    from .data.lsuv import lsuv as lsuv
+    from .data.metainit import metainit as metainit
+    from .data.weight_norm import weight_norm_init as weight_norm_init
+    from .data.within_layer import within_layer as within_layer
+else:
+    __all__, __getattr__, __dir__ = _later(__name__, _HOMES)

@@ -1,15 +1,12 @@
 import csv
 import json
 import os
-import pathlib
-import subprocess
 import sys
 
 import chex
 import jax
 import pytest
 
-import jinit
 from jinit.cli import main
 
 
@@ -167,22 +164,6 @@ def test_help_names_every_option(capsys):
     text = capsys.readouterr().out
     for option in ("init", "activation", "depth", "width", "batch-norm", "model"):
         assert f"--{option}" in text
-
-
-def test_importing_jinit_loads_no_framework():
-    code = (
-        "import sys, jinit, jinit.cli; "
-        "heavy = {'flax', 'matplotlib', 'optax', 'rich', 'sklearn', 'mlxtend'}; "
-        "print(sorted(heavy & sys.modules.keys()))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        check=True,
-        cwd=pathlib.Path(jinit.__file__).parents[1],
-        text=True,
-    )
-    assert done.stdout.strip() == "[]"
 
 
 MODELS = """

@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 
 import jinit
 from jinit.data.fit import Fit, Goal
-from jinit.datasets import load, standardize
+from jinit.datasets import load
 
 
 def layers(depth: int, width: int) -> list[tuple[int, int]]:
@@ -159,7 +159,8 @@ def whole(run: Callable[[], Any]) -> float:
 
 def report(depth: int, width: int, steps: int) -> None:
     images, labels = load("mnist")
-    x, y = standardize(images[:256]), labels[:256].astype(np.int64)
+    x, y = images[:256], labels[:256].astype(np.int64)
+    x = np.asarray(jinit.data.standardize(x, per="all")(x))
     torch.manual_seed(0)
     ours, theirs = Jax(depth, width, x, y), Torch(depth, width, x, y)
     unit = side_by_side({"jinit": ours.evaluate, "torch": theirs.evaluate})

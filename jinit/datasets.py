@@ -42,15 +42,6 @@ def load(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, :-1], rows[:, -1].astype(np.int32)
 
 
-def standardize(x: np.ndarray) -> np.ndarray:
-    """Shifts and scales the whole of `x` to mean 0 and variance 1.
-
-    One shift and one scale for all pixels, as is usual for images: a pixel that never
-    changes stays finite.
-    """
-    return (x - x.mean()) / x.std()
-
-
 def _read(package: str, file: str) -> np.ndarray:
     # Found without importing the package, which would cost more than the file.
     spec = importlib.util.find_spec(package)

@@ -1,4 +1,4 @@
-"""Progress on long work, where there is a terminal to show it and rich to draw it."""
+"""Long work: its progress on a terminal, and a Ctrl-C that keeps what it reached."""
 
 import contextlib
 import sys
@@ -78,3 +78,15 @@ def stoppable(where: str) -> Iterator[None]:
             f"`{where}` was stopped. What it returns is what it had reached.",
             stacklevel=4,
         )
+
+
+def last(where: str, states: Iterator[T]) -> T:
+    """The last state: at a Ctrl-C, with a warning, the one that was reached.
+
+    Before the first there is nothing to keep, and it is raised.
+    """
+    state = next(states)
+    with stoppable(where):
+        for each in states:
+            state = each
+    return state

@@ -1,5 +1,6 @@
 """What is measured: how signals and gradients travel at initialization."""
 
 from .probe import probe as probe
-from .records import LayerProbe as LayerProbe, Probe as Probe
-from .report import Report as Report, report as report
+from .records import Histogram as Histogram, LayerProbe as LayerProbe
+from .report import report as report
+from .results import Probe as Probe, Report as Report

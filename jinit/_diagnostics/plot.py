@@ -7,13 +7,13 @@ is seen to shrink and one that saturates piles up at the ends.
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._core.figures import blank
 from .._core.text import digits
-from .records import Histogram, LayerProbe, Probe
+from .records import Histogram, LayerProbe
 
 
 COLUMNS = 6  # layers drawn at most, evenly spaced
@@ -24,8 +24,27 @@ HEADS = {
 GOOD, BAD, INK, FAINT = "#2d7d46", "#a83246", "#333333", "#8a8a8a"
 
 
-def draw(probes: Mapping[str, Probe], path: str | None = None, title: str = "") -> Any:
-    """Draws one row per probe, under the scheme's name.
+class Judged(Protocol):
+    """The layers of a model under one scheme, with a verdict: a `Probe`."""
+
+    @property
+    def layers(self) -> Sequence[LayerProbe]:
+        """The layers, in order."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """What is wrong, if anything."""
+        ...
+
+    @property
+    def keeps(self) -> bool:
+        """Whether nothing is."""
+        ...
+
+
+def draw(probes: Mapping[str, Judged], path: str | None = None, title: str = "") -> Any:
+    """Draws one row per probe, under its scheme's name.
 
     Args:
         probes: Probes of one model, by the name of their scheme.
@@ -67,9 +86,9 @@ def _chosen(layers: Sequence[LayerProbe]) -> list[LayerProbe]:
     return [hidden[i] for i in picks.round().astype(int)]
 
 
-def _label(ax: Any, name: str, probe: Probe) -> None:
+def _label(ax: Any, name: str, probe: Judged) -> None:
     ax.axis("off")
-    color = GOOD if probe.condition == "keeps" else BAD
+    color = GOOD if probe.keeps else BAD
     verdict = "\n".join(textwrap.wrap(probe.verdict, 42))
     ax.text(0, 1, name, va="top", family="monospace", weight="bold", color=INK)
     ax.text(0, 0.7, verdict, va="top", size=7.5, color=color, linespacing=1.3)

@@ -13,12 +13,12 @@ from ..theory.mean_field import gradient_factor, variance_map
 
 
 Phi = str | Activation | None  # an activation by name, as a function, or unknown
-Pair = tuple[float | None, float | None]
+Ratios = tuple[float | None, float | None]
 
 
 def forward(
     layers: Sequence[Instance], activations: Sequence[Phi], seen: Sequence[Any], i: int
-) -> Pair:
+) -> Ratios:
     """Rms z over what went in: the layer before or, for a first layer, the input."""
     layer, at = layers[i], seen[i]
     weights = layer.layer.kernel.fan_in * square(at["kernel_rms"])
@@ -36,7 +36,7 @@ def forward(
 
 def backward(
     layers: Sequence[Instance], activations: Sequence[Phi], seen: Sequence[Any], i: int
-) -> Pair:
+) -> Ratios:
     """Gradient std at layer `i` over that at the one layer after."""
     after = [j for j, each in enumerate(layers) if i in each.before]
     if len(after) != 1:

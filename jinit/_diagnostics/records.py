@@ -1,10 +1,6 @@
-"""The record of a probe: plain numbers that print as a table and plot themselves."""
+"""What a batch shows at one layer, as plain numbers."""
 
 import dataclasses
-import functools
-from typing import Any
-
-from .verdict import judge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,71 +68,3 @@ class LayerProbe:
     equal_units: bool
     activation_histogram: Histogram
     gradient_histogram: Histogram
-
-
-@dataclasses.dataclass(frozen=True)
-class Probe:
-    """Signals and gradients at every layer of a model; prints as a table.
-
-    Attributes:
-        layers: One record per layer, in the order of computation.
-        input_std: The standard deviation of what the first layer reads.
-        unseen: The names of the layers inside `while`, `cond` or `shard_map`, of which
-            there is no record.
-    """
-
-    layers: tuple[LayerProbe, ...]
-    input_std: float
-    unseen: tuple[str, ...] = ()
-
-    @property
-    def condition(self) -> str:
-        """The verdict in one word or two, such as "keeps" or "shrinks"."""
-        return self._judgment[0]
-
-    @property
-    def verdict(self) -> str:
-        """What is wrong with these weights, if anything, and what to use instead."""
-        verdict = self._judgment[1]
-        if not self.unseen:
-            return verdict
-        names = ", ".join(self.unseen)
-        return f"{verdict}; not seen, inside a `while`, `cond` or `shard_map`: {names}"
-
-    @functools.cached_property
-    def _judgment(self) -> tuple[str, str]:
-        return judge(self.layers, self.input_std)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as plain numbers, texts, lists and dictionaries."""
-        layers = [dataclasses.asdict(layer) for layer in self.layers]
-        return {
-            "condition": self.condition,
-            "verdict": self.verdict,
-            "input_std": self.input_std,
-            "unseen": list(self.unseen),
-            "layers": layers,
-        }
-
-    def plot(self, path: str | None = None) -> Any:
-        """Draws the histograms of activations and gradients, layer by layer.
-
-        Args:
-            path: Where to save the figure, if anywhere.
-
-        Returns:
-            The matplotlib figure.
-        """
-        from .plot import draw
-
-        return draw({"": self}, path)
-
-    def __str__(self) -> str:
-        from .table import plain
-
-        return f"{plain(self)}\n{self.verdict}"
-
-    def __rich__(self) -> Any:
-        from .table import rich_probe
-
-        return rich_probe(self)

@@ -1,8 +1,5 @@
 """The same model under several initializations, side by side."""
 
-import csv
-import dataclasses
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +13,13 @@ from .._core.settings import check, choose, Count
 from .._frameworks.load import load_model, Subject
 from .._graph.recognition import NAMES
 from .._reading.model import read_model
-from ..datasets import DATASETS, load, standardize
+from ..data.normalize import standardize
+from ..datasets import DATASETS, load
+from .finite import NotFiniteError
 from .models import mlp, redraw
-from .probe import examine, NotFiniteError, warn_of_scale
-from .records import Histogram, LayerProbe, Probe
+from .probe import examine
+from .results import Report
+from .scale import warn_of_scale
 
 
 def schemes(activation: str) -> tuple[str, ...]:
@@ -33,101 +33,6 @@ def schemes(activation: str) -> tuple[str, ...]:
         f"orthogonal(gain={activation!r})",
         "normal(1.0)",
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What each scheme does to one model; prints as tables and plots itself.
-
-    Attributes:
-        subject: The model and the data, in words.
-        probes: The probe of each scheme that gave finite numbers.
-        overflows: For every other scheme, where infinity or NaN came first.
-    """
-
-    subject: str
-    probes: Mapping[str, Probe]
-    overflows: Mapping[str, str]
-
-    @property
-    def verdicts(self) -> dict[str, str]:
-        """One plain sentence per scheme."""
-        found = {name: probe.verdict for name, probe in self.probes.items()}
-        return found | {
-            name: f"overflows: inf or nan first at {place}; use a smaller scale"
-            for name, place in self.overflows.items()
-        }
-
-    @property
-    def fitting(self) -> tuple[str, ...]:
-        """The schemes that keep the scale of signal and gradient."""
-        return tuple(
-            name for name, probe in self.probes.items() if probe.condition == "keeps"
-        )
-
-    @property
-    def conclusion(self) -> str:
-        """Which schemes fit, in one sentence."""
-        if not self.fitting:
-            return "None of these schemes keeps the scale of signal and gradient."
-        return f"Schemes that fit: {', '.join(self.fitting)}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain numbers, texts, lists and dictionaries."""
-        return {
-            "subject": self.subject,
-            "conclusion": self.conclusion,
-            "verdicts": self.verdicts,
-            "schemes": {name: probe.to_dict() for name, probe in self.probes.items()},
-        }
-
-    def to_csv(self) -> str:
-        """One line per scheme and layer, with every number but the histograms."""
-        fields = [
-            field.name
-            for field in dataclasses.fields(LayerProbe)
-            if field.type is not Histogram
-        ]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["scheme", "condition", *fields])
-        for name, probe in self.probes.items():
-            for layer in probe.layers:
-                values = [getattr(layer, field) for field in fields]
-                writer.writerow([name, probe.condition, *values])
-        return text.getvalue()
-
-    def plot(self, path: str | None = None) -> Any:
-        """Draws the histograms of activations and gradients, schemes by layers.
-
-        Args:
-            path: Where to save the figure, if anywhere.
-
-        Returns:
-            The matplotlib figure.
-        """
-        from .plot import draw
-
-        return draw(self.probes, path, self.subject)
-
-    def __str__(self) -> str:
-        parts = [f"{name}\n{probe}" for name, probe in self.probes.items()]
-        parts += [f"{name}\n{self.verdicts[name]}" for name in self.overflows]
-        return "\n\n".join([self.subject, *parts, self.conclusion])
-
-    def __rich__(self) -> Any:
-        from rich.console import Group
-        from rich.text import Text
-
-        from .table import LEGEND, rich_probe
-
-        tables = [rich_probe(probe, name) for name, probe in self.probes.items()]
-        failed = [
-            Text.assemble((name, "bold"), "  ", (self.verdicts[name], "red"))
-            for name in self.overflows
-        ]
-        heading, ending = Text(self.subject, "bold"), Text(self.conclusion, "bold")
-        return Group(heading, "", *tables, *failed, Text(LEGEND, "dim"), "", ending)
 
 
 def report(
@@ -230,7 +135,7 @@ def _batch(
     choose("jinit.report", "data", data, DATASETS)
     progress(f"reading {data}")
     images, _ = load(data)
-    batch = images if raw else standardize(images)
+    batch = images if raw else standardize(images, per="all")(images)
     warn_of_scale(batch, stacklevel=4)
     kind = "" if raw else "standardized "
     return jnp.asarray(batch), f"{kind}{data}, {len(images)} examples"

@@ -1,12 +1,13 @@
-"""A probe as a table: plain text, or rich where a terminal shows it."""
+"""The layers of a probe as a table: plain text, or rich where a terminal shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._core.text import aligned, digits, NONE, percent, rich_table
+from .records import LayerProbe
 
 
-HEAD = (
+TITLES = (
     *("layer", "φ", "std(z)", "std(φ)", "flat", "dead", "std(g)"),
     *("z×", "theory", "g×", "theory"),
 )
@@ -18,9 +19,9 @@ LEGEND = (
 )
 
 
-def rows(probe: Any) -> Iterator[tuple[str, ...]]:
-    """The cells of a probe's table under `HEAD`, one row per layer."""
-    for layer in probe.layers:
+def rows(layers: Iterable[LayerProbe]) -> Iterator[tuple[str, ...]]:
+    """The cells of a table under `TITLES`, one row per layer."""
+    for layer in layers:
         yield (
             layer.name,
             layer.activation or NONE,
@@ -36,17 +37,21 @@ def rows(probe: Any) -> Iterator[tuple[str, ...]]:
         )
 
 
-def plain(probe: Any) -> str:
+def as_text(layers: Iterable[LayerProbe]) -> str:
     """The table as aligned text."""
-    return aligned([HEAD, *rows(probe)])
+    return aligned([TITLES, *rows(layers)])
 
 
-def rich_probe(probe: Any, title: str = "") -> Any:
-    """The table and the verdict for a rich console."""
+def as_rich(layers: Iterable[LayerProbe], heading: Any) -> Any:
+    """The table for a rich console, under a heading."""
     from rich.console import Group
+
+    return Group(heading, rich_table(TITLES, rows(layers), right=range(1, len(TITLES))))
+
+
+def colored(name: str, verdict: str, good: bool) -> Any:
+    """A verdict for a rich console, in green or red, behind a name if there is one."""
     from rich.text import Text
 
-    table = rich_table(HEAD, rows(probe), right=range(1, len(HEAD)))
-    color = "green" if probe.condition == "keeps" else "red"
-    heading = Text.assemble((title, "bold"), "  " if title else "")
-    return Group(heading + Text(probe.verdict, style=color), table)
+    beside = [(name, "bold"), "  "] if name else []
+    return Text.assemble(*beside, (verdict, "green" if good else "red"))

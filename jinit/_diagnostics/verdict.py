@@ -3,11 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .._activations.gains import gain
 from .._core.text import percent, times
 from ..theory.mean_field import variance_map
+from .records import LayerProbe
 
 
 GONE = 1e-3  # of the input: a signal too small to learn from
@@ -32,7 +33,7 @@ class Fix(NamedTuple):
     average: bool
 
 
-def judge(layers: Sequence[Any], input_std: float) -> tuple[str, str]:
+def judge(layers: Sequence[LayerProbe], input_std: float) -> tuple[str, str]:
     """The condition of the weights in a word or two, and the verdict in a sentence.
 
     Args:
@@ -60,7 +61,7 @@ def judge(layers: Sequence[Any], input_std: float) -> tuple[str, str]:
     )
 
 
-def suited(layers: Sequence[Any]) -> Fix:
+def suited(layers: Sequence[LayerProbe]) -> Fix:
     """The classical scheme for the activation that most layers have."""
     names = Counter(layer.activation for layer in layers if layer.activation)
     name = names.most_common(1)[0][0] if names else None
@@ -80,7 +81,7 @@ def suited(layers: Sequence[Any]) -> Fix:
     return Fix(f"lecun_normal(gain={name!r})", gain(name), False)
 
 
-def _advice(condition: str, hidden: Sequence[Any]) -> str:
+def _advice(condition: str, hidden: Sequence[LayerProbe]) -> str:
     if condition.startswith("gradient") and _normalized(hidden):
         return "normalization sets this, not the weights: add residual connections"
     fix = suited(hidden)
@@ -93,7 +94,7 @@ def _advice(condition: str, hidden: Sequence[Any]) -> str:
     return f"use {fix.scheme}"
 
 
-def _symmetric(hidden: Sequence[Any]) -> tuple[str, str] | None:
+def _symmetric(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
     for layer in hidden:
         if layer.equal_units:
             return "symmetric", (
@@ -103,10 +104,11 @@ def _symmetric(hidden: Sequence[Any]) -> tuple[str, str] | None:
     return None
 
 
-def _saturated(hidden: Sequence[Any]) -> tuple[str, str] | None:
+def _saturated(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
     bounded = [layer for layer in hidden if layer.activation in BOUNDED]
-    worst = max(bounded, key=lambda layer: layer.saturated, default=None)
-    if worst is None or worst.saturated <= 0.5:
+    share = lambda layer: layer.saturated or 0.0
+    worst = max(bounded, key=share, default=None)
+    if worst is None or share(worst) <= 0.5:
         return None
     return "saturated", (
         f"saturated: {percent(worst.saturated)} of {worst.name} lies where "
@@ -114,11 +116,12 @@ def _saturated(hidden: Sequence[Any]) -> tuple[str, str] | None:
     )
 
 
-def _dead(hidden: Sequence[Any]) -> tuple[str, str] | None:
+def _dead(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
     # Where z is 0 throughout, what came before it died, and that is another story.
-    relus = [layer for layer in hidden if layer.dead is not None and layer.std > 0]
-    worst = max(relus, key=lambda layer: layer.dead, default=None)
-    if worst is None or worst.dead <= 0.5:
+    alive = [layer for layer in hidden if layer.std > 0]
+    share = lambda layer: layer.dead or 0.0
+    worst = max(alive, key=share, default=None)
+    if worst is None or share(worst) <= 0.5:
         return None
     return "dead", (
         f"dead: {percent(worst.dead)} of the units of {worst.name} pass no gradient "
@@ -126,7 +129,7 @@ def _dead(hidden: Sequence[Any]) -> tuple[str, str] | None:
     )
 
 
-def _drift(hidden: Sequence[Any], input_std: float) -> tuple[str, str] | None:
+def _drift(hidden: Sequence[LayerProbe], input_std: float) -> tuple[str, str] | None:
     forward, backward = _factors(hidden)
     slack = _slack(hidden)
     if abs(_log(forward)) > slack:
@@ -153,7 +156,7 @@ _VERB = {True: "shrinks", False: "grows"}
 _END = {True: "gone", False: "past 1000x"}
 
 
-def _factors(hidden: Sequence[Any]) -> tuple[float, float]:
+def _factors(hidden: Sequence[LayerProbe]) -> tuple[float, float]:
     """The growth per layer, forward and backward, as a geometric mean."""
     steady = _steady(hidden)
     forward = [layer.activation_std for layer in steady]
@@ -162,7 +165,7 @@ def _factors(hidden: Sequence[Any]) -> tuple[float, float]:
     return _growth(forward), _growth(backward[::-1])
 
 
-def _steady(hidden: Sequence[Any]) -> Sequence[Any]:
+def _steady(hidden: Sequence[LayerProbe]) -> Sequence[LayerProbe]:
     # The first layer reads the data, not an activation: its scale is its own.
     return hidden[1:] if len(hidden) > 3 else hidden
 
@@ -174,7 +177,7 @@ def _growth(sizes: Sequence[float]) -> float:
     return (seen[-1] / seen[0]) ** (1 / (len(seen) - 1))
 
 
-def _slack(hidden: Sequence[Any]) -> float:
+def _slack(hidden: Sequence[LayerProbe]) -> float:
     steps = len(_steady(hidden)) - 1
     if steps == 0:
         return math.inf
@@ -183,11 +186,13 @@ def _slack(hidden: Sequence[Any]) -> float:
     return max(chance, FORGIVEN / steps) if _normalized(hidden) else chance
 
 
-def _normalized(hidden: Sequence[Any]) -> bool:
+def _normalized(hidden: Sequence[LayerProbe]) -> bool:
     return all(layer.normalized for layer in hidden)
 
 
-def _reaches(hidden: Sequence[Any], input_std: float, factor: float) -> int | None:
+def _reaches(
+    hidden: Sequence[LayerProbe], input_std: float, factor: float
+) -> int | None:
     """The layer at which the signal is gone, or 1000 times too large: seen or foretold.
 
     Foretold by the variance map of the last hidden layer, where its activation has a
@@ -201,7 +206,7 @@ def _reaches(hidden: Sequence[Any], input_std: float, factor: float) -> int | No
     size, q = last.activation_std / input_std, last.second_moment
     for number in range(len(hidden) + 1, DEPTH + 1):
         growth = factor
-        if last.activation not in {None, "other"}:
+        if last.activation not in (None, "other"):
             after = variance_map(last.activation, q, last.weight_variance)
             growth, q = math.sqrt(after / q), after
         size *= growth

@@ -17,7 +17,7 @@ from .._reading.finite import first_not_finite
 from .._reading.layers import Layer
 from .._reading.model import read_model
 from .directions import as_kernel, as_parameter, can_choose, Choose, samples
-from .moments import joined, Moments, moments_of
+from .moments import joined, moments_of, UnitMoments
 from .records import LayerScales, scales_of
 from .units import Handle, handles, unit_axes
 
@@ -37,19 +37,19 @@ class Goal:
     std: float | None = 1.0
     mean: float | None = None
 
-    def stds(self, handle: Handle, moments: Moments) -> jax.Array:
+    def stds(self, handle: Handle, moments: UnitMoments) -> jax.Array:
         """The standard deviation that counts for each unit: its own, or the layer's."""
         whole = self.per == "layer" or handle.units is None
         pooled = moments.pooled(-1).variance if whole else moments.variance
         return jnp.broadcast_to(jnp.sqrt(pooled), moments.variance.shape)
 
-    def factor(self, handle: Handle, moments: Moments) -> jax.Array:
+    def factor(self, handle: Handle, moments: UnitMoments) -> jax.Array:
         """What each unit's weights are multiplied by."""
         std = self.stds(handle, moments)
         to = std if self.std is None else self.std
         return jnp.where(std > 0, to / std, 1.0)
 
-    def bias(self, handle: Handle, moments: Moments) -> jax.Array:
+    def bias(self, handle: Handle, moments: UnitMoments) -> jax.Array:
         """The bias of each unit, for outputs that have `moments` without one."""
         std = self.std or jnp.sqrt(moments.variance.mean(-1, keepdims=True))
         return (self.mean or 0.0) * std - moments.mean * self.factor(handle, moments)
@@ -134,7 +134,7 @@ class Fit:
         leaves: Sequence[Any],
         batch: Sequence[Any],
         key: jax.Array | None = None,
-    ) -> tuple[list[Any], list[Moments]]:
+    ) -> tuple[list[Any], list[UnitMoments]]:
         """New parameters, and the moments of every handle's outputs before that."""
         leaves = list(leaves)
         old = {handle: leaves[bias] for handle, bias in self.biases.items()}
@@ -241,7 +241,7 @@ class Fit:
                 )
 
     def _require_sound(
-        self, leaves: Sequence[Any], batch: Any, found: Sequence[Moments]
+        self, leaves: Sequence[Any], batch: Any, found: Sequence[UnitMoments]
     ) -> list[np.ndarray]:
         """The standard deviations, if all are finite and none is 0."""
         stds = []

@@ -12,10 +12,10 @@ from .._activations.quadrature import positive
 from .._core.batches import stream
 from .._core.settings import check, choose, Count
 from .._core.trees import require_arrays
-from .learn import learn, Rescaled, Scaling, scaling, SMALLEST
+from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 
 
-Optimizer = Literal["sgd", "adam"]
+LookAhead = Literal["sgd", "adam"]
 
 
 def gradinit(
@@ -23,7 +23,7 @@ def gradinit(
     params: Any,
     batches: Any,
     *,
-    optimizer: Optimizer | Any = "sgd",
+    optimizer: LookAhead | Any = "sgd",
     step_size: float = 0.1,
     gamma: float | None = None,
     steps: int = 390,
@@ -95,7 +95,7 @@ def gradinit(
     positive(where, "learning_rate", learning_rate)
     require_arrays((params,), where)
     ahead, order = _look_ahead(optimizer, step_size), 2 if optimizer == "sgd" else 1
-    own = scaling(where, params, lambda _: True)
+    own = scalable(where, params, lambda _: True)
     count = sum(leaf.size for leaf in own.leaves)
     bound = (1.0 if order == 2 else count**0.5) if gamma is None else gamma
     positive(where, "gamma", bound)
@@ -118,7 +118,7 @@ class _Step:
     order: int
     gamma: float
 
-    def __call__(self, own: Scaling, scales: Any, states: Any, batches: Any) -> Any:
+    def __call__(self, own: Scalable, scales: Any, states: Any, batches: Any) -> Any:
         first, second = batches
         gradient = lambda scales: jax.grad(self.loss)(own.times(scales), first)
         g, backward = jax.vjp(gradient, scales)
@@ -155,7 +155,7 @@ def _look_ahead(optimizer: Any, step_size: float) -> Any:
     import optax
 
     if isinstance(optimizer, str):
-        choose("jinit.gradinit", "optimizer", optimizer, get_args(Optimizer))
+        choose("jinit.gradinit", "optimizer", optimizer, get_args(LookAhead))
         return (optax.sgd if optimizer == "sgd" else optax.sign_sgd)(step_size)
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(

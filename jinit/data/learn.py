@@ -9,14 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.progress import track
+from .._core.progress import last, track
 from .._core.text import digits
 from .._core.trees import leaf_paths
 from .records import LayerScale, LayerScales, Learned
-from .states import last
 
 
-Step = Callable[["Scaling", list[jax.Array], Any, Any], tuple[Any, Any, Any]]
+Step = Callable[["Scalable", list[jax.Array], Any, Any], tuple[Any, Any, Any]]
 
 
 SMALLEST = 0.01  # of a scale: none may reach 0 or turn a parameter round
@@ -24,7 +23,7 @@ SMALLEST = 0.01  # of a scale: none may reach 0 or turn a parameter round
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scaling:
+class Scalable:
     """Parameters times one number each, for those at `places` among all leaves."""
 
     leaves: list[jax.Array]
@@ -57,7 +56,7 @@ class Rescaled(NamedTuple):
     record: Learned
 
 
-def scaling(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scaling:
+def scalable(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scalable:
     """The parameters that can be scaled: those that are not 0, and are `which`."""
     leaves, structure = jax.tree.flatten(params)
     places = tuple(
@@ -72,13 +71,13 @@ def scaling(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scal
         )
     every = leaf_paths(params)
     paths = tuple(every[place] for place in places)
-    return Scaling(leaves, structure, places, paths)
+    return Scalable(leaves, structure, places, paths)
 
 
 def learn(
     where: str,
     objective: str,
-    own: Scaling,
+    own: Scalable,
     step: Step,
     state: Any,
     data: Iterator[Any],
@@ -131,7 +130,7 @@ def _not_finite(
 
 
 def _record(
-    own: Scaling, scales: Sequence[Any], objective: str, history: Sequence[float]
+    own: Scalable, scales: Sequence[Any], objective: str, history: Sequence[float]
 ) -> Learned:
     layers = tuple(
         LayerScale(path, path, float(norm), float(scale), float(norm * scale))

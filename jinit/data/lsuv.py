@@ -7,12 +7,12 @@ import jax
 
 from .._activations.quadrature import positive
 from .._core.batches import lasting, stream
+from .._core.progress import last
 from .._core.settings import check, choose, Count
 from .._core.trees import require_arrays
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales
 from .start import draw_kernels
-from .states import last
 
 
 Start = Literal["orthogonal", "given"]

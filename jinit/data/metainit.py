@@ -10,7 +10,7 @@ from .._activations.quadrature import positive
 from .._core.batches import stream
 from .._core.settings import check, Count, NonNegative
 from .._core.trees import require_arrays
-from .learn import learn, Rescaled, Scaling, scaling, SMALLEST
+from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 
 
 def gradient_quotient(
@@ -120,9 +120,9 @@ def metainit(
     positive(where, "eps", eps)
     require_arrays((params,), where)
     _, data = stream(where, batches)
-    own = scaling(where, params, lambda leaf: leaf.ndim > 1)
+    own = scalable(where, params, lambda leaf: leaf.ndim > 1)
 
-    def step(own: Scaling, scales: Any, velocity: Any, batch: Any) -> Any:
+    def step(own: Scalable, scales: Any, velocity: Any, batch: Any) -> Any:
         quotient = lambda s: gradient_quotient(loss, own.times(s), batch, eps=eps)
         value, slopes = jax.value_and_grad(quotient)(scales)
         rates = [learning_rate / norm for norm in own.norms]  # of a scale, not a norm

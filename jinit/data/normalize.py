@@ -16,7 +16,7 @@ from .._core.settings import check, choose, Count
 
 
 Per = Literal["feature", "all"]
-Method = Literal["zca", "pca"]
+WhiteningMethod = Literal["zca", "pca"]
 Batches = Any
 
 
@@ -115,7 +115,7 @@ def standardize(
     where = "jinit.data.standardize"
     choose(where, "per", per, get_args(Per))
     positive(where, "floor", floor)
-    found = _moments(where, batches, lambda x: np.square(x).sum(0))
+    found = _sums(where, batches, lambda x: np.square(x).sum(0))
     mean, variance = found.mean, found.squares / found.rows
     if per == "all":
         variance = np.mean(variance + np.square(mean - mean.mean()))
@@ -127,7 +127,7 @@ def standardize(
 def whiten(
     batches: Batches,
     *,
-    method: Method = "zca",
+    method: WhiteningMethod = "zca",
     components: int | None = None,
     floor: float = 1e-5,
 ) -> Whitening:
@@ -168,7 +168,7 @@ def whiten(
         Statistician 72, 2018. https://arxiv.org/abs/1512.00809
     """
     where = "jinit.data.whiten"
-    choose(where, "method", method, get_args(Method))
+    choose(where, "method", method, get_args(WhiteningMethod))
     positive(where, "floor", floor)
     if components is not None:
         check(where, "components", Count, components)
@@ -177,7 +177,7 @@ def whiten(
                 f"`{where}` needs `components` with method 'pca' only. Got "
                 f"{components} with 'zca', which keeps the features."
             )
-    found = _moments(where, batches, lambda x: x.T @ x, flat=True)
+    found = _sums(where, batches, lambda x: x.T @ x, flat=True)
     variances, U = np.linalg.eigh(found.squares / found.rows)
     variances, U = variances[::-1], U[:, ::-1]
     scale = np.sqrt(np.maximum(variances, floor * variances[0]))
@@ -194,19 +194,19 @@ def whiten(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Moments:
+class _Sums:
     rows: int
     mean: np.ndarray
     squares: np.ndarray  # summed over rows, around the mean
     shape: tuple[int, ...]
 
 
-def _moments(
+def _sums(
     where: str,
     batches: Batches,
     square: Callable[[np.ndarray], np.ndarray],
     flat: bool = False,
-) -> _Moments:
+) -> _Sums:
     """Mean and squares in float64, merged batch by batch (Chan et al. 1983)."""
     rows, mean, squares, shape = 0, np.zeros(()), np.zeros(()), ()
     for number, x in enumerate(_arrays(where, batches)):
@@ -230,7 +230,7 @@ def _moments(
         raise ValueError(f"`{where}` needs two or more rows. Got {rows}.")
     if not np.any(squares):
         raise ValueError(f"`{where}` needs inputs that vary. Got {rows} equal rows.")
-    return _Moments(rows, mean, squares, shape)
+    return _Sums(rows, mean, squares, shape)
 
 
 def _arrays(where: str, batches: Batches) -> Iterator[np.ndarray]:

@@ -7,16 +7,16 @@ import jax
 
 from .._activations.quadrature import positive
 from .._core.batches import lasting, stream
+from .._core.progress import last
 from .._core.settings import check, choose, Count
 from .._core.trees import require_arrays
 from .._schemes.distributions import normal
 from .fit import Fit, Goal
 from .records import LayerScales, UnitScale
 from .start import draw_kernels
-from .states import last
 
 
-Start = Literal["normal", "given"]
+UnitStart = Literal["normal", "given"]
 
 
 class UnitsScaled(NamedTuple):
@@ -32,7 +32,7 @@ def weight_norm_init(
     batch: Any,
     key: jax.Array | None = None,
     *,
-    start: Start = "normal",
+    start: UnitStart = "normal",
     stddev: float = 0.05,
     tolerance: float = 0.1,
     max_passes: int = 10,
@@ -91,7 +91,7 @@ def weight_norm_init(
         https://arxiv.org/abs/1602.07868
     """
     where = "jinit.weight_norm_init"
-    choose(where, "start", start, get_args(Start))
+    choose(where, "start", start, get_args(UnitStart))
     positive(where, "stddev", stddev)
     positive(where, "tolerance", tolerance)
     check(where, "max_passes", Count, max_passes)

@@ -9,6 +9,7 @@ import jax
 
 from .._core.batches import stream
 from .._core.figures import drawn
+from .._core.progress import last
 from .._core.settings import check, choose, Count, Finite
 from .._core.trees import require_arrays
 from .._schemes.distributions import normal
@@ -17,7 +18,6 @@ from .directions import clusters, principal
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales, UnitScale
 from .start import draw_kernels
-from .states import last
 
 
 Directions = Literal["normal", "pca", "kmeans", "given"]

@@ -1,10 +1,8 @@
 """Weights learned from data without labels, to start from where labels are few."""
 
-from .autoencoder import (
-    Autoencoder as Autoencoder,
-    denoising_autoencoder as denoising_autoencoder,
-)
+from .autoencoder import Autoencoder as Autoencoder
 from .dbn import dbn as dbn
+from .denoising import denoising_autoencoder as denoising_autoencoder
 from .dense import Dense as Dense
 from .greedy import Pretrained as Pretrained
 from .machine import RBM as RBM

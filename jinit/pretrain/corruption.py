@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .._core import sampling
 
 
-Kind = Literal["masking", "salt_and_pepper", "gaussian"]
+Noise = Literal["masking", "salt_and_pepper", "gaussian"]
 
 
 @jax.tree_util.register_dataclass
@@ -24,7 +24,7 @@ class Corruption:
     """
 
     level: float
-    kind: Kind = dataclasses.field(default="masking", metadata={"static": True})
+    kind: Noise = dataclasses.field(default="masking", metadata={"static": True})
 
     def __call__(self, v: jax.Array, key: jax.Array) -> jax.Array:
         """The rows with noise."""

@@ -17,11 +17,11 @@ from .records import Epoch, History
 from .rows import as_rows, check_held_out, Rows, Survey, survey
 
 
-Layer = TypeVar("Layer", bound=Any)
-Trained = TypeVar("Trained", bound=Any, contravariant=True)
+AnyLayer = TypeVar("AnyLayer", bound=Any)
+LayerSeen = TypeVar("LayerSeen", bound=Any, contravariant=True)
 
 
-class Method(Protocol[Trained]):
+class Learner(Protocol[LayerSeen]):
     """How one layer is trained: a pytree, so that equal kinds compile once."""
 
     @property
@@ -38,14 +38,14 @@ class Method(Protocol[Trained]):
         ...
 
     def measure(
-        self, layer: Trained, shown: jax.Array, held_out: Any, key: jax.Array
+        self, layer: LayerSeen, shown: jax.Array, held_out: Any, key: jax.Array
     ) -> dict[str, jax.Array]:
         """What an `Epoch` records of a layer."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How often the data are read, and in which pieces."""
 
     where: str
@@ -68,34 +68,34 @@ def check_widths(where: str, widths: Any) -> Sequence[int]:
     return [check(where, "widths", Count, width) for width in widths]
 
 
-class Pretrained(NamedTuple, Generic[Layer]):
+class Pretrained(NamedTuple, Generic[AnyLayer]):
     """Layers from the data up, and the record of their training."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[AnyLayer, ...]
     record: History
 
 
 def greedy(
-    plan: Plan,
-    methods: Sequence[Method[Layer]],
+    schedule: Schedule,
+    learners: Sequence[Learner[AnyLayer]],
     widths: Sequence[int],
     data: Any,
     held_out: Any,
     key: jax.Array,
-) -> Pretrained[Layer]:
+) -> Pretrained[AnyLayer]:
     """Trains a layer, freezes it, and goes on with what it makes of the data.
 
     A Ctrl-C ends it with a warning and keeps what the last finished epoch left; before
     the first there is nothing to keep, and it is raised.
     """
-    key = check_key(plan.where, key)
-    rows = as_rows(plan.where, data)
+    key = check_key(schedule.where, key)
+    rows = as_rows(schedule.where, data)
     if held_out is not None:
-        (held_out,) = as_rows(plan.where, jnp.asarray(held_out))
-    reached = _epochs(plan, methods, widths, rows, held_out, key)
+        (held_out,) = as_rows(schedule.where, jnp.asarray(held_out))
+    reached = _epochs(schedule, learners, widths, rows, held_out, key)
     layer, epoch = next(reached)
     layers, history = {1: layer}, [epoch]
-    with stoppable(plan.where):
+    with stoppable(schedule.where):
         for layer, epoch in reached:
             layers[epoch.layer] = layer
             history.append(epoch)
@@ -103,32 +103,32 @@ def greedy(
 
 
 def _epochs(
-    plan: Plan,
-    methods: Sequence[Method[Layer]],
+    schedule: Schedule,
+    learners: Sequence[Learner[AnyLayer]],
     widths: Sequence[int],
     rows: Rows,
     held_out: Any,
     key: jax.Array,
-) -> Iterator[tuple[Layer, Epoch]]:
+) -> Iterator[tuple[AnyLayer, Epoch]]:
     """Every layer after every epoch, and what it has reached there."""
-    for number, (method, width) in enumerate(zip(methods, widths, strict=True), 1):
+    for number, (learner, width) in enumerate(zip(learners, widths, strict=True), 1):
         keys = jax.random.split(jax.random.fold_in(key, number), 3)
         key_start, key_train, key_measure = keys
-        seen = survey(plan.where, rows, plan.batch_size, method.unit_interval)
+        seen = survey(schedule.where, rows, schedule.batch_size, learner.unit_interval)
         if held_out is not None:
-            check_held_out(plan.where, held_out, seen, method.unit_interval)
-        state = method.start(seen, width, plan.batch_size, key_start)
-        rounds = range(1, plan.epochs + 1)
-        for epoch in track(rounds, plan.epochs, f"layer {number}"):
+            check_held_out(schedule.where, held_out, seen, learner.unit_interval)
+        state = learner.start(seen, width, schedule.batch_size, key_start)
+        rounds = range(1, schedule.epochs + 1)
+        for epoch in track(rounds, schedule.epochs, f"layer {number}"):
             key_epoch = jax.random.fold_in(key_train, epoch)
-            state = _epoch(plan, method, state, rows, epoch, key_epoch)
+            state = _epoch(schedule, learner, state, rows, epoch, key_epoch)
             finite, measured = _look(
-                method, state.layer, seen.shown, held_out, key_measure
+                learner, state.layer, seen.shown, held_out, key_measure
             )
             if not finite:
                 raise ValueError(
-                    f"`{plan.where}` needs weights that stay finite. Got inf or nan in "
-                    f"layer {number}, epoch {epoch}. Lower the learning rate."
+                    f"`{schedule.where}` needs weights that stay finite. Got inf or "
+                    f"nan in layer {number}, epoch {epoch}. Lower the learning rate."
                 )
             values = {name: float(value) for name, value in measured.items()}
             yield state.layer, Epoch(number, epoch, **values)
@@ -138,8 +138,8 @@ def _epochs(
 
 
 def _epoch(
-    plan: Plan,
-    method: Method,
+    schedule: Schedule,
+    learner: Learner,
     state: Any,
     rows: Rows,
     epoch: int,
@@ -147,16 +147,16 @@ def _epoch(
 ) -> Any:
     done = 0  # minibatches, whose number makes their key
     for x in rows:
-        if batches := len(x) // plan.batch_size:
-            sizes = batches, plan.batch_size, plan.shuffle
-            state = _sweep(method, state, x, key, epoch, done, *sizes)
+        if batches := len(x) // schedule.batch_size:
+            sizes = batches, schedule.batch_size, schedule.shuffle
+            state = _sweep(learner, state, x, key, epoch, done, *sizes)
             done += batches
     return state
 
 
 @functools.partial(jax.jit, static_argnames=("batches", "size", "shuffle"))
 def _sweep(
-    method: Method,
+    learner: Learner,
     state: Any,
     x: jax.Array,
     key: jax.Array,
@@ -175,7 +175,7 @@ def _sweep(
     def step(state: Any, batch: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
         number, chosen = batch
         key = jax.random.fold_in(key_steps, number)
-        return method.step(state, x[chosen], key, epoch), None
+        return learner.step(state, x[chosen], key, epoch), None
 
     chosen = order[: batches * size].reshape(batches, size)
     return lax.scan(step, state, (done + jnp.arange(batches), chosen))[0]
@@ -183,10 +183,10 @@ def _sweep(
 
 @jax.jit
 def _look(
-    method: Method, layer: Any, shown: jax.Array, held_out: Any, key: jax.Array
+    learner: Learner, layer: Any, shown: jax.Array, held_out: Any, key: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(layer)]
-    return jnp.stack(finite).all(), method.measure(layer, shown, held_out, key)
+    return jnp.stack(finite).all(), learner.measure(layer, shown, held_out, key)
 
 
 @jax.jit

@@ -1,27 +1,15 @@
-"""Training of a restricted Boltzmann machine by contrastive divergence."""
+"""Restricted Boltzmann machines from data: one, or a stack of them."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any, get_args, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from .._activations.quadrature import positive
-from .._core.settings import check, choose, Count, Fraction, NonNegative
-from .._schemes.distributions import normal
-from .greedy import check_widths, greedy, Plan, Pretrained
+from .._core.settings import check, Count
+from .contrastive import contrastive_divergence
+from .greedy import check_widths, greedy, Pretrained, Schedule
 from .machine import RBM, stacked, Visible
 from .records import History
-from .rows import Survey
-
-
-_STDDEV = 0.01  # of the first weights
-_RARE = 1e-3  # how often a unit is on at least, as its bias has it
-_RATES = {"bernoulli": 0.1, "gaussian": 0.01}
-_SETTLED = 5  # epochs until the momentum rises
-_MEMORY = 0.9  # of the running mean of what hidden units do
 
 
 class Trained(NamedTuple):
@@ -141,137 +129,8 @@ def machines(
     **settings: Any,
 ) -> Pretrained[RBM]:
     """A stack of machines; those above the first see probabilities."""
-    plan = Plan(where, epochs, batch_size, shuffle)
+    schedule = Schedule(where, epochs, batch_size, shuffle)
     widths = check_widths(where, widths)
     kinds = stacked(visible, "bernoulli", len(widths))
-    methods = [_method(where, kind, **settings) for kind in kinds]
-    return greedy(plan, methods, widths, data, held_out, key)
-
-
-class State(NamedTuple):
-    """A machine in training.
-
-    Attributes:
-        layer: The machine.
-        velocity: Its last change, a tree like it.
-        chain: Hidden states `(batch_size, hidden)` where a persistent chain goes on.
-        activity: The running mean of what each hidden unit does, from the target on.
-    """
-
-    layer: RBM
-    velocity: RBM
-    chain: jax.Array
-    activity: jax.Array
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
-class ContrastiveDivergence:
-    """CD-k or PCD, with momentum, weight decay and, if wanted, a target of sparsity."""
-
-    learning_rate: float
-    momentum: tuple[float, float]
-    weight_decay: float
-    sparsity: float | None
-    sparsity_cost: float
-    visible: Visible = dataclasses.field(metadata={"static": True})
-    k: int = dataclasses.field(metadata={"static": True})
-    persistent: bool = dataclasses.field(metadata={"static": True})
-
-    @property
-    def unit_interval(self) -> bool:
-        """Whether data must be from 0 to 1."""
-        return self.visible == "bernoulli"
-
-    def start(self, seen: Survey, width: int, batch_size: int, key: jax.Array) -> State:
-        """Small weights, and visible biases that fit the means."""
-        b, dtype = seen.mean, seen.shown.dtype
-        if self.visible == "bernoulli":
-            p = np.clip(b, _RARE, 1 - _RARE)
-            b = np.log(p / (1 - p))
-        c = jnp.zeros(width, dtype)
-        weights = normal(_STDDEV)(key, (len(b), width), dtype)
-        machine = RBM(weights, jnp.asarray(b, dtype), c, self.visible)
-        still = jax.tree.map(jnp.zeros_like, machine)
-        chain = jnp.zeros((batch_size, width), dtype)
-        return State(machine, still, chain, c + (self.sparsity or 0.0))
-
-    def step(
-        self, state: State, v: jax.Array, key: jax.Array, epoch: jax.Array
-    ) -> State:
-        """θ ← θ + Δ,   Δ ← momentum · Δ + η (⟨−∂F/∂θ⟩ data − ⟨−∂F/∂θ⟩ model)."""
-        machine = state.layer
-        key_hidden, key_chain = jax.random.split(key)
-        h = state.chain if self.persistent else machine.sample_hidden(v, key_hidden)
-        fantasy, chain = machine.gibbs(h, key_chain, self.k)
-        data, model = machine.statistics(v), machine.statistics(fantasy)
-        slope = jax.tree.map(jnp.subtract, data, model)
-        slope, activity = self._restrain(state, slope, data)
-        momentum = jnp.where(epoch <= _SETTLED, *self.momentum)
-        move = lambda old, new: momentum * old + self.learning_rate * new
-        velocity = jax.tree.map(move, state.velocity, slope)
-        return State(
-            jax.tree.map(jnp.add, machine, velocity), velocity, chain, activity
-        )
-
-    def _restrain(self, state: State, slope: RBM, data: RBM) -> tuple[RBM, jax.Array]:
-        """Weight decay, and a pull on hidden units that are on too often or rarely."""
-        W, c, activity = slope.weights, slope.hidden_bias, state.activity
-        W = W - self.weight_decay * state.layer.weights
-        if self.sparsity is not None:
-            activity = _MEMORY * activity + (1 - _MEMORY) * data.hidden_bias
-            pull = self.sparsity_cost * (self.sparsity - activity)
-            W, c = W + jnp.outer(data.visible_bias, pull), c + pull
-        return dataclasses.replace(slope, weights=W, hidden_bias=c), activity
-
-    def measure(
-        self, layer: RBM, shown: jax.Array, held_out: Any, key: jax.Array
-    ) -> dict[str, jax.Array]:
-        """Error, pseudo-likelihood and, with held-out rows, the free-energy gap."""
-        error = jnp.square(shown - layer.decode(layer.encode(shown))).mean()
-        found = {"error": error}
-        if self.visible == "bernoulli":
-            found["pseudo_likelihood"] = layer.pseudo_likelihood(shown, key).mean()
-        if held_out is not None:
-            free_energy = lambda v: layer.free_energy(v).mean()
-            found["gap"] = free_energy(held_out) - free_energy(shown)
-        return found
-
-
-def _method(
-    where: str,
-    visible: Visible,
-    *,
-    k: int,
-    persistent: bool,
-    learning_rate: float | None,
-    momentum: tuple[float, float],
-    weight_decay: float,
-    sparsity: float | None,
-    sparsity_cost: float,
-) -> ContrastiveDivergence:
-    choose(where, "visible", visible, get_args(Visible))
-    rate = _RATES[visible] if learning_rate is None else learning_rate
-    if np.shape(momentum) != (2,):
-        raise TypeError(
-            f"`{where}` needs `momentum` to be two numbers, of the first five epochs "
-            f"and after. Got {momentum!r}."
-        )
-    if not isinstance(persistent, bool | np.bool_):
-        raise TypeError(
-            f"`{where}` needs `persistent` to be True or False. Got {persistent!r}."
-        )
-    early, late = momentum
-    return ContrastiveDivergence(
-        learning_rate=positive(where, "learning_rate", rate),
-        momentum=(
-            check(where, "momentum", Fraction, early),
-            check(where, "momentum", Fraction, late),
-        ),
-        weight_decay=check(where, "weight_decay", NonNegative, weight_decay),
-        sparsity=check(where, "sparsity", Fraction | None, sparsity),
-        sparsity_cost=check(where, "sparsity_cost", NonNegative, sparsity_cost),
-        visible=visible,
-        k=check(where, "k", Count, k),
-        persistent=persistent,
-    )
+    learners = [contrastive_divergence(where, kind, **settings) for kind in kinds]
+    return greedy(schedule, learners, widths, data, held_out, key)

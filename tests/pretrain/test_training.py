@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from jinit import pretrain
-from jinit.pretrain.rbm import ContrastiveDivergence, State
+from jinit.pretrain.contrastive import ContrastiveDivergence, MachineState
 
 
 KEY = jax.random.key(0)
@@ -48,7 +48,7 @@ def test_an_update_is_contrastive_divergence():
         1.0, (0.0, 0.0), 0.0, None, 0.0, "bernoulli", 1, False
     )
     still = jax.tree.map(jnp.zeros_like, machine)
-    state = State(machine, still, jnp.zeros((1, 3)), jnp.zeros(3))
+    state = MachineState(machine, still, jnp.zeros((1, 3)), jnp.zeros(3))
     moved = jax.vmap(
         lambda key: method.step(state, v, key, jnp.int32(1)).velocity.weights
     )(jax.random.split(KEY, 20_000))
@@ -62,7 +62,7 @@ def test_momentum_and_decay():
         0.1, (0.5, 0.9), 0.01, None, 0, "bernoulli", 1, False
     )
     ones = jax.tree.map(jnp.ones_like, machine)
-    state = State(machine, ones, jnp.zeros((4, 1)), jnp.zeros(1))
+    state = MachineState(machine, ones, jnp.zeros((4, 1)), jnp.zeros(1))
     v = jnp.ones((4, 2))
     step = jax.jit(method.step)
     early, late = (step(state, v, KEY, jnp.int32(epoch)) for epoch in (5, 6))

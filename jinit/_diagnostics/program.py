@@ -1,0 +1,97 @@
+"""A model as read once for all its weights, and its compiled measurement."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._graph.elementwise import Activation
+from .._graph.recognition import label, recognize
+from .._reading.instances import Instance, unroll
+from .._reading.model import Model, read_model
+from .measure import measure
+from .ratios import Phi
+
+
+Apply = Callable[[Any, Any], Any]
+Loss = Callable[[Any], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A model as read, its compiled measurement, and its activations."""
+
+    model: Model
+    layers: tuple[Instance, ...]
+    measure: Callable[[Any, Any, jax.Array], Mapping[str, Any]]
+    activations: tuple[Phi, ...]
+    names: tuple[str | None, ...]
+
+
+def read_program(apply: Apply, loss: Loss | None, params: Any, batch: Any) -> Program:
+    leaves, structure = jax.tree.flatten((params, batch))
+    try:
+        types = tuple(jax.typeof(leaf) for leaf in leaves)
+    except TypeError:
+        odd = next(leaf for leaf in leaves if not hasattr(leaf, "dtype"))
+        raise TypeError(
+            "`jinit.probe` needs `params` and `batch` to hold arrays only. Got "
+            f"{odd!r}. Split the model first, with `nnx.split` or "
+            "`eqx.partition(model, eqx.is_array)`."
+        ) from None
+    if any(0 in each.shape for each in types):
+        raise ValueError(
+            "`jinit.probe` needs a batch and parameters that are not empty. Got shapes "
+            f"{', '.join(str(each.shape) for each in types)}."
+        )
+    try:
+        hash((apply, loss))
+    except TypeError:
+        return _read(apply, loss, structure, types)
+    return _read_once(apply, loss, structure, types)
+
+
+def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> Program:
+    params, batch = jax.tree.unflatten(structure, types)
+    model = read_model(apply, params, batch)
+    layers = unroll(model.graph, model.layers)
+    if not layers:
+        raise ValueError(
+            "`jinit.probe` needs a model with a layer: a product of a parameter with "
+            f"the data. Got none in {apply!r}. Pass the weights as `params` instead of "
+            "closing over them; inside `while`, `cond` or `shard_map` none is seen."
+        )
+    _require_real(model, layers)
+    run = jax.jit(functools.partial(measure, model, loss))
+    phis = {layer: layer.activation for layer in model.layers}
+    names = {layer: label(phi) for layer, phi in phis.items()}
+    return Program(
+        model,
+        layers,
+        run,
+        tuple(_function(phis[each.layer]) for each in layers),
+        tuple(names[each.layer] for each in layers),
+    )
+
+
+def _require_real(model: Model, layers: Sequence[Instance]) -> None:
+    for each in layers:
+        dtype = model.graph.types[each.layer.output].dtype
+        if jnp.issubdtype(dtype, jnp.complexfloating):
+            raise TypeError(
+                "`jinit.probe` needs layers of real numbers, which have an order. Got "
+                f"{dtype} at {each.name or 'the first layer'}. Compute with real and "
+                "imaginary parts as units of their own."
+            )
+
+
+_read_once = functools.lru_cache(maxsize=16)(_read)
+
+
+def _function(activation: Activation | None) -> Phi:
+    # Equal functions by one name share what quadrature has compiled.
+    known = recognize(activation) if activation else None
+    return known.name if known and known.scale == 1 else activation

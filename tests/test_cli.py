@@ -288,7 +288,7 @@ def test_an_interrupt_is_said_in_one_line(monkeypatch, capsys):
         (["--rules", "gpt2(stdev=0.1)"], "gpt2(stddev: float = 0.02). Got"),
         (["--rules", "gpt2(stdev=0.1)"], "nearest is 'stddev'"),
         (["--rules", "resnet(1)"], "too many positional arguments"),
-        (["--rules", "small_init"], "jinit: The recipe needs a model with residual"),
+        (["--rules", "small_init"], "needs a model with residual"),
         (["--rules", "t5"], "queries and keys"),
         (["--rules", "no.such:rules"], "can not import no"),
         (["--out", "."], "a folder that does not exist yet"),

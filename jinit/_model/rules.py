@@ -31,12 +31,14 @@ class Leaf:
         shape: Its shape.
         dtype: Its dtype.
         read: Gives the trace of the model, or raises where there is none.
+        where: The public function that asks, for messages.
     """
 
     path: str
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], Trace]
+    where: str = "jinit.materialize"
 
     @property
     def trace(self) -> Trace:
@@ -224,7 +226,7 @@ def plan_by_rules(
     """
     every = _checked(rules, where)
     leaves = [
-        Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read)
+        Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read, where)
         for path, leaf in named_arrays(tree, where).items()
     ]
     tests = [as_test(rule.pattern) for rule in every]

@@ -25,7 +25,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.name:
         make = _named_recipe(arguments.name, "jinit rules")
-        print(f"{arguments.name}{inspect.signature(make)}\n\n{inspect.getdoc(make)}")
+        settings = ", ".join(map(str, inspect.signature(make).parameters.values()))
+        print(f"{arguments.name}({settings})\n\n{inspect.getdoc(make)}")
     else:
         print(aligned([(name, claim(make)) for name, make in RECIPES.items()], left=2))
     return 0
@@ -34,7 +35,6 @@ def _run(arguments: argparse.Namespace) -> int:
 def recipe(text: str | None, command: str) -> Any:
     """A recipe from its text, such as `gpt2(stddev=0.01)`, or rules in a module."""
     from .._frameworks.load import find_object
-    from .._model.rules import nearest
 
     if text is None:
         return None
@@ -42,18 +42,7 @@ def recipe(text: str | None, command: str) -> Any:
         found = find_object(text, command)
         return found() if callable(found) else found
     name, values, named = _call(text)
-    make = _named_recipe(name, command)
-    settings = inspect.signature(make).parameters
-    try:
-        inspect.signature(make).bind(*values, **named)
-    except TypeError as error:
-        unknown = next((each for each in named if each not in settings), "")
-        listed = ", ".join(map(str, settings.values()))
-        raise RefusalError(
-            f"--rules needs settings of {name}({listed}). Got {text!r}: "
-            f"{error}{nearest(unknown, [*settings])}"
-        ) from None
-    return make(*values, **named)
+    return _named_recipe(name, command)(*values, **named)
 
 
 def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:

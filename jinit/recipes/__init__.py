@@ -9,13 +9,15 @@ from .defaults import (
 from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
 from .recipe import claim as claim, Recipe as Recipe, RECIPES as RECIPES
 from .residual import (
-    deepnorm as deepnorm,
-    deepnorm_alpha as deepnorm_alpha,
     depth_mup as depth_mup,
     fixup as fixup,
-    magneto as magneto,
     resnet as resnet,
     rezero as rezero,
     skipinit as skipinit,
+)
+from .transformers import (
+    deepnorm as deepnorm,
+    deepnorm_alpha as deepnorm_alpha,
+    magneto as magneto,
     t_fixup as t_fixup,
 )

@@ -4,17 +4,18 @@ import math
 
 from .._core.initializer import Initializer
 from .._model.auto.laws import per_gate
-from .._model.rules import is_kernel, Leaf, role, Selector, traced
+from .._model.rules import is_kernel, Leaf, role, Rule, Selector, traced
 from .._reading.trace import Row, Trace
 from .._schemes.classical import fan_in_uniform, glorot_uniform, lecun_normal
 from .._schemes.distributions import normal, symmetric_uniform
 from .._schemes.given import constant, zeros
 from .._schemes.orthogonal.laws import orthogonal
-from .recipe import published_fans, Recipe, recipe, REST, rules
+from .leaves import convolution, kernel_of, published_fans
+from .recipe import recipe, rules
 
 
 @recipe
-def vit(classes_prior: bool = False) -> Recipe:
+def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
     """Vision transformers as in the original JAX code: Xavier, patches LeCun, head 0.
 
         kernels Glorot uniform,   convolutions LeCun normal,   head 0
@@ -34,21 +35,17 @@ def vit(classes_prior: bool = False) -> Recipe:
     def head_bias(leaf: Leaf) -> Initializer:
         return constant(-math.log(math.prod(leaf.shape))) if classes_prior else zeros
 
-    return Recipe(
-        f"vit({'classes_prior=True' if classes_prior else ''})",
-        rules(
-            (role("output head"), zeros),
-            (_head_bias, head_bias),
-            (_mlp_bias | role("token"), normal(stddev=1e-6)),
-            (_convolution, traced(lecun_normal)),
-            (is_kernel(), traced(glorot_uniform)),
-        )
-        + REST,
+    return rules(
+        (role("output head"), zeros),
+        (_head_bias, head_bias),
+        (_mlp_bias | role("token"), normal(stddev=1e-6)),
+        (convolution, traced(lecun_normal)),
+        (is_kernel(), traced(glorot_uniform)),
     )
 
 
 @recipe
-def torch_default() -> Recipe:
+def torch_default() -> tuple[Rule, ...]:
     """PyTorch's default: kernels and biases U(±1/√fan_in), embeddings N(0, 1).
 
     A bias takes the fan_in of the kernel whose product it is added to, as the
@@ -67,22 +64,18 @@ def torch_default() -> Recipe:
         return traced(fan_in_uniform)(leaf)(fans=(fan_in, leaf.row.fan_out))
 
     def bias(leaf: Leaf) -> Initializer:
-        row = _kernel_of(leaf)
+        row = kernel_of(leaf)
         fan_in = _torch_fan(row, leaf.trace) if row else None
         return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
 
-    return Recipe(
-        "torch_default()",
-        rules(
-            (is_kernel(), kernel),
-            (role("bias"), bias),
-        )
-        + REST,
+    return rules(
+        (is_kernel(), kernel),
+        (role("bias"), bias),
     )
 
 
 @recipe
-def keras_default() -> Recipe:
+def keras_default() -> tuple[Rule, ...]:
     """Keras's default: Glorot uniform, recurrent kernels orthogonal, biases 0.
 
         embeddings U(±0.05)
@@ -99,19 +92,15 @@ def keras_default() -> Recipe:
     def recurrent(leaf: Leaf) -> Initializer:
         return per_gate(leaf.row) or orthogonal
 
-    return Recipe(
-        "keras_default()",
-        rules(
-            (role("recurrent kernel"), recurrent),
-            (is_kernel(), traced(glorot_uniform)),
-            (role("embedding"), symmetric_uniform(bound=0.05)),
-        )
-        + REST,
+    return rules(
+        (role("recurrent kernel"), recurrent),
+        (is_kernel(), traced(glorot_uniform)),
+        (role("embedding"), symmetric_uniform(bound=0.05)),
     )
 
 
 @recipe
-def spectral() -> Recipe:
+def spectral() -> tuple[Rule, ...]:
     """The spectral condition: ‖W‖₂ = √(fan_out / fan_in), so that features learn.
 
         σ = √(fan_out / fan_in) / (√fan_in + √fan_out)
@@ -131,15 +120,7 @@ def spectral() -> Recipe:
         total = math.sqrt(n_in) + math.sqrt(n_out)
         return normal(stddev=math.sqrt(n_out / n_in) / total)
 
-    return Recipe(
-        "spectral()",
-        rules((is_kernel(), kernel)) + REST,
-    )
-
-
-_convolution = Selector(
-    "a convolution", lambda leaf: leaf.row.op == "conv_general_dilated"
-)
+    return rules((is_kernel(), kernel))
 
 
 def _torch_fan(row: Row, trace: Trace) -> float | None:
@@ -154,17 +135,13 @@ def _torch_fan(row: Row, trace: Trace) -> float | None:
     return n_out if is_transposed else row.fan_in
 
 
-def _kernel_of(leaf: Leaf) -> Row | None:
-    return leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
-
-
 def _is_head_bias(leaf: Leaf) -> bool:
-    kernel = _kernel_of(leaf)
+    kernel = kernel_of(leaf)
     return kernel is not None and kernel.role == "output head"
 
 
 def _is_mlp_bias(leaf: Leaf) -> bool:
-    kernel = _kernel_of(leaf)
+    kernel = kernel_of(leaf)
     return kernel is not None and kernel.branches > 0 and not kernel.attention
 
 

@@ -3,22 +3,15 @@
 import math
 
 from .._core.initializer import Initializer
-from .._model.rules import closes_residual, is_kernel, Leaf, path
+from .._core.settings import Count, NonNegative
+from .._model.rules import closes_residual, is_kernel, Leaf, path, Rule
 from .._schemes.distributions import normal, truncated_normal
-from .recipe import (
-    layers,
-    queries_and_keys,
-    Recipe,
-    recipe,
-    REST,
-    rules,
-    weights,
-    width,
-)
+from .leaves import layers, queries_and_keys, weights, width
+from .recipe import recipe, rules, UnfitError
 
 
 @recipe
-def gpt2(stddev: float = 0.02) -> Recipe:
+def gpt2(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
     """GPT-2: every weight N(0, 0.02²), less where a residual branch ends.
 
         σ = 0.02,   σ = 0.02 / √N for a kernel that closes one of N = 2 L branches
@@ -37,18 +30,14 @@ def gpt2(stddev: float = 0.02) -> Recipe:
     def closing(leaf: Leaf) -> Initializer:
         return normal(stddev=stddev / math.sqrt(leaf.row.branches))
 
-    return Recipe(
-        f"gpt2({_given(stddev, 0.02)})",
-        rules(
-            (is_kernel() & closes_residual(), closing),
-            (weights, normal(stddev=stddev)),
-        )
-        + REST,
+    return rules(
+        (is_kernel() & closes_residual(), closing),
+        (weights, normal(stddev=stddev)),
     )
 
 
 @recipe
-def bert(stddev: float = 0.02) -> Recipe:
+def bert(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
     """BERT: every weight from N(0, 0.02²), cut at two standard deviations.
 
     Args:
@@ -61,16 +50,13 @@ def bert(stddev: float = 0.02) -> Recipe:
         Devlin, Chang, Lee, Toutanova. BERT. NAACL 2019, and its code, modeling.py.
         https://arxiv.org/abs/1810.04805
     """
-    return Recipe(
-        f"bert({_given(stddev, 0.02)})",
-        rules((weights, truncated_normal(stddev=stddev))) + REST,
-    )
+    return rules((weights, truncated_normal(stddev=stddev)))
 
 
 @recipe
 def t5(
-    head_size: int | None = None, query: str = "{query,query_proj,q,q_proj,wq}/*"
-) -> Recipe:
+    head_size: Count | None = None, query: str = "{query,query_proj,q,q_proj,wq}/*"
+) -> tuple[Rule, ...]:
     """T5: σ = 1/√fan_in, queries smaller by √d_k as logits are not scaled; embedding 1.
 
         σ(q) = 1 / √(d · d_k),   σ = 1 / √fan_in for all other kernels
@@ -97,24 +83,22 @@ def t5(
         axes = leaf.row.out_axes or ()
         size = head_size or (leaf.shape[axes[-1]] if len(axes) > 1 else None)
         if size is None:
-            raise ValueError(
-                f"`jinit.recipes.t5` needs `head_size` for {leaf.path} of shape "
-                f"{leaf.shape}, whose heads are in one axis. Got None."
+            raise UnfitError(
+                "`head_size`",
+                f"{leaf.path} of shape {leaf.shape}, whose heads are in one axis. "
+                "Give it: `jinit.recipes.t5(head_size=...)`.",
             )
         return normal(stddev=1 / math.sqrt(_fan_in(leaf) * size))
 
-    return Recipe(
-        f"t5({_given(head_size, None, 'head_size')})",
-        rules((path(query) & queries_and_keys, queries), required=True)
-        + rules(
-            (is_kernel(), lambda leaf: normal(stddev=1 / math.sqrt(_fan_in(leaf)))),
-        )
-        + REST,
+    others = lambda leaf: normal(stddev=1 / math.sqrt(_fan_in(leaf)))
+    return (
+        *rules((path(query) & queries_and_keys, queries), required=True),
+        *rules((is_kernel(), others)),
     )
 
 
 @recipe
-def small_init() -> Recipe:
+def small_init() -> tuple[Rule, ...]:
     """Small init with Wang's output layers: √(2/(5 d)), and 2/(L √d) to close a branch.
 
         σ = √(2 / (5 d)),   σ = 2 / (L √d)
@@ -131,15 +115,8 @@ def small_init() -> Recipe:
     """
     small = lambda leaf: normal(stddev=math.sqrt(2 / (5 * width(leaf))))
     closing = lambda leaf: normal(stddev=2 / (layers(leaf) * math.sqrt(width(leaf))))
-    return Recipe(
-        "small_init()",
-        rules((is_kernel() & closes_residual(), closing), (weights, small)) + REST,
-    )
+    return rules((is_kernel() & closes_residual(), closing), (weights, small))
 
 
 def _fan_in(leaf: Leaf) -> float:
     return leaf.row.fan_in or 1.0
-
-
-def _given(value: object, default: object, name: str = "") -> str:
-    return "" if value == default else f"{name}={value!r}" if name else repr(value)

@@ -1,17 +1,21 @@
 """A recipe: the rules of a publication or a framework, for any model."""
 
 import dataclasses
+import functools
 import inspect
-import math
-from collections.abc import Callable, Iterator
-from typing import Any
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec
 
 from .._core.initializer import Initializer
+from .._core.settings import check
 from .._model.auto.choice import default
-from .._model.rules import Leaf, role, Rule, Selector
-from .._reading.trace import Row
+from .._model.rules import Leaf, nearest, role, Rule, Selector
 from .._schemes.distributions import normal
 from .._schemes.given import ones, zeros
+
+
+P = ParamSpec("P")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +23,17 @@ class Recipe:
     """Rules that read roles from the computation; iterates over them.
 
     Rules of your own go before them, as in `[("head/kernel", jinit.zeros), *recipe]`.
+    Recipes of the same function and settings are equal.
+
+    Attributes:
+        make: The function that makes it.
+        settings: Those of its settings that are not the default, by name.
+        rules: The rules.
     """
 
-    name: str
-    rules: tuple[Rule, ...]
+    make: Callable[..., "Recipe"]
+    settings: tuple[tuple[str, Any], ...]
+    rules: tuple[Rule, ...] = dataclasses.field(compare=False)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)
@@ -31,21 +42,55 @@ class Recipe:
         return len(self.rules)
 
     def __repr__(self) -> str:
-        return f"jinit.recipes.{self.name}"
+        given = ", ".join(f"{name}={value!r}" for name, value in self.settings)
+        return f"{_public_name(self.make)}({given})"
+
+    def __reduce__(self) -> Any:
+        return functools.partial(self.make, **dict(self.settings)), ()
+
+
+class UnfitError(Exception):
+    """What a recipe needs and a model lacks; `initialize` says it for the user."""
+
+    def __init__(self, needs: str, got: str):
+        super().__init__(needs, got)
+        self.needs, self.got = needs, got
 
 
 RECIPES: dict[str, Callable[..., Recipe]] = {}
 
 
-def recipe(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
-    """Registers a recipe under its name."""
-    RECIPES[function.__name__] = function
-    return function
+def recipe(function: Callable[P, tuple[Rule, ...]]) -> Callable[P, Recipe]:
+    """Makes a recipe of a function from settings to rules, and registers its name.
+
+    What the rules leave, such as biases and norms, starts as `REST` says. Settings are
+    annotated with the types of `jinit._core.settings`, and checked when given.
+    """
+    hints = typing.get_type_hints(function, include_extras=True)
+    signature = _readable(function)
+
+    @functools.wraps(function)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Recipe:
+        where = _public_name(make)
+        given = {
+            name: check(where, name, hints[name], value)
+            for name, value in _bind(where, signature, args, kwargs).items()
+            if value != signature.parameters[name].default
+        }
+        made = Recipe(make, tuple(given.items()), ())
+        rules = (*function(**given), *REST)  # pyright: ignore[reportCallIssue]
+        return dataclasses.replace(made, rules=tuple(_of(made, rule) for rule in rules))
+
+    vars(make)["__signature__"] = signature
+    if function.__module__.startswith("jinit.recipes."):
+        make.__module__ = "jinit.recipes"  # its public home, which a pickle names
+    RECIPES[function.__name__] = make
+    return make
 
 
-def claim(function: Callable[..., Recipe]) -> str:
+def claim(make: Callable[..., Recipe]) -> str:
     """The first line of a recipe's docstring."""
-    return (inspect.getdoc(function) or "").partition("\n")[0]
+    return (inspect.getdoc(make) or "").partition("\n")[0]
 
 
 def rules(*pairs: tuple[Selector, Any], required: bool = False) -> tuple[Rule, ...]:
@@ -61,78 +106,56 @@ REST = rules(
     (role("norm statistic", "unused"), lambda leaf: default(leaf.row)),
 )
 
-weights = Selector(
-    "kernels and embeddings",
-    lambda leaf: (
-        leaf.row.is_kernel or leaf.row.role in {"embedding", "positional", "token"}
-    ),
-)
-in_branch = Selector("in a residual branch", lambda leaf: leaf.row.branches > 0)
+
+def _readable(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of the recipe, with the types that a person would write."""
+    types = typing.get_type_hints(function)
+    settings = inspect.signature(function).parameters.values()
+    plain = [each.replace(annotation=types[each.name]) for each in settings]
+    return inspect.Signature(plain, return_annotation=Recipe)
 
 
-def _is_query_or_key(leaf: Leaf) -> bool:
-    row = leaf.row
-    if row.attention == "scores" and row.branches and not _has_values(leaf):
-        raise ValueError(
-            "The recipe needs values in a kernel of their own, as it scales them apart "
-            f"from queries and keys. Got {leaf.path} of shape {leaf.shape}, in an "
-            "attention where no kernel makes values alone. Give it a rule of its own, "
-            f"before the recipe: `[({leaf.path!r}, ...), *recipe]`."
-        )
-    return row.attention == "scores"
+def _public_name(make: Callable[..., Any]) -> str:
+    return f"{make.__module__}.{make.__name__}"
 
 
-def _has_values(leaf: Leaf) -> bool:
-    """Whether a kernel makes values beside those that make queries and keys."""
-    rows = _attention(leaf)
-    depth = max(row.depth or 0 for row in rows if row.attention == "scores")
-    return any(row.attention == "values" and (row.depth or 0) <= depth for row in rows)
+def _bind(
+    where: str,
+    signature: inspect.Signature,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        names = [*signature.parameters]
+        unknown = next((name for name in kwargs if name not in names), "")
+        listed = ", ".join(map(str, signature.parameters.values()))
+        name = where.rpartition(".")[2]
+        got = f"{unknown!r}" if unknown else ", ".join(map(repr, args))
+        raise TypeError(
+            f"`{where}` needs settings of {name}({listed}). Got {got}: {error}"
+            f"{nearest(unknown, names)}."
+        ) from None
 
 
-def _attention(leaf: Leaf) -> list[Row]:
-    """The kernels of the attention that a kernel is in, in order."""
-    found: list[Row] = []
-    for row in leaf.trace.in_order:
-        found += [row] * bool(row.attention)
-        if row.attention and row.closes_residual:
-            if leaf.row in found:
-                break
-            found = []
-    return found
+def _of(made: Recipe, rule: Rule) -> Rule:
+    """The rule, whose messages name its recipe."""
+    test: Any = rule.pattern  # a `Selector`: see `rules`
+    value: Any = rule.value
+    text = f"{test} of {made}" if rule.required else f"{test}"
+    if not isinstance(value, Initializer):
+        value = _naming(made, value)
+    return Rule(Selector(text, _naming(made, test)), value, rule.required)
 
 
-queries_and_keys = Selector("queries and keys", _is_query_or_key)
+def _naming(made: Recipe, function: Callable[[Leaf], Any]) -> Callable[[Leaf], Any]:
+    def call(leaf: Leaf) -> Any:
+        try:
+            return function(leaf)
+        except UnfitError as error:
+            raise ValueError(
+                f"`{leaf.where}` needs {error.needs} for {made}. Got {error.got}"
+            ) from None
 
-
-def of_branches(rule: Callable[[int], Initializer]) -> Callable[[Leaf], Initializer]:
-    """An initializer that depends on the number of branches of the stream."""
-    return lambda leaf: rule(leaf.row.branches)
-
-
-def layers(leaf: Leaf) -> float:
-    """The layers of a transformer stream, of two branches each."""
-    return leaf.row.branches / 2
-
-
-def width(leaf: Leaf) -> float:
-    """The width of the residual stream: what the layers that close a branch put out."""
-    closing = [row for row in leaf.trace if row.is_kernel and row.closes_residual]
-    fans = [row.fan_out for row in closing if row.fan_out]
-    if not fans:
-        raise ValueError(
-            "The recipe needs a model with residual branches, whose width it takes. "
-            f"Got none, for {leaf.path}. Use a recipe for networks without them."
-        )
-    return max(set(fans), key=fans.count)
-
-
-def published_fans(row: Row) -> tuple[float, float]:
-    """(k² · in, k² · out), as publications count them: a stride does not matter."""
-    sizes = lambda axes: math.prod(row.shape[axis] for axis in axes or ())
-    window = sizes(row.window_axes)
-    return window * sizes(row.in_axes), window * sizes(row.out_axes)
-
-
-def root(value: float, power: float) -> float:
-    """value^(1/power)."""
-    return math.pow(value, 1 / power)
+    return call

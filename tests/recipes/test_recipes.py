@@ -1,6 +1,8 @@
 """Every recipe's decisive property, on models whose computation it reads."""
 
+import inspect
 import math
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -262,7 +264,7 @@ def fused(params, x):
 def test_what_makes_queries_and_values_at_once_needs_a_rule_of_its_own(name):
     recipe = getattr(recipes, name)()
     model = fused, {"qkv": image(8, 24), "out": image(8, 8)}, image(2, 5, 8)
-    with pytest.raises(ValueError, match=r"Got qkv of shape \(8, 24\)"):
+    with pytest.raises(ValueError, match=rf"{name}\(\). Got qkv of shape \(8, 24\)"):
         laws(model, recipe)
     assert laws(model, [("qkv", 0.5), *recipe])["qkv"] == jinit.constant(0.5)
 
@@ -278,7 +280,72 @@ def test_depth_mup_keeps_the_stream_bounded_at_any_depth():
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_names_itself_and_its_source(name):
     make = recipes.RECIPES[name]
+    assert getattr(recipes, name) is make
     assert repr(make()) == f"jinit.recipes.{name}()"
     assert recipes.claim(make).endswith((".", "!"))
     assert make.__doc__ is not None
     assert "References:" in make.__doc__
+    assert "at 0x" not in str(inspect.signature(make))
+
+
+def test_a_recipe_is_a_value_that_shows_what_it_was_given():
+    made = recipes.gpt2(0.01)
+    assert repr(made) == "jinit.recipes.gpt2(stddev=0.01)"
+    assert eval(repr(made)) == made == recipes.gpt2(stddev=0.01)
+    assert len({made, recipes.gpt2(0.01), recipes.gpt2(), recipes.bert(0.01)}) == 3
+    assert recipes.gpt2(0.02) == recipes.gpt2()
+    assert repr(recipes.t5(query="q/*", head_size=8)).endswith(
+        "t5(head_size=8, query='q/*')"
+    )
+
+
+def test_a_pickle_names_the_recipe_at_its_public_home():
+    made = recipes.deepnorm(6)
+    data = pickle.dumps(made)
+    assert b"jinit.recipes\x94" in data
+    assert b"transformers" not in data
+    loaded = pickle.loads(data)
+    assert loaded == made
+    assert len(loaded) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: recipes.gpt2(std=1),  # pyright: ignore[reportCallIssue]
+            TypeError,
+            r"`jinit.recipes.gpt2` needs settings of gpt2\(stddev: float = 0.02\). "
+            "Got 'std': .*nearest is 'stddev'",
+        ),
+        (
+            lambda: recipes.resnet(1),  # pyright: ignore[reportCallIssue]
+            TypeError,
+            r"resnet\(\). Got 1: too many positional arguments",
+        ),
+        (lambda: recipes.bert(-1), ValueError, "`jinit.recipes.bert` .*`stddev`.*-1"),
+        (lambda: recipes.magneto(0), ValueError, "`jinit.recipes.magneto`.*Got 0"),
+        (
+            lambda: laws(residual(2, 2), recipes.magneto(3)),
+            ValueError,
+            r"`jinit.initialize` needs a model with a decoder .* for "
+            r"jinit.recipes.magneto\(encoder_layers=3\). Got blocks/0",
+        ),
+        (
+            lambda: laws(
+                (lambda p, x: x @ p["w"], {"w": image(8, 8)}, image(2, 8)),
+                recipes.small_init(),
+            ),
+            ValueError,
+            r"needs a model with residual branches, .* for jinit.recipes.small_init",
+        ),
+        (
+            lambda: laws(transformer(2), recipes.rezero()),
+            jinit.UnmatchedError,
+            r"role.'gate'. of jinit.recipes.rezero\(\)",
+        ),
+    ],
+)
+def test_refusals_name_the_recipe(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

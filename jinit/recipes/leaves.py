@@ -1,0 +1,82 @@
+"""Parameters as recipes see them: conditions on them, and the sizes in formulas."""
+
+import math
+
+from .._model.rules import Leaf, Selector
+from .._reading.trace import Row
+from .recipe import UnfitError
+
+
+weights = Selector(
+    "kernels and embeddings",
+    lambda leaf: (
+        leaf.row.is_kernel or leaf.row.role in {"embedding", "positional", "token"}
+    ),
+)
+in_branch = Selector("in a residual branch", lambda leaf: leaf.row.branches > 0)
+convolution = Selector(
+    "a convolution", lambda leaf: leaf.row.op == "conv_general_dilated"
+)
+
+
+def _is_query_or_key(leaf: Leaf) -> bool:
+    row = leaf.row
+    if row.attention == "scores" and row.branches and not _has_values(leaf):
+        raise UnfitError(
+            "values in a kernel of their own, apart from queries and keys,",
+            f"{leaf.path} of shape {leaf.shape}, in an attention where no kernel makes "
+            "values alone. Give it a rule of its own, before the recipe: "
+            f"`[({leaf.path!r}, ...), *recipe]`.",
+        )
+    return row.attention == "scores"
+
+
+def _has_values(leaf: Leaf) -> bool:
+    """Whether a kernel makes values beside those that make queries and keys."""
+    rows = _attention(leaf)
+    depth = max(row.depth or 0 for row in rows if row.attention == "scores")
+    return any(row.attention == "values" and (row.depth or 0) <= depth for row in rows)
+
+
+def _attention(leaf: Leaf) -> list[Row]:
+    """The kernels of the attention that a kernel is in, in order."""
+    found: list[Row] = []
+    for row in leaf.trace.in_order:
+        found += [row] * bool(row.attention)
+        if row.attention and row.closes_residual:
+            if leaf.row in found:
+                break
+            found = []
+    return found
+
+
+queries_and_keys = Selector("queries and keys", _is_query_or_key)
+
+
+def kernel_of(leaf: Leaf) -> Row | None:
+    """The kernel whose product a bias is added to."""
+    return leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
+
+
+def layers(leaf: Leaf) -> float:
+    """The layers of a transformer stream, of two branches each."""
+    return leaf.row.branches / 2
+
+
+def width(leaf: Leaf) -> float:
+    """The width of the residual stream: what the layers that close a branch put out."""
+    closing = [row for row in leaf.trace if row.is_kernel and row.closes_residual]
+    fans = [row.fan_out for row in closing if row.fan_out]
+    if not fans:
+        raise UnfitError(
+            "a model with residual branches, whose width it takes,",
+            f"none, at {leaf.path}. Use a recipe for networks without them.",
+        )
+    return max(set(fans), key=fans.count)
+
+
+def published_fans(row: Row) -> tuple[float, float]:
+    """(k² · in, k² · out), as publications count them: a stride does not matter."""
+    sizes = lambda axes: math.prod(row.shape[axis] for axis in axes or ())
+    window = sizes(row.window_axes)
+    return window * sizes(row.in_axes), window * sizes(row.out_axes)

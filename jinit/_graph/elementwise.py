@@ -13,27 +13,7 @@ from jax.extend.core import JaxprEqn
 
 from .jaxpr import body_jaxpr, flatten, leaf_equations
 from .operations import Graph, Op
-
-
-# Primitives that compute each entry of the result from the same entry of the operands.
-# fmt: off
-ELEMENTWISE = frozenset({
-    "abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2",
-    "atanh", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos",
-    "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
-    "floor", "ge", "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p",
-    "log2", "logistic", "lt", "max", "min", "mul", "name", "ne", "neg", "nextafter",
-    "not", "one_minus_square", "or", "polynomial", "pow", "pvary", "reduce_precision",
-    "rem", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square",
-    "stop_gradient", "sub", "tan", "tanh", "xor",
-})
-# Operations that only rename the axes or the dtype of a signal, links among them.
-MOVES = frozenset({
-    "convert_element_type", "copy", "copy_p", "enter", "expand_dims", "leave", "psum",
-    "psum_invariant", "reshape", "sharding_constraint", "shard", "squeeze", "stack",
-    "transpose",
-})
-# fmt: on
+from .primitives import traits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,7 +52,7 @@ class Activation:
 def is_elementwise(op: Op) -> bool:
     """Whether an operation works entry by entry, spreading scalars at most."""
     return op.equation is not None and all(
-        each.primitive.name in ELEMENTWISE or _spreads_scalar(each)
+        traits(each.primitive.name).elementwise or _spreads_scalar(each)
         for each in leaf_equations(op.equation)
     )
 
@@ -156,7 +136,7 @@ def _leaves(graph: Graph, value: int, inside: Set[int]) -> bool:
 
 def _spreads_scalar(equation: JaxprEqn) -> bool:
     aval: Any = equation.invars[0].aval if equation.invars else None
-    spreads = equation.primitive.name in {"broadcast_in_dim", "reshape"}
+    spreads = traits(equation.primitive.name).spreads
     return spreads and math.prod(aval.shape) == 1
 
 
@@ -176,9 +156,9 @@ def _bind_like(z: jax.Array, op: Op, *operands: Any) -> Sequence[Any]:
         values = _run(graph.ops, values, functools.partial(_bind_like, z))
         return [values[i] for i in graph.outputs]
     operands = tuple(_like(z, operand) for operand in operands)
-    if op.name in {"broadcast_in_dim", "reshape"}:
+    if op.traits.spreads and not op.traits.elementwise:
         return operands
-    if op.name == "convert_element_type":
+    if "new_dtype" in op.params:
         dtype = op.params["new_dtype"]
         return [_like(z, operands[0].astype(dtype if _exact(dtype) else z.dtype))]
     return op.bind(*operands)

@@ -54,7 +54,7 @@ def run(
         enter(i, values[i])
     for op in ops:
         operands = [values[i] for i in op.inputs]
-        if op.name == "scan" and op.body and not op.body.values.isdisjoint(visits):
+        if op.scans and op.body and not op.body.values.isdisjoint(visits):
             results, inside = _scan(op, op.body, values, operands, visits, given)
             seen |= inside
         else:

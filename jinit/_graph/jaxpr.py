@@ -1,26 +1,28 @@
 """Reads a jaxpr as a `Graph`."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
+from .bodies import Call, Inside, Link, Loop
 from .operations import Body, Graph, live, Op
-
-
-# Calls whose value is that of the jaxpr inside them. The last two carry a derivative
-# rule of their own, which opening them would lose.
-CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
-RULES = {"custom_jvp_call", "custom_vjp_call"}
+from .primitives import traits
+from .traits import Kind, Traits
 
 
 def body_jaxpr(equation: JaxprEqn) -> Any | None:
     """The jaxpr that a call runs, or None where the equation is no call."""
-    if equation.primitive.name not in CALLS | RULES:
-        return None
-    return equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+    call = _traits(equation).unrolls
+    return equation.params[call.jaxpr] if isinstance(call, Call) else None
+
+
+def has_rule(equation: JaxprEqn) -> bool:
+    """Whether it is a call with a derivative rule of its own."""
+    call = _traits(equation).unrolls
+    return isinstance(call, Call) and call.rule
 
 
 def leaf_equations(equation: JaxprEqn) -> Iterator[JaxprEqn]:
@@ -80,7 +82,7 @@ class _Reader:
 
         for equation in jaxpr.eqns:
             operands, inner = [read(a) for a in equation.invars], body_jaxpr(equation)
-            if equation.primitive.name == "pvary":  # changes a type, not the value
+            if _traits(equation).kind is Kind.ALIAS:
                 results = operands
             elif inner is not None and self.opens(equation):
                 results = self.walk(inner, operands, ops)
@@ -94,10 +96,27 @@ class _Reader:
         self, equation: JaxprEqn, inputs: tuple[int, ...], outputs: tuple[int, ...]
     ) -> Op:
         """The operation of one equation, with its body where it has one."""
-        name = equation.primitive.name
-        op = Op(name, inputs, outputs, equation)
-        body = _BODIES[name](self, op) if name in _BODIES else None
-        return dataclasses.replace(op, body=body)
+        op = Op(equation.primitive.name, inputs, outputs, equation)
+        if not isinstance(op.traits.unrolls, Loop):
+            return op
+        runs = op.traits.unrolls.inside(equation)
+        return dataclasses.replace(op, body=self.body(op, runs))
+
+    def body(self, op: Op, runs: Sequence[Inside]) -> Body:
+        """What a loop runs; of several branches, all of them."""
+        enter, ops, every = [], [], []
+        for run in runs:
+            inner, more, results = self.inside(run.jaxpr)
+            enter += _entering(run, op.inputs[run.skipped :], inner, results)
+            ops += more
+            every.append(results)
+        leave = tuple(
+            Op(link, tuple(each), (output,))
+            for link, output, *each in zip(
+                runs[0].leave, op.outputs, *every, strict=True
+            )
+        )
+        return Body(tuple(enter), tuple(ops), leave, runs[0].enter.count(Link.CARRY))
 
     def inside(self, jaxpr: Any) -> tuple[list[int], tuple[Op, ...], list[int]]:
         """The inputs, the operations and the outputs of a body."""
@@ -107,78 +126,17 @@ class _Reader:
         return inputs, live(ops, outputs), outputs
 
 
-def _scan(reader: _Reader, op: Op) -> Body:
-    constants, carries = _scan_counts(op.params)
-    first = constants + carries
-    inner, ops, results = reader.inside(op.params["jaxpr"])
-    enter = (
-        *_links("enter", op.inputs[:constants], inner[:constants]),
-        *_carries(op.inputs, inner, results, constants, carries),
-        *_links("unstack", op.inputs[first:], inner[first:]),
-    )
-    leave = (
-        *_links("leave", results[:carries], op.outputs[:carries]),
-        *_links("stack", results[carries:], op.outputs[carries:]),
-    )
-    return Body(enter, ops, leave, carries)
-
-
-def _while(reader: _Reader, op: Op) -> Body:
-    skipped, constants = op.params["cond_nconsts"], op.params["body_nconsts"]
-    inputs, carries = op.inputs[skipped:], len(op.outputs)
-    inner, ops, results = reader.inside(op.params["body_jaxpr"])
-    enter = (
-        *_links("enter", inputs[:constants], inner[:constants]),
-        *_carries(inputs, inner, results, constants, carries),
-    )
-    return Body(enter, ops, _links("leave", results, op.outputs), carries)
-
-
-def _cond(reader: _Reader, op: Op) -> Body:
-    enter, ops, every = [], [], []
-    for branch in op.params["branches"]:
-        inner, more, results = reader.inside(branch)
-        enter += _links("enter", op.inputs[1:], inner)
-        ops += more
-        every.append(results)
-    leave = [
-        Op("either", tuple(results), (output,))
-        for *results, output in zip(*every, op.outputs, strict=True)
-    ]
-    return Body(tuple(enter), tuple(ops), tuple(leave))
-
-
-def _shard_map(reader: _Reader, op: Op) -> Body:
-    inner, ops, results = reader.inside(op.params["jaxpr"])
-    enter, leave = (_links("shard", op.inputs, inner), "leave")
-    return Body(enter, ops, _links(leave, results, op.outputs))
-
-
-_BODIES = {"scan": _scan, "while": _while, "cond": _cond, "shard_map": _shard_map}
-
-
-def _scan_counts(params: Mapping[str, Any]) -> tuple[int, int]:
-    # How many operands of a scan are constants, and how many are carried.
-    if "num_consts" in params:
-        return params["num_consts"], params["num_carry"]
-    constants, carries, _ = params["ft_in"].unpack()  # from jax 0.11 on
-    return len(constants), len(carries)
-
-
-def _links(name: str, outer: Sequence[int], inner: Sequence[int]) -> tuple[Op, ...]:
-    return tuple(Op(name, (i,), (j,)) for i, j in zip(outer, inner, strict=True))
-
-
-def _carries(
-    inputs: Sequence[int],
-    inner: Sequence[int],
-    results: Sequence[int],
-    start: int,
-    count: int,
+def _entering(
+    run: Inside, outer: Sequence[int], inner: Sequence[int], results: Sequence[int]
 ) -> Iterator[Op]:
     # A value of one iteration is the initial one or what the last iteration left.
-    for i in range(count):
-        yield Op("carry", (inputs[start + i], results[i]), (inner[start + i],))
+    left = iter(results)
+    for link, i, j in zip(run.enter, outer, inner, strict=True):
+        yield Op(link, (i, next(left)) if link is Link.CARRY else (i,), (j,))
+
+
+def _traits(equation: JaxprEqn) -> Traits:
+    return traits(equation.primitive.name)
 
 
 def _opened(jaxpr: Any) -> tuple[Jaxpr, Sequence[Any]]:

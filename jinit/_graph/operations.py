@@ -12,6 +12,10 @@ from typing import Any
 
 from jax.extend.core import JaxprEqn
 
+from .bodies import Link, Loop
+from .primitives import traits
+from .traits import Traits
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Op:
@@ -20,11 +24,38 @@ class Op:
     A link has no equation: it says under which number a body knows an outer value.
     """
 
-    name: str
+    kind: str | Link
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     equation: JaxprEqn | None = None
     body: "Body | None" = None
+
+    @property
+    def name(self) -> str:
+        """The name of the primitive, or of the link, for a person to read."""
+        return self.kind.value if isinstance(self.kind, Link) else self.kind
+
+    @functools.cached_property
+    def traits(self) -> Traits:
+        """What is known of the primitive, or of the link."""
+        return traits(self.kind)
+
+    @property
+    def data(self) -> tuple[int, ...]:
+        """The inputs that hold data, where others are indices."""
+        return self.inputs[self.traits.data]
+
+    @property
+    def linear(self) -> tuple[int, ...]:
+        """The inputs that it is linear in."""
+        linear = self.traits.linear
+        return () if linear is None else self.inputs[linear]
+
+    @property
+    def scans(self) -> bool:
+        """Whether it is a loop that can be run with values inside looked at."""
+        loop = self.traits.unrolls
+        return isinstance(loop, Loop) and loop.scans
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -45,12 +76,9 @@ class Body:
     """What a loop runs each time, or a branch once.
 
     Attributes:
-        enter: Links from outer values: "enter" for one that stays, "unstack" for one
-            taken apart along its first axis, "carry" from the initial value and from
-            what the last iteration left, "shard" for a part of an array.
+        enter: Links from outer values.
         ops: The operations.
-        leave: Links to outer values: "leave", "stack" for one put together along a new
-            first axis, "either" for one of several.
+        leave: Links to outer values.
         carries: How many values pass from one iteration to the next.
     """
 
@@ -62,11 +90,16 @@ class Body:
     def split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """The operands of a scan: constants, first carries, and those it slices."""
         pairs = [*zip(self.enter, operands, strict=True)]
-        kinds = ("enter", "carry", "unstack")
+        kinds = (Link.ENTER, Link.CARRY, Link.UNSTACK)
         constants, carries, slices = (
-            [operand for link, operand in pairs if link.name == kind] for kind in kinds
+            [operand for link, operand in pairs if link.kind is kind] for kind in kinds
         )
         return constants, carries, slices
+
+    @functools.cached_property
+    def is_choice(self) -> bool:
+        """Whether one of several branches is run."""
+        return any(link.kind is Link.EITHER for link in self.leave)
 
     @functools.cached_property
     def steps(self) -> tuple[Op, ...]:
@@ -137,7 +170,7 @@ class Graph:
         maker = self.makers.get(value)
         if maker is None:
             return self.constants.get(value)
-        if maker.name == "enter":
+        if maker.kind is Link.ENTER:
             return self.constant(*maker.inputs)
         if maker.equation is None:
             return None

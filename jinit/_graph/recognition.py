@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from .._activations.names import activation_function, GATES
-from .elementwise import Activation, MOVES
+from .elementwise import Activation
 
 
 # Known functions, the most frequent first: what `recognize` can name.
@@ -85,7 +85,7 @@ def label(
 
 
 def _only_moves(activation: Activation) -> bool:
-    return all(op.name in MOVES for op in activation.ops)
+    return all(op.traits.moves for op in activation.ops)
 
 
 # The layers of a model tend to share one activation: it is compiled once.

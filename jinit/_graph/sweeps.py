@@ -8,23 +8,15 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
-from .elementwise import is_elementwise, MOVES
+from .bodies import Link
+from .elementwise import is_elementwise
 from .jaxpr import leaf_equations
 from .operations import Graph, Op
+from .primitives import traits
+from .traits import Kind
 
 
 T = TypeVar("T")
-# Operations linear in each operand that holds data.
-LINEAR = MOVES | frozenset(
-    {
-        "add", "add_any", "broadcast_in_dim", "carry", "concatenate",
-        "conv_general_dilated", "cumsum", "div", "dot_general", "dynamic_slice",
-        "either", "gather", "mul", "neg", "pad", "reduce_sum", "reduce_window_sum",
-        "rev", "scatter-add", "select_n", "slice", "sub", "unstack",
-    }
-)  # fmt: skip
-_SPREADS = MOVES | {"broadcast_in_dim"}
-_ROOTS = frozenset({"sqrt", "rsqrt", "pow"})
 
 
 def sweep(
@@ -87,7 +79,7 @@ def ancestors(graph: Graph) -> dict[int, int]:
     """Of every value: those it depends on in one iteration, and itself, as bits."""
     behind = {i: 1 << i for i in (*graph.inputs, *graph.constants)}
     for op in graph.steps:
-        known = () if op.name == "carry" else op.inputs
+        known = () if op.kind is Link.CARRY else op.inputs
         bits = functools.reduce(operator.or_, (behind[i] for i in known), 0)
         behind |= {value: bits | 1 << value for value in op.outputs}
     return behind
@@ -109,7 +101,7 @@ def nearest(
 
     def rule(op: Op, near: dict[int, frozenset[int]]) -> frozenset[int]:
         inputs = op.inputs
-        if op.name == "carry":
+        if op.kind is Link.CARRY:
             inputs = () if around is None else (op.inputs[around],)
         return frozenset().union(*(near.get(i, frozenset()) for i in inputs))
 
@@ -123,10 +115,7 @@ def carried(
     start = {value: frozenset({layer}) for value, layer in makers.items()}
 
     def rule(op: Op, layers: dict[int, frozenset[int]]) -> frozenset[int]:
-        if op.name not in LINEAR:
-            return frozenset()
-        inputs = op.inputs[:1] if op.name in {"carry", "div"} else op.inputs
-        return frozenset().union(*(layers.get(i, ()) for i in inputs if i in data))
+        return frozenset().union(*(layers.get(i, ()) for i in op.linear if i in data))
 
     return sweep(graph, start, rule)
 
@@ -138,9 +127,9 @@ def compared(
 
     def rule(op: Op, met: dict[int, frozenset[int]]) -> frozenset[int] | None:
         sides = [near.get(i, frozenset()) for i in op.inputs]
-        if op.name == "dot_general" and all(sides):
+        if op.traits.is_layer and all(sides):
             return frozenset().union(*sides)
-        if op.name not in LINEAR and not is_elementwise(op):
+        if not op.linear and not is_elementwise(op):
             return None
         return frozenset().union(*(met.get(i, ()) for i in op.inputs)) or None
 
@@ -151,14 +140,15 @@ def compared(
 
 def _exponentiates(op: Op) -> bool:
     equations = leaf_equations(op.equation) if op.equation else ()
-    return any(each.primitive.name == "exp" for each in equations)
+    kinds = (traits(each.primitive.name).kind for each in equations)
+    return Kind.EXPONENTIAL in kinds
 
 
 def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:
     """Of every value: the layers on the longest way to it, once around each loop."""
 
     def rule(op: Op, depth: dict[int, int]) -> int:
-        inputs = op.inputs[:1] if op.name == "carry" else op.inputs
+        inputs = op.inputs[:1] if op.kind is Link.CARRY else op.inputs
         above = max((depth.get(i, 0) for i in inputs), default=0)
         return above + (not makers.keys().isdisjoint(op.outputs))
 
@@ -170,13 +160,13 @@ def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
 
     def rule(op: Op, found: dict[int, bool]) -> bool | None:
         inputs = [i for i in op.inputs if i in data]
-        if op.name.startswith("reduce_") and op.name != "reduce_precision":
+        if op.traits.reduces:
             return any(found.get(i, False) for i in inputs)
         known = [found[i] for i in inputs if i in found]
         if not known or len(known) < len(inputs):
             return None
-        if op.name in _SPREADS or is_elementwise(op):
-            return any(known) or op.name in _ROOTS
+        if op.traits.moves or op.traits.spreads or is_elementwise(op):
+            return any(known) or op.traits.kind is Kind.ROOT
         return None
 
     return sweep(graph, {}, rule)
@@ -190,7 +180,7 @@ def rooted(
     def rule(op: Op, roots: dict[int, frozenset[int]]) -> frozenset[int] | None:
         if op.outputs[0] not in leaves:
             return None
-        if op.name in _ROOTS:
+        if op.traits.kind is Kind.ROOT:
             return leaves.get(op.inputs[0])
         return frozenset().union(*(roots.get(i, ()) for i in op.inputs)) or None
 
@@ -217,12 +207,12 @@ def normalized(
         (signal,) = signals
         others = [i for i in op.inputs if i != signal]
         by_root = any(average.get(i) or i in stored for i in others)
-        if op.name in {"mul", "div"} and by_root:
+        if op.traits.scales and by_root:
             return op
         if signal not in norms:
             return None
-        affine = op.name in {"add", "add_any", "mul", "sub"}
-        if op.name in MOVES or (affine and any(i in leaves for i in others)):
+        affine = op.traits.sums or op.traits.kind is Kind.PRODUCT
+        if op.traits.moves or (affine and any(i in leaves for i in others)):
             return norms[signal]
         return None
 

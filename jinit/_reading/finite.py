@@ -31,7 +31,7 @@ def first_not_finite(model: Model, params: Any, inputs: Any) -> str | None:
     makers = {
         (*_moment(graph, order, op, iteration), order[op]): op
         for op in order
-        if op.name != "scan" and not known.isdisjoint(op.outputs)
+        if not op.scans and not known.isdisjoint(op.outputs)
         for iteration in np.argwhere(
             _worst(faults, op.outputs) > _worst(faults, op.inputs)
         )
@@ -42,7 +42,7 @@ def first_not_finite(model: Model, params: Any, inputs: Any) -> str | None:
 def _visible(ops: Iterable[Op]) -> Iterator[Op]:
     for op in ops:
         yield op
-        if op.name == "scan" and op.body:
+        if op.scans and op.body:
             yield from _visible(op.body.ops)
 
 

@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 
-from .._graph.elementwise import Activation, follow, MOVES
-from .._graph.operations import Graph
-from .kernels import LAYERS
+from .._graph.bodies import Link
+from .._graph.elementwise import Activation, follow
+from .._graph.operations import Graph, Op
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,10 @@ class Feed:
     before: frozenset[int]
     same: frozenset[int]
     chained: bool
+
+
+def _goes_on(op: Op) -> bool:
+    return op.traits.moves or op.kind is Link.CARRY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Following:
         self,
         signal: int,
         before: frozenset[int],
-        moves: Set[str] = MOVES | {"carry"},
+        moves: Callable[[Op], bool] = _goes_on,
     ) -> bool:
         if len(before) != 1:
             return False
@@ -91,19 +95,19 @@ class Following:
 
     def directly(self, signal: int, before: frozenset[int]) -> int | None:
         """The layer whose activation a signal is, axis for axis."""
-        casts = {"convert_element_type", "copy"}
+        casts = lambda op: op.traits.casts
         return min(before) if self._chained(signal, before, casts) else None
 
     def _start(self, value: int) -> Activation | None:
         found = follow(self.graph, value, self.uniform)
-        changes = found and any(op.name not in MOVES for op in found.ops)
+        changes = found and not all(op.traits.moves for op in found.ops)
         return found if changes else None
 
     def _goes_straight_on(self, value: int) -> bool:
         graph = self.graph
         return all(
-            reader.name in LAYERS | MOVES
-            for each in _moved(graph, value, MOVES)
+            reader.traits.is_layer or reader.traits.moves
+            for each in _moved(graph, value, lambda op: op.traits.moves)
             for reader in graph.readers.get(each, ())
         )
 
@@ -113,11 +117,11 @@ def _alike(graph: Graph, a: int, b: int) -> bool:
     return same_shape and graph.loops.get(a) == graph.loops.get(b)
 
 
-def _moved(graph: Graph, value: int, moves: Set[str]) -> Set[int]:
+def _moved(graph: Graph, value: int, moves: Callable[[Op], bool]) -> Set[int]:
     moved, waiting = {value}, [value]
     while waiting:
         for reader in graph.readers.get(waiting.pop(), ()):
-            if reader.name in moves:
+            if moves(reader):
                 waiting += set(reader.outputs) - moved
                 moved.update(reader.outputs)
     return moved

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .._graph.bodies import Link
 from .._graph.operations import Graph, Op
 from .._graph.sweeps import upstream
 from .following import Feed
@@ -30,7 +31,7 @@ class Instance:
 
 def outer(graph: Graph, value: int) -> int:
     """The number of a value outside of the loops that do not change it."""
-    while value in graph.makers and graph.makers[value].name == "enter":
+    while value in graph.makers and graph.makers[value].kind is Link.ENTER:
         (value,) = graph.makers[value].inputs
     return value
 
@@ -50,7 +51,7 @@ def copies(graph: Graph, layer: Layer) -> tuple[int, ...]:
 
 def measurable(graph: Graph, layer: Layer) -> bool:
     """Whether values at the layer can be seen: in a `scan`, but not in a `cond`."""
-    return all(op.name == "scan" for op in graph.loops.get(layer.output, ()))
+    return all(op.scans for op in graph.loops.get(layer.output, ()))
 
 
 def unmeasured(graph: Graph, layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ def _before(feed: Feed, t: int, own: _Run, runs: Sequence[_Run]) -> Iterator[int
 def _changing(loop: Op) -> set[int]:
     # What is sliced, or carried and not handed on as it was.
     links = loop.body.enter if loop.body else ()
-    changing = (link for link in links if link.name in {"unstack", "carry"})
+    changing = (link for link in links if link.kind in {Link.UNSTACK, Link.CARRY})
     return {link.outputs[0] for link in changing if link.inputs[1:] != link.outputs}
 
 

@@ -4,11 +4,7 @@ import dataclasses
 import math
 
 from .._graph.operations import Graph, Op
-from .axes import Axes
-
-
-# The operations that may be a layer: a kernel times a signal.
-LAYERS = frozenset({"dot_general", "conv_general_dilated"})
+from .axes import LeafAxes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Kernel:
 
 
 def read_kernel(
-    graph: Graph, op: Op, position: int, axes: Axes | None
+    graph: Graph, op: Op, position: int, axes: LeafAxes | None
 ) -> Kernel | None:
     """The kernel at operand `position` of a layer operation; None if `op` is none.
 
@@ -39,11 +35,8 @@ def read_kernel(
     shape = tuple(graph.types[op.inputs[position]].shape)
     if axes is not None:
         shape = tuple(n * parts for n, parts in zip(shape, axes.parts, strict=True))
-    if op.name == "dot_general":
-        return _dense(op, position, shape)
-    if op.name == "conv_general_dilated" and position == 1:
-        return _convolution(op, shape)
-    return None
+    kernel = _KERNELS.get(op.name)
+    return kernel(op, position, shape) if kernel else None
 
 
 def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
@@ -56,7 +49,9 @@ def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
     return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
 
 
-def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
+def _convolution(op: Op, position: int, shape: tuple[int, ...]) -> Kernel | None:
+    if position != 1:
+        return None
     out_axis, in_axis, *window = op.params["dimension_numbers"].rhs_spec
     groups = op.params["feature_group_count"]
     taps = _size(shape, tuple(window))
@@ -71,3 +66,6 @@ def _convolution(op: Op, shape: tuple[int, ...]) -> Kernel:
 
 def _size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return math.prod(shape[axis] for axis in axes)
+
+
+_KERNELS = {"dot_general": _dense, "conv_general_dilated": _convolution}

@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from .._core.trees import bare_paths
-from .._graph.elementwise import Activation, MOVES, uniform_values
+from .._graph.bodies import Link
+from .._graph.elementwise import Activation, uniform_values
 from .._graph.operations import Graph, Op
+from .._graph.places import permuted
 from .._graph.sweeps import (
     compared,
     data_values,
@@ -22,14 +24,12 @@ from .._graph.sweeps import (
     rooted,
     statistics,
 )
-from .axes import Axes, track
+from .._graph.traits import Kind
+from .axes import LeafAxes, track
 from .following import Feed, Following
-from .kernels import Kernel, LAYERS, read_kernel
+from .kernels import Kernel, read_kernel
 from .residuals import Closing, find_closings
-from .signals import read_signals, SUMS
-
-
-_AFFINE = MOVES | SUMS | {"broadcast_in_dim", "mul"}
+from .signals import read_signals
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Layer:
     op: Op
     signal: int
     kernel: Kernel
-    axes: Axes | None
+    axes: LeafAxes | None
     bias: int | None
     output: int
     first: Feed
@@ -184,7 +184,7 @@ class Layers:
             closing = self.closings.get(reader.outputs[0])
             if closing and value == closing.adds:
                 return closing
-            if closing or reader.name not in _AFFINE:
+            if closing or not reader.traits.affine:
                 return None
             value = reader.outputs[0]
         return None
@@ -195,7 +195,7 @@ class Layers:
 
     def _products(self) -> Iterator[tuple[Op, int, Kernel]]:
         for op in self.graph.steps:
-            for position, value in enumerate(op.inputs if op.name in LAYERS else ()):
+            for position, value in enumerate(op.inputs if op.traits.is_layer else ()):
                 signal = op.inputs[1 - position]
                 if self.fixed(value) and signal in self.data:
                     axes = self.axes.get(value)
@@ -212,17 +212,17 @@ class Layers:
         value = output = op.outputs[0]
         while value not in graph.outputs and len(graph.readers.get(value, ())) == 1:
             (reader,) = graph.readers[value]
-            if reader.name in SUMS:
+            if reader.traits.sums:
                 bias = [
                     i
                     for i in reader.inputs
                     if self.fixed(i) and graph.types[i].size <= most
                 ]
                 return (reader.outputs[0], bias[0]) if bias else (output, None)
-            if reader.name not in MOVES or reader.name in {"leave", "stack"}:
+            if not reader.traits.moves or reader.kind in {Link.LEAVE, Link.STACK}:
                 break
             value = reader.outputs[0]
-            output = value if reader.name == "transpose" else output
+            output = value if reader.traits.places is permuted else output
         return output, None
 
     def is_head(self, layer: Layer) -> bool:
@@ -239,7 +239,7 @@ class Layers:
                 reached.update(reader.outputs)
         mine = self.layers.index(layer)
         return not any(
-            step.name in {"mul", "dot_general"}
+            (step.traits.is_layer or step.traits.kind is Kind.PRODUCT)
             and any(self.first.get(i, frozenset()) - {mine} for i in step.inputs)
             for step in self.graph.steps
             if not reached.isdisjoint(step.inputs)

@@ -5,21 +5,9 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from .._graph.elementwise import MOVES
+from .._graph.bodies import Link
 from .._graph.operations import Graph, Op
-from .signals import SUMS
-
-
-ADDS = SUMS | {"complex"}
-# Operations that leave the entries of a parameter what they are, or turn their sign.
-_SAME = MOVES | frozenset(
-    {
-        "all_gather", "broadcast_in_dim", "carry", "concatenate", "conj",
-        "dynamic_slice", "either", "gather", "name", "neg", "optimization_barrier",
-        "pad", "reduce_precision", "rev", "slice", "split", "stop_gradient", "tile",
-        "unstack",
-    }
-)  # fmt: skip
+from .._graph.traits import Kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,15 +45,26 @@ def made_of(
         factor = None if again or others else _factor(graph, op, own)
         if factor is not None:
             made = _times(made, factor)
-        elif op.name in ADDS and others and not again:
+        elif adds(op) and others and not again:
             size = graph.types[op.outputs[0]].size
             each = {i for other in others for i in leaves[other]}
             alike = sum(graph.types[i].size >= size for i in each)
             made = dataclasses.replace(made, terms=made.terms + alike)
-        elif op.name not in _SAME or (op.name == "carry" and op.inputs[1] != value):
+        elif not _keeps(op, value):
             return Made(through=op.name)
         value = own
     return made
+
+
+def adds(op: Op) -> bool:
+    """Whether it adds its operands, or real and imaginary parts."""
+    return op.traits.kind in {Kind.SUM, Kind.COMPLEX}
+
+
+def _keeps(op: Op, value: int) -> bool:
+    if op.kind is Link.CARRY:
+        return op.inputs[1] == value
+    return op.traits.keeps or op.kind is Link.EITHER
 
 
 def _times(made: Made, factor: np.ndarray) -> Made:
@@ -80,16 +79,16 @@ def _times(made: Made, factor: np.ndarray) -> Made:
 
 def _factor(graph: Graph, op: Op, own: int) -> np.ndarray | None:
     """The constant that an operation multiplies one operand by, if it does no more."""
-    if op.name not in {"mul", "div", "select_n"}:
+    if not (op.traits.scales or op.traits.kind is Kind.CHOICE):
         return None
     constants = [graph.constant(i) for i in op.inputs if i != own]
     if any(constant is None for constant in constants):
         return None
-    match op.name, list(map(np.asarray, constants)):
-        case "mul", [factor]:
+    match op.traits.kind, list(map(np.asarray, constants)):
+        case Kind.PRODUCT, [factor]:
             return factor
-        case "div", [divisor] if own == op.inputs[0]:
+        case Kind.QUOTIENT, [divisor] if own == op.inputs[0]:
             return 1 / divisor
-        case "select_n", [chosen, other] if not other.any():
-            return chosen == op.inputs[1:].index(own)
+        case Kind.CHOICE, [chosen, other] if own in op.data and not other.any():
+            return chosen == op.data.index(own)
     return None

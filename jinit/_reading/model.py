@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from .._core.trees import leaf_paths
 from .._graph.evaluation import evaluate
-from .._graph.jaxpr import flatten, leaf_equations, RULES
+from .._graph.jaxpr import flatten, has_rule, leaf_equations
 from .._graph.operations import Graph
-from .kernels import LAYERS
+from .._graph.primitives import traits
 from .layers import Layer, Layers
 
 
@@ -68,11 +68,13 @@ def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
     """Reads the layers of `apply(params, *inputs)`; arrays may be shapes only."""
     jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(params, *inputs)
     # A derivative rule stays in force unless a layer hides behind it.
-    graph = flatten(jaxpr, lambda e: e.primitive.name not in RULES or _holds_layer(e))
+    graph = flatten(jaxpr, lambda e: not has_rule(e) or _holds_layer(e))
     paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
     return Model(graph, Layers(graph, paths), paths, structure)
 
 
 def _holds_layer(equation: Any) -> bool:
-    return any(each.primitive.name in LAYERS for each in leaf_equations(equation))
+    return any(
+        traits(each.primitive.name).is_layer for each in leaf_equations(equation)
+    )

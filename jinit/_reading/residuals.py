@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from .._graph.bodies import Link
 from .._graph.operations import Graph, Op
 from .._graph.sweeps import ancestors, carried, depths, nearest
 
@@ -123,7 +124,7 @@ def _places(
     graph: Graph, values: Sequence[int], start: int
 ) -> Iterator[tuple[int, tuple[int, int, int, int, int]]]:
     # The sums inside one loop take turns; those of earlier loops are all done.
-    while start in graph.makers and graph.makers[start].name == "carry":
+    while start in graph.makers and graph.makers[start].kind is Link.CARRY:
         start = graph.makers[start].inputs[0]
     loops = [graph.loops.get(value, ()) for value in values]
     times = [math.prod(op.params.get("length", 1) for op in loop) for loop in loops]

@@ -5,15 +5,14 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from .._graph.elementwise import MOVES
+from .._graph.bodies import Link
 from .._graph.operations import Op
 from .._graph.recognition import label
 from .._graph.sweeps import upstream
-from .axes import Axes, moved
-from .kernels import LAYERS
+from .._graph.traits import Kind
+from .axes import LeafAxes, moved
 from .layers import Layer, Layers
-from .made import ADDS, Made, made_of, UNCHANGED
-from .signals import SUMS
+from .made import adds, Made, made_of, UNCHANGED
 
 
 Role = Literal[
@@ -32,8 +31,6 @@ Role = Literal[
     "unused",
     "unknown",
 ]
-# Operations that put one parameter beside another, or in its place.
-_JOINS = frozenset({"concatenate", "either", "select_n", "stack"})
 KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
 
 
@@ -78,7 +75,7 @@ class Use:
     value: int
     role: Role
     layer: Layer | None = None
-    axes: Axes | None = None
+    axes: LeafAxes | None = None
     made: Made = UNCHANGED
     note: str = ""
 
@@ -117,20 +114,20 @@ class Roles:
         layer = self.layers.get(op)
         if layer and layer.kernel.value == value:
             return self._kernel(layer, value, leaf)
-        if op.name in {"gather", "dynamic_slice"} and op.inputs[0] == value:
+        if op.traits.looks_up and op.inputs[0] == value:
             return self._looked_up(op, value)
-        if op.name in SUMS:
+        if op.traits.sums:
             return Use(op, value, self._added(op, value, leaf, others))
-        if op.name in {"mul", "div"}:
+        if op.traits.scales:
             return Use(op, value, self._multiplied(op, value, leaf, others))
-        if op.name in {"concatenate", "select_n", "carry", "dynamic_update_slice"}:
+        if op.traits.joins or op.kind is Link.CARRY:
             return Use(op, value, "token")
         return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
 
     def _looked_up(self, op: Op, value: int) -> Use:
         readers = self.graph.readers.get(op.outputs[0], ())
         slices = op.params.get("slice_sizes", ())
-        if sum(n > 1 for n in slices) > 1 and any(r.name in LAYERS for r in readers):
+        if sum(n > 1 for n in slices) > 1 and any(r.traits.is_layer for r in readers):
             note = "a kernel that the data choose; its fans are not read"
             return Use(op, value, "unknown", note=note)
         return Use(op, value, "embedding")
@@ -144,13 +141,13 @@ class Roles:
             note = f"the fans are those of what `{made.through}` makes of it"
         if made.kept < 1:
             note = f"a constant keeps {made.kept:.3g} of its entries"
-        if joined and joined.name in _JOINS:
+        if joined and joined.traits.joins:
             note = f"one of several kernels in one `{layer.op.name}`"
         elif joined and self._is_factor(joined, value):
             note = "one factor of a kernel that is a product of parameters"
         elif joined and not main and not self._is_term(joined, leaf):
             note = f"part of the kernel of {layer.name}, through `{joined.name}`"
-            role = "gate" if joined.name in {"mul", "div"} else "unknown"
+            role = "gate" if joined.traits.scales else "unknown"
             return Use(layer.op, value, role, note=note)
         elif made.terms > 1:
             note = f"one of {made.terms} kernels that are summed"
@@ -171,13 +168,13 @@ class Roles:
         depthwise = kernel.groups > 1 and per_group == [1]
         return "depthwise kernel" if depthwise else "kernel"
 
-    def _axes(self, value: int, leaf: int) -> Axes | None:
+    def _axes(self, value: int, leaf: int) -> LeafAxes | None:
         found = self.found.axes.get(value)
         if found is None or found.leaf == leaf:
             return found
         # Joined with others: as the one that stands for all, if nothing follows.
         joined = self._joined(value, leaf)
-        if joined is None or joined.name not in _JOINS | ADDS:
+        if joined is None or not (joined.traits.joins or adds(joined)):
             return None
         whole = self.found.axes.get(joined.outputs[0])
         parts = ((i, self.found.axes.get(i)) for i in joined.inputs)
@@ -232,14 +229,14 @@ class Roles:
     def _is_factor(self, op: Op, value: int) -> bool:
         # As in W + AB; but not where a product of parameters makes a norm of them.
         product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
-        return op.name == "dot_general" and product >= kernel
+        return op.traits.is_layer and product >= kernel
 
     def _is_term(self, op: Op, leaf: int) -> bool:
         result, own = (self.graph.types[i].size for i in (op.outputs[0], leaf))
-        return op.name in ADDS and own >= result
+        return adds(op) and own >= result
 
     def _one_hot(self, signal: int) -> bool:
         maker = self.graph.makers.get(signal)
-        while maker and maker.name in MOVES:
+        while maker and maker.traits.moves:
             maker = self.graph.makers.get(maker.inputs[0])
-        return maker is not None and maker.name == "eq"
+        return maker is not None and maker.traits.kind is Kind.EQUALITY

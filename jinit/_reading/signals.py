@@ -5,34 +5,16 @@ from collections.abc import Set
 
 import numpy as np
 
-from .._graph.elementwise import Activation, between, is_elementwise, MOVES
+from .._graph.bodies import Link
+from .._graph.elementwise import Activation, between, is_elementwise
 from .._graph.operations import Graph, Op
 from .._graph.recognition import recognize
 from .._graph.sweeps import sweep
-from .kernels import LAYERS, read_kernel
+from .._graph.traits import Kind
+from .kernels import read_kernel
 
 
-SUMS = frozenset({"add", "add_any", "sub"})
 _SEVERAL = "reads no function of one signal"
-# Operations that select or average entries of a signal, and no more.
-POOLS = MOVES | frozenset(
-    {
-        "all_gather", "all_to_all", "broadcast_in_dim", "concatenate", "dynamic_slice",
-        "dynamic_update_slice", "gather", "pad", "ppermute", "reduce_max", "reduce_sum",
-        "reduce_window_max", "reduce_window_sum", "rev", "scatter", "scatter-add",
-        "select_n", "slice", "split", "unstack",
-    }
-)  # fmt: skip
-# Those of them that take a part of one signal.
-_PARTS = MOVES | {"dynamic_slice", "pad", "rev", "slice", "split", "unstack"}
-# Which operands they choose from or put together, where others are indices.
-_CHOSEN = {
-    "dynamic_slice": slice(1),
-    "dynamic_update_slice": slice(2),
-    "gather": slice(1),
-    "scatter": slice(0, 3, 2),
-    "scatter-add": slice(0, 3, 2),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +51,14 @@ class Signals:
             if maker is None or value in self.stops or value in met:
                 return self._identity(value)
             met.add(value)
-            signals = [i for i in self._chosen(maker) if i in self.data]
-            if maker.name == "carry":
+            signals = [i for i in maker.data if i in self.data]
+            if maker.kind is Link.CARRY:
                 value = maker.inputs[1]
-            elif maker.name == "either":
+            elif maker.kind is Link.EITHER:
                 return self._agreed(signals)
             elif self._masks(maker) or self.averages(maker):
                 (value,) = signals
-            elif maker.name in POOLS and not self._chooses(maker):
+            elif maker.traits.selects and not self._chooses(maker):
                 if not signals:
                     return self._identity(value)
                 whole = {self._whole(i) for i in signals}
@@ -90,7 +72,7 @@ class Signals:
                 if not self._scales(found):
                     return found
                 (value,) = found.sources
-            elif maker.name in LAYERS:
+            elif maker.traits.is_layer:
                 return self._identity(value)
             else:
                 return f"reads what `{maker.name}` makes of a signal"
@@ -108,7 +90,7 @@ class Signals:
     def averages(self, op: Op) -> bool:
         """Whether a product with a constant only selects or averages entries."""
         fixed = [i for i in op.inputs if i not in self.data]
-        if op.name not in LAYERS or len(fixed) != 1:
+        if not op.traits.is_layer or len(fixed) != 1:
             return False
         kernel = read_kernel(self.graph, op, op.inputs.index(fixed[0]), None)
         weights = self.graph.constant(fixed[0])
@@ -117,14 +99,10 @@ class Signals:
         totals = np.sum(weights, kernel.in_axes + kernel.window_axes)
         return np.allclose(totals, 1, rtol=1e-3)
 
-    def _chosen(self, op: Op) -> tuple[int, ...]:
-        # What an index chooses from, not the index.
-        return op.inputs[_CHOSEN.get(op.name, slice(None))]
-
     def _whole(self, value: int) -> int:
         # The signal of which a value is a part.
         maker = self.graph.makers.get(value)
-        while maker and value not in self.stops and maker.name in _PARTS:
+        while maker and value not in self.stops and maker.traits.takes_part:
             value = maker.inputs[0]
             maker = self.graph.makers.get(value)
         return value
@@ -132,7 +110,11 @@ class Signals:
     def factors(self, activation: Activation) -> tuple[Activation | None, ...]:
         """The two activations whose product a function of two signals is, if any."""
         maker = self.graph.makers.get(activation.result)
-        if len(activation.sources) != 2 or maker is None or maker.name != "mul":
+        if (
+            len(activation.sources) != 2
+            or maker is None
+            or maker.traits.kind is not Kind.PRODUCT
+        ):
             return ()
         return tuple(
             between(self.graph, i, self.stops, self.uniform) for i in maker.inputs
@@ -143,20 +125,20 @@ class Signals:
 
     def _masks(self, op: Op) -> bool:
         # A product with what is neither data nor parameter, as in dropout.
-        return op.name in {"mul", "div"} and any(i in self.noise for i in op.inputs)
+        return op.traits.scales and any(i in self.noise for i in op.inputs)
 
     def _chooses(self, op: Op) -> bool:
         # max(x, 0) written as a selection is an activation; a mask is not.
-        return op.name == "select_n" and op.inputs[0] in self.data
+        return op.traits.elementwise and not self.data.isdisjoint(
+            {*op.inputs} - {*op.data}
+        )
 
     def _scales(self, activation: Activation) -> bool:
         # A multiple of its one source.
         return len(activation.sources) == 1 and all(
-            op.name in MOVES | {"neg"}
-            or (
-                op.name in {"mul", "div"}
-                and sum(i not in self.uniform for i in op.inputs) == 1
-            )
+            op.traits.moves
+            or op.traits.kind is Kind.KEEP
+            or (op.traits.scales and sum(i not in self.uniform for i in op.inputs) == 1)
             for op in activation.ops
         )
 
@@ -175,11 +157,11 @@ def read_signals(
 
     def joins(op: Op, origins: dict[int, frozenset[int]]) -> bool:
         each = parts(op, origins)
-        return op.name in SUMS and len(each) == 2 and each[0].isdisjoint(each[1])
+        return op.traits.sums and len(each) == 2 and each[0].isdisjoint(each[1])
 
     def rule(op: Op, origins: dict[int, frozenset[int]]) -> frozenset[int] | None:
         each = parts(op, origins)
-        if each and not joins(op, origins) and (op.name in MOVES or is_elementwise(op)):
+        if each and not joins(op, origins) and (op.traits.moves or is_elementwise(op)):
             return frozenset().union(*each)
         return frozenset(op.outputs[:1]) if each else None
 

@@ -10,13 +10,14 @@ import jax
 import numpy as np
 
 from .._activations.gains import gaussian_moments
-from .._graph.elementwise import Activation, between, is_elementwise, MOVES
+from .._graph.bodies import Link
+from .._graph.elementwise import Activation, between, is_elementwise
 from .._graph.operations import Op
 from .._graph.recognition import recognize
+from .._graph.traits import Kind
 from .layers import Layer
 from .model import Model
 from .residuals import Closing
-from .signals import POOLS, SUMS
 
 
 class Size(NamedTuple):
@@ -44,7 +45,6 @@ UNIT = Size(0.0, 1.0)
 # Where the entries of a pool are between equal (0) and independent (1). Neighbors share
 # much of what they see; the fraction is a compromise.
 POOLED = 0.6
-_SPREADS = MOVES - {"psum", "psum_invariant"} | {"broadcast_in_dim"}
 _Z = np.linspace(-8.0, 8.0, 2001)
 _DENSITY = np.exp(-(_Z**2) / 2) / np.exp(-(_Z**2) / 2).sum()
 
@@ -88,15 +88,15 @@ class Sizes:
         maker = graph.makers.get(value)
         if maker is None or value not in found.data:
             return UNIT
-        if value in found.closings or (maker.name in SUMS and self._is_sum(maker)):
+        if value in found.closings or (maker.traits.sums and self._is_sum(maker)):
             return self.of(maker.inputs[0]).plus(self.of(maker.inputs[1]))
         if found.signals.averages(maker):
             return self.of(self._signal(maker))
-        if maker.name in _RULES:
-            return _RULES[maker.name](self, maker)
+        if maker.kind in _RULES:
+            return _RULES[maker.kind](self, maker)
         if is_elementwise(maker):
             return self._elementwise(maker, value)
-        if maker.name in POOLS or maker.name == "either":
+        if maker.traits.selects:
             return self.of(self._signal(maker))
         return UNIT
 
@@ -113,7 +113,7 @@ class Sizes:
         found = self.model.found
         (signal,) = (i for i in op.inputs if i in found.data - found.averages.keys())
         (root,) = (i for i in op.inputs if i != signal)
-        factor = self._statistic(root) ** (-2 if op.name == "div" else 2)
+        factor = self._statistic(root) ** (-2 if op.traits.kind is Kind.QUOTIENT else 2)
         second = float(factor) * self.of(signal).second
         return Size(0.0, second) if np.isfinite(second) else UNIT
 
@@ -123,9 +123,9 @@ class Sizes:
         maker = graph.makers.get(value)
         if maker is None:
             return np.array(np.nan)
-        if maker.name in _SPREADS:
+        if maker.traits.spreads:
             return self._statistic(maker.inputs[0])
-        if maker.name == "reduce_sum":
+        if maker.traits.kind is Kind.TOTAL:
             (square,) = maker.inputs
             return np.array(self._shrinkage(maker) * self._mean_square(square))
         function = between(graph, value, set(), found.uniform)
@@ -136,9 +136,8 @@ class Sizes:
     def _mean_square(self, value: int) -> float:
         maker = self.model.graph.makers.get(value)
         squares = maker and (
-            maker.name == "square"
-            or maker.params.get("y") == 2
-            or (maker.name == "mul" and len(set(maker.inputs)) == 1)
+            (maker.traits.kind is Kind.POWER and maker.params.get("y", 2) == 2)
+            or (maker.traits.kind is Kind.PRODUCT and len(set(maker.inputs)) == 1)
         )
         return self.of(maker.inputs[0]).second if maker and squares else math.nan
 
@@ -151,7 +150,7 @@ class Sizes:
         activation = between(graph, value, found.signals.stops, found.uniform)
         if activation is not None and len(activation.sources) == 1:
             return self._activated(activation)
-        if op.name == "mul" and len(others) == 2:
+        if op.traits.kind is Kind.PRODUCT and len(others) == 2:
             one, other = map(self.of, others)
             return Size(one.mean * other.mean, one.second * other.second)
         return self.of(self._signal(op))
@@ -244,10 +243,10 @@ class Sizes:
     def _div(self, op: Op) -> Size:
         above, below = op.inputs
         makers, below_maker = self.model.graph.makers, None
-        while below in makers and makers[below].name in POOLS:
+        while below in makers and makers[below].traits.selects:
             below_maker = makers[below]
             (below, *_) = below_maker.inputs
-        if below == above and below_maker and below_maker.name == "reduce_sum":
+        if below == above and below_maker and below_maker.traits.kind is Kind.TOTAL:
             # A softmax over unit logits: Σ p² = e / count, for many.
             count = self._shrinkage(below_maker)
             return Size(1 / count, min(math.e / count, 1.0) / count)
@@ -264,7 +263,7 @@ class Sizes:
 
     def _leave(self, op: Op) -> Size:
         (value,) = op.inputs
-        carries = [s for s in self.model.graph.steps if s.name == "carry"]
+        carries = [s for s in self.model.graph.steps if s.kind is Link.CARRY]
         for carry in carries if value in self.model.found.closings else ():
             if carry.inputs[1] == value:
                 return self.of(carry.inputs[0]).plus(Size(0.0, self._added(value)))
@@ -292,14 +291,14 @@ def _pooled(equal: float, independent: float) -> float:
     return equal ** (1 - POOLED) * independent**POOLED
 
 
-_RULES: Mapping[str, Callable[[Sizes, Op], Size]] = {
-    "carry": Sizes._carry,
+_RULES: Mapping[str | Link, Callable[[Sizes, Op], Size]] = {
+    Link.CARRY: Sizes._carry,
     "concatenate": Sizes._concatenate,
     "div": Sizes._div,
     "dot_general": Sizes._dot_general,
     "dynamic_slice": Sizes._gather,
     "gather": Sizes._gather,
-    "leave": Sizes._leave,
+    Link.LEAVE: Sizes._leave,
     "reduce_max": Sizes._reduce_max,
     "reduce_sum": Sizes._reduce_sum,
     "reduce_window_max": Sizes._reduce_window_max,

@@ -156,7 +156,7 @@ def _row(
 def _once(model: Model, op: Op) -> Op:
     # The branches of one `cond` are one use.
     around = model.graph.loops.get(op.outputs[0], ())
-    return next((each for each in around if each.name == "cond"), op)
+    return next((each for each in around if each.body and each.body.is_choice), op)
 
 
 def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from .._graph.bodies import Link
 from .._graph.operations import Graph
+from .._graph.traits import Kind
 from .._reading.instances import copies, measurable, unmeasured
 from .._reading.layers import Layer
 from .._reading.model import Model
@@ -131,7 +133,7 @@ def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
     graph, found = model.graph, model.found
     maker = graph.makers.get(value)
     parts = [i for i in maker.inputs if found.fixed(i)] if maker else []
-    if maker and (maker.name == "concatenate" or len(parts) == 1):
+    if maker and (maker.traits.kind is Kind.JOIN or len(parts) == 1):
         every = (leaf for i in parts for leaf in _scaled_leaves(model, i))
         return tuple(dict.fromkeys(every))
     return (_scaled_leaf(model, value),)
@@ -167,7 +169,7 @@ def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
     while value in graph.makers:
         maker = graph.makers[value]
         value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
-        if maker.name == "unstack":
+        if maker.kind is Link.UNSTACK:
             axes += found.axes[value].axes[0]
     return tuple(reversed(axes))
 

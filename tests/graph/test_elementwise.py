@@ -9,7 +9,7 @@ import pytest
 from jinit._activations.gains import gain
 from jinit._activations.names import activation_function
 from jinit._graph.elementwise import follow, uniform_values
-from jinit._graph.jaxpr import flatten, RULES
+from jinit._graph.jaxpr import flatten, has_rule
 from jinit._graph.recognition import NAMES, recognize
 
 
@@ -35,7 +35,7 @@ FUNCTIONS = [
 def _follow(function, shape=(3, 4), dtype=jnp.float32) -> Any:
     graph = flatten(
         jax.make_jaxpr(function)(jnp.zeros(shape, dtype)),
-        lambda equation: equation.primitive.name not in RULES,
+        lambda equation: not has_rule(equation),
     )
     return follow(graph, graph.inputs[0], uniform_values(graph))
 

@@ -3,61 +3,57 @@
 from typing import TYPE_CHECKING
 
 from ._activations.gains import gain as gain, gaussian_moments as gaussian_moments
+from ._core.decorator import law as law
 from ._core.fans import (
     einsum_axes as einsum_axes,
     Fans as Fans,
     fans as fans,
     fans_from_einsum as fans_from_einsum,
+    KernelAxes as KernelAxes,
 )
-from ._core.initializer import Initializer as Initializer, law as law
+from ._core.initializer import Initializer as Initializer
 from ._core.later import later as _later
-from ._core.registry import from_config as from_config, get as get
-from ._schemes.classical import (
+from ._core.spelling import from_config as from_config, get as get
+from ._schemes import (
+    block_orthogonal as block_orthogonal,
+    constant as constant,
+    conv_orthogonal as conv_orthogonal,
+    delta_orthogonal as delta_orthogonal,
+    dirac as dirac,
+    eye as eye,
     fan_in_uniform as fan_in_uniform,
+    from_array as from_array,
+    from_callable as from_callable,
     glorot_normal as glorot_normal,
+    glorot_orthogonal as glorot_orthogonal,
     glorot_uniform as glorot_uniform,
     he_normal as he_normal,
     he_uniform as he_uniform,
+    identity as identity,
     kaiming_normal as kaiming_normal,
     kaiming_uniform as kaiming_uniform,
     lecun_normal as lecun_normal,
     lecun_uniform as lecun_uniform,
-    sigmoid_uniform as sigmoid_uniform,
-    xavier_normal as xavier_normal,
-    xavier_uniform as xavier_uniform,
-)
-from ._schemes.distributions import (
+    looks_linear as looks_linear,
     normal as normal,
+    ones as ones,
+    ones_init as ones_init,
+    orthogonal as orthogonal,
+    scaled_orthogonal as scaled_orthogonal,
+    semi_orthogonal as semi_orthogonal,
+    sigmoid_uniform as sigmoid_uniform,
+    sparse as sparse,
+    special_orthogonal as special_orthogonal,
     symmetric_uniform as symmetric_uniform,
     truncated_normal as truncated_normal,
     uniform as uniform,
     uniform_range as uniform_range,
-)
-from ._schemes.given import (
-    constant as constant,
-    from_array as from_array,
-    from_callable as from_callable,
-    ones as ones,
-    ones_init as ones_init,
+    variance_scaling as variance_scaling,
+    xavier_normal as xavier_normal,
+    xavier_uniform as xavier_uniform,
     zeros as zeros,
     zeros_init as zeros_init,
 )
-from ._schemes.identity import dirac as dirac, eye as eye, identity as identity
-from ._schemes.orthogonal.convolution import (
-    conv_orthogonal as conv_orthogonal,
-    delta_orthogonal as delta_orthogonal,
-    scaled_orthogonal as scaled_orthogonal,
-)
-from ._schemes.orthogonal.laws import (
-    block_orthogonal as block_orthogonal,
-    glorot_orthogonal as glorot_orthogonal,
-    orthogonal as orthogonal,
-    semi_orthogonal as semi_orthogonal,
-    special_orthogonal as special_orthogonal,
-)
-from ._schemes.orthogonal.looks_linear import looks_linear as looks_linear
-from ._schemes.sparse import sparse as sparse
-from ._schemes.variance_scaling import variance_scaling as variance_scaling
 from .compose import scaled as scaled
 
 

@@ -6,16 +6,18 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 
-from ._core import registry
+from ._core.decorator import law
 from ._core.fans import Fans
-from ._core.initializer import Initializer, law
-from ._core.settings import AnyDType, Finite
+from ._core.initializer import Initializer
+from ._core.settings import AnyDType, Finite, requirement
+from ._core.spelling import initializer
 from .marginal import Marginal, values
 
 
+@requirement("an initializer")
 def _initializer(where: str, what: str, value: Any) -> Initializer:
     try:
-        found = registry.get(value)
+        found = initializer(where, value)
     except TypeError:
         raise TypeError(
             f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "
@@ -24,7 +26,7 @@ def _initializer(where: str, what: str, value: Any) -> Initializer:
     return found.configure()  # refuses one that lacks a setting
 
 
-Base = Annotated[Initializer, _initializer]
+_Base = Annotated[Initializer, _initializer]
 
 
 def _fans(shape: tuple[int, ...], base: Initializer, factor: float) -> Fans:
@@ -48,7 +50,7 @@ def scaled(
     key: jax.Array,
     shape: tuple[int, ...],
     /,
-    base: Base,
+    base: _Base,
     factor: Finite = 1.0,
     dtype: AnyDType = None,
 ) -> jax.Array:

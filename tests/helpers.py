@@ -9,7 +9,8 @@ import numpy as np
 
 import jinit
 from jinit import Initializer
-from jinit._core import registry, sampling
+from jinit._core import sampling
+from jinit._core.initializer import laws
 
 
 SEED = int(os.environ.get("JINIT_TEST_SEED", "0"))
@@ -101,9 +102,9 @@ ALIASES = {
 def public_names() -> set[str]:
     """Every initializer that a user finds: exported, or registered by a scheme."""
     exported = {n for n, v in vars(jinit).items() if isinstance(v, Initializer)}
-    home = lambda name: registry.lookup(name).law.function.__module__
+    home = lambda name: laws.lookup(name).law.function.__module__
     schemes = ("jinit._schemes.", "jinit.compose", "jinit.compat.")
-    return exported | {n for n in registry.names() if home(n).startswith(schemes)}
+    return exported | {n for n in laws.names() if home(n).startswith(schemes)}
 
 
 def assert_same_bits(found: Any, expected: Any) -> None:

@@ -13,7 +13,7 @@ from flax import linen, nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jinit
-from jinit._core import registry
+from jinit._core.initializer import laws
 
 from .helpers import (
     ALIASES,
@@ -48,7 +48,7 @@ def test_an_alias_is_the_same_object(alias, name):
 
 @every_initializer
 def test_the_table_tests_what_it_names(name):
-    assert CASES[name].init.law == registry.lookup(name).law
+    assert CASES[name].init.law == laws.lookup(name).law
 
 
 @every_initializer

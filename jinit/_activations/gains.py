@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, Literal
 import jax
 from jax.core import Tracer
 
-from .._core.settings import check, choose, NonNegative
+from .._core.settings import check, choose, NonNegative, requirement
 from .names import activation_function, activation_name, Function, gated_pair, GATES
 from .quadrature import gaussian_moments, Moments
 from .roots import root
@@ -141,6 +141,7 @@ def _shared(pair: Any) -> float:
     return root(lambda v: gaussian_moments(pair, v).second - 1, 1.0, 16.0)
 
 
+@requirement("a number or an activation")
 def _setting(where: str, what: str, value: Any) -> Any:
     if isinstance(value, str) or callable(value):
         gain(value)

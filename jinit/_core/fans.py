@@ -14,12 +14,16 @@ class Fans(NamedTuple):
         fan_out: Outputs that one input takes part in.
     """
 
+    __module__ = "jinit"  # where others find it, pickles among them
+
     fan_in: float
     fan_out: float
 
 
 class KernelAxes(NamedTuple):
     """Which axes of a kernel are inputs, outputs and independent copies."""
+
+    __module__ = "jinit"
 
     in_axis: tuple[int, ...]
     out_axis: tuple[int, ...]

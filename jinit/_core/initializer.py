@@ -3,9 +3,8 @@
 import functools
 import importlib
 import inspect
-import typing
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, Generic, overload, ParamSpec, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, overload, ParamSpec, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,13 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from ..marginal import Marginal
-from . import draw as drawing, registry, settings as _settings
+from . import draw as drawing
 from .fans import Fans
 from .law import Law
+from .registry import Registry
+from .settings import check, Values
+from .signature import CALL, CONFIGURE, shown, Signature
+from .values import plain, to_json, to_text
 
 
 P = ParamSpec("P")
@@ -47,6 +50,9 @@ class Initializer(Generic[P]):
         >>> init(jax.random.key(0), (784, 256)).shape
         (784, 256)
     """
+
+    __module__ = "jinit"  # where others find it, pickles among them
+    __signature__ = Signature()
 
     law: Law
     settings: Mapping[str, Any]
@@ -82,6 +88,7 @@ class Initializer(Generic[P]):
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Initializer[P]": ...
 
+    @shown(CALL)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Draws, given a key and a shape; else returns an initializer so set."""
         first, second = (*args, _MISSING, _MISSING)[:2]
@@ -124,10 +131,11 @@ class Initializer(Generic[P]):
         where, hint = self.law.public_name, self.law.hints["dtype"]
         if dtype is None:
             dtype = self.settings.get("dtype", jax.dtypes.canonicalize_dtype(float))
-        checked: np.dtype = _settings.check(where, "dtype", hint, dtype)
+        checked: np.dtype = check(where, "dtype", hint, dtype)
         # An empty array warns, as JAX does, when 64 bits are asked for and off.
         return checked if checked.itemsize < 8 else jnp.empty(0, checked).dtype
 
+    @shown(CONFIGURE)
     def configure(self, *args: Any, **kwargs: Any) -> "Initializer[P]":
         """The initializer with these settings in place of its own.
 
@@ -137,7 +145,7 @@ class Initializer(Generic[P]):
         """
         where, hints = self.law.public_name, self.law.hints
         given = {
-            name: _settings.check(where, name, hints.get(name), _settings.plain(value))
+            name: check(where, name, hints.get(name), plain(value))
             for name, value in self.law.bind(args, kwargs).items()
         }
         changed = Initializer(self.law, {**self.settings, **given})
@@ -170,7 +178,7 @@ class Initializer(Generic[P]):
     @property
     def _takes_values(self) -> bool:
         """Whether the first setting may be an array, even one that looks like a key."""
-        return self.law.hints.get(next(iter(self.law.parameters))) is _settings.Values
+        return self.law.hints.get(next(iter(self.law.parameters))) is Values
 
     @property
     def _is_traced(self) -> bool:
@@ -209,8 +217,8 @@ class Initializer(Generic[P]):
 
     def to_config(self) -> dict[str, Any]:
         """The initializer as plain JSON values; `jinit.from_config` rebuilds it."""
-        settings = {k: _settings.to_json(v) for k, v in self.settings.items()}
-        return {"name": self.law.name, "settings": settings}
+        settings = {k: to_json(v) for k, v in self.settings.items()}
+        return {"name": self._name, "settings": settings}
 
     @functools.cached_property
     def _identity(self) -> tuple:
@@ -229,8 +237,13 @@ class Initializer(Generic[P]):
         return self._hash
 
     def __repr__(self) -> str:
-        settings = (f"{k}={_settings.to_text(v)}" for k, v in self.settings.items())
-        return f"{self.law.name}({', '.join(settings)})"
+        settings = (f"{k}={to_text(v)}" for k, v in self.settings.items())
+        return f"{self._name}({', '.join(settings)})"
+
+    @property
+    def _name(self) -> str:
+        """What `jinit.get` finds the law by: its name, and its module where it must."""
+        return laws.spell(self.law.home, self.law.name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(
@@ -244,24 +257,26 @@ class Initializer(Generic[P]):
     def __deepcopy__(self, memo: dict) -> "Initializer[P]":
         return self
 
-    def __reduce__(self) -> tuple:
-        return _restore, (self.law.function.__module__, self.law.name, self.settings)
+    def __getstate__(self) -> tuple[str, str, dict[str, Any]]:
+        return self.law.home, self.law.name, dict(self.settings)
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        """Both call forms in one: the draw, then the settings by keyword."""
-        settings = [
-            parameter.replace(kind=parameter.KEYWORD_ONLY)
-            for name, parameter in self.law.parameters.items()
-            if name != "dtype"
-        ]
-        return inspect.Signature([*_DRAW.parameters.values(), *settings])
+    def __setstate__(self, state: tuple[str, str, dict[str, Any]]) -> None:
+        """Finds the law that a pickle names, importing the module that defines it."""
+        module, name, settings = state
+        importlib.import_module(module)
+        law = laws.lookup(f"{module}.{name}", "jinit.Initializer")
+        Initializer.__init__(self, law.law, settings)
 
 
-def _draw_form(key, shape, dtype=None, out_sharding=None): ...
+laws: Registry[Initializer] = Registry()
 
 
-_DRAW = inspect.signature(_draw_form)
+def alias(name: str, initializer: Initializer[P]) -> Initializer[P]:
+    """A second name for an initializer of ours."""
+    laws.alias(name, initializer.law.name)
+    return initializer
+
+
 _MISSING = object()
 
 
@@ -270,100 +285,6 @@ def _evaluate(key, init: Initializer, shape, dtype, sharding) -> jax.Array:
 
 
 _evaluate_compiled = jax.jit(_evaluate, static_argnums=(1, 2, 3, 4), inline=True)
-
-
-@overload
-def law(
-    function: Callable[Concatenate[jax.Array, tuple[int, ...], np.dtype, P], jax.Array],
-) -> Initializer[P]: ...
-
-
-@overload
-def law(
-    function: Callable[Concatenate[jax.Array, tuple[int, ...], P], jax.Array],
-) -> Initializer[P]: ...
-
-
-@overload
-def law(
-    *,
-    marginal: Callable[..., Marginal] | None = None,
-    fans: Callable[..., Fans] | None = None,
-    check: Callable[..., None] | None = None,
-) -> "_LawDecorator": ...
-
-
-def law(function: Any = None, **statements: Any) -> Any:
-    """Turns a pure function that draws weights into an initializer.
-
-        @jinit.law
-        def name(key, shape, dtype, /, setting=default, ...): return weights
-
-    `dtype` stands third, or among the settings, where `jax.nn.initializers` has it.
-    The function sees a `dtype` of at least 32 bits; what it returns is rounded once.
-    Settings annotated with `Literal` or a type of `jinit._core.settings` are checked
-    when given. A law that ignores its key names it `_`.
-
-    Args:
-        function: The function.
-        marginal: `marginal(shape, **settings)`, the law of one weight. With it
-            `.mean`, `.std` and `.support` work, and `jinit.testing.assert_law` holds
-            the draws to them.
-        fans: `fans(shape, **settings)`, what `.fans` returns.
-        check: `check(where, **settings)`, refuses settings that do not go together.
-
-    Returns:
-        An `Initializer`, which `jinit.get` finds under the function's name.
-
-    Raises:
-        TypeError: If the function does not take a key, a shape and named settings.
-        ValueError: If another module has registered the name.
-
-    Example:
-        >>> import jax, jinit
-        >>> @jinit.law
-        ... def gumbel(key, shape, dtype, /, scale=1.0):
-        ...     return scale * jax.random.gumbel(key, shape, dtype)
-        >>> gumbel(scale=0.1)
-        gumbel(scale=0.1)
-        >>> gumbel(jax.random.key(0), (2, 3)).shape
-        (2, 3)
-    """
-    if function is None:
-        return functools.partial(law, **statements)
-    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
-    if len(kinds) < 2 or inspect.Parameter.VAR_POSITIONAL in kinds:
-        raise TypeError(
-            "`jinit.law` needs a function of a key, a shape and named settings. "
-            f"Got `{function.__name__}{inspect.signature(function)}`."
-        )
-    initializer = Initializer(Law(function, **statements), {})
-    registry.register(function.__name__, initializer)
-    return initializer
-
-
-class _LawDecorator(typing.Protocol):
-    @overload
-    def __call__(
-        self,
-        function: Callable[
-            Concatenate[jax.Array, tuple[int, ...], np.dtype, P], jax.Array
-        ],
-        /,
-    ) -> Initializer[P]: ...
-
-    @overload
-    def __call__(
-        self,
-        function: Callable[Concatenate[jax.Array, tuple[int, ...], P], jax.Array],
-        /,
-    ) -> Initializer[P]: ...
-
-
-def _restore(module: str, name: str, settings: Mapping[str, Any]) -> Initializer:
-    """Rebuilds a pickled initializer, importing the module of its law."""
-    importlib.import_module(module)
-    return Initializer(registry.lookup(name).law, settings)
 
 
 def _is_default(value: Any, parameter: inspect.Parameter) -> bool:

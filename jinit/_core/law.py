@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from ..marginal import Marginal
-from . import settings as _settings
 from .fans import Fans
+from .registry import OURS
+from .settings import AnyDType
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,11 +31,19 @@ class Law:
         """The name under which `jinit.get` finds the law."""
         return self.function.__name__
 
+    @functools.cached_property
+    def home(self) -> str:
+        """The module that a pickle or a dotted name finds the law in."""
+        module = self.function.__module__
+        if module.partition(".")[0] == OURS:
+            return OURS
+        # What a spawned process calls the main module of the one that spawned it.
+        return "__main__" if module == "__mp_main__" else module
+
     @property
     def public_name(self) -> str:
         """The name that messages use."""
-        ours = self.function.__module__.partition(".")[0] == "jinit"
-        return f"jinit.{self.name}" if ours else self.name
+        return f"jinit.{self.name}" if self.home == OURS else self.name
 
     @functools.cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -55,8 +64,13 @@ class Law:
         """The annotations that say what a setting may be."""
         hints = typing.get_type_hints(self.function, include_extras=True)
         if not hasattr(hints.get("dtype"), "__metadata__"):
-            hints["dtype"] = _settings.AnyDType
+            hints["dtype"] = AnyDType
         return hints
+
+    @functools.cached_property
+    def types(self) -> dict[str, Any]:
+        """The types of the settings, without the rules that annotations carry."""
+        return typing.get_type_hints(self.function)
 
     @functools.cached_property
     def is_random(self) -> bool:

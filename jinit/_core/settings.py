@@ -4,18 +4,62 @@ A law annotates its settings with these types. `Literal` needs no helper: its ch
 are read from the annotation.
 """
 
+import dataclasses
 import difflib
-import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, get_args, get_origin, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
+
+from .values import Frozen
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """What an annotated setting must be, in words that signatures and messages show."""
+
+    words: str
+    rule: Callable[[str, str, Any], Any]
+
+    def __call__(self, where: str, what: str, value: Any) -> Any:
+        """The value in its plain form; refuses, in the name of `where`, a bad one."""
+        return self.rule(where, what, value)
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def requirement(
+    words: str,
+) -> Callable[[Callable[[str, str, Any], Any]], Requirement]:
+    """Makes a rule `(where, what, value) -> value` what an annotation may carry.
+
+    Args:
+        words: What the rule asks for, as signatures show it.
+
+    Returns:
+        A decorator.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from jinit.settings import check, requirement
+        >>> @requirement("even")
+        ... def even(where, what, value):
+        ...     if value % 2:
+        ...         raise ValueError(f"`{where}` needs `{what}` even. Got {value}.")
+        ...     return value
+        >>> Even = Annotated[int, even]
+        >>> check("pairs", "count", Even, 3)
+        Traceback (most recent call last):
+            ...
+        ValueError: `pairs` needs `count` even. Got 3.
+    """
+    return lambda rule: Requirement(words, rule)
 
 
 def choose(where: str, what: str, value: Any, choices: Iterable[str]) -> str:
@@ -38,11 +82,13 @@ def _shape_hint(where: str, value: Any) -> str:
     return f" If this is a shape, give the key first: `{name}(key, {value!r})`."
 
 
+@requirement("a real number, may be infinite")
 def _bound(where: str, what: str, value: Any) -> Any:
     infinite = isinstance(value, float) and math.isinf(value)
     return value if infinite else _number(where, what, value)
 
 
+@requirement("a finite real number")
 def _number(where: str, what: str, value: Any) -> Any:
     if isinstance(value, Tracer):
         return value
@@ -58,18 +104,17 @@ def _number(where: str, what: str, value: Any) -> Any:
     return value
 
 
-def _bounded(low: float, high: float, words: str) -> Callable:
+def _bounded(holds: Callable[[float], bool], words: str) -> Requirement:
     def rule(where: str, what: str, value: Any) -> Any:
         _number(where, what, value)
-        if isinstance(value, Tracer):
-            return value
-        if not low <= value <= high:
+        if not isinstance(value, Tracer) and not holds(value):
             raise ValueError(f"`{where}` needs `{what}` {words}. Got {value!r}.")
         return value
 
-    return rule
+    return Requirement(words, rule)
 
 
+@requirement("a whole number of at least 1")
 def _count(where: str, what: str, value: Any) -> int:
     try:
         count = operator.index(value)
@@ -83,6 +128,7 @@ def _count(where: str, what: str, value: Any) -> int:
     return count
 
 
+@requirement("an axis or several")
 def _axes(where: str, what: str, value: Any) -> int | tuple[int, ...]:
     try:
         if np.iterable(value):
@@ -102,29 +148,19 @@ def _axes(where: str, what: str, value: Any) -> int | tuple[int, ...]:
     return axes
 
 
-class Frozen:
-    """An array as a value: read-only, hashable, equal by its numbers."""
-
-    def __init__(self, array: Any):
-        array = np.asarray(array)
-        exact = {"b": np.int64, "i": np.int64, "u": np.int64, "c": np.complex128}
-        self.array = np.array(array, exact.get(array.dtype.kind, np.float64))
-        self.array.flags.writeable = False
-        self._identity = (array.shape, self.array.dtype.str, self.array.tobytes())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.array, dtype, copy=copy)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Frozen) and self._identity == other._identity
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    def __repr__(self) -> str:
-        return repr(self.array.tolist())
+@requirement("(fan_in, fan_out)")
+def _two_fans(where: str, what: str, value: Any) -> tuple[float, float]:
+    numbers = isinstance(value, Sequence) and len(value) == 2
+    if not numbers or not all(isinstance(fan, int | float) for fan in value):
+        raise TypeError(
+            f"`{where}` needs `{what}` to be `(fan_in, fan_out)`. Got {value!r}."
+        )
+    if not all(0 < fan < math.inf for fan in value):
+        raise ValueError(f"`{where}` needs both `{what}` above 0. Got {value!r}.")
+    return tuple(value)
 
 
+@requirement("a number or an array")
 def _values(where: str, what: str, value: Any) -> Any:
     if isinstance(value, Tracer | Frozen):
         return value
@@ -139,7 +175,7 @@ def _values(where: str, what: str, value: Any) -> Any:
     return Frozen(array) if array.ndim else value
 
 
-def _dtype_of_kind(kind: Any, words: str) -> Callable:
+def _dtype_of_kind(kind: Any, words: str) -> Requirement:
     def rule(where: str, what: str, value: Any) -> np.dtype | None:
         if value is None:
             return None
@@ -161,55 +197,21 @@ def _dtype_of_kind(kind: Any, words: str) -> Callable:
             )
         return dtype
 
-    return rule
+    return Requirement(f"a dtype, {words}", rule)
 
 
 Finite = Annotated[float, _number]
 Bound = Annotated[float, _bound]
-NonNegative = Annotated[float, _bounded(0.0, math.inf, "at least 0")]
-Fraction = Annotated[float, _bounded(0.0, 1.0, "from 0 to 1")]
+Positive = Annotated[float, _bounded(lambda value: value > 0, "above 0")]
+NonNegative = Annotated[float, _bounded(lambda value: value >= 0, "at least 0")]
+Fraction = Annotated[float, _bounded(lambda value: 0 <= value <= 1, "from 0 to 1")]
 Count = Annotated[int, _count]
 Axes = Annotated[int | Sequence[int], _axes]
+TwoFans = Annotated[Sequence[float], _two_fans]
 Values = Annotated[ArrayLike | Sequence[Any], _values]
 AnyDType = Annotated[Any, _dtype_of_kind(jnp.generic, "a number")]
 Inexact = Annotated[Any, _dtype_of_kind(jnp.inexact, "floating or complex")]
 Floating = Annotated[Any, _dtype_of_kind(jnp.floating, "floating and real")]
-
-
-def plain(value: Any) -> Any:
-    """Lists as tuples, and array scalars as Python numbers: hashable, comparable."""
-    if isinstance(value, Tracer):
-        return value
-    if isinstance(value, list | tuple):
-        return tuple(map(plain, value))
-    if isinstance(value, np.generic | np.ndarray | jax.Array) and not np.ndim(value):
-        return np.asarray(value).item()
-    return value
-
-
-def to_text(value: Any) -> str:
-    """A setting as source text that rebuilds it."""
-    if isinstance(value, np.dtype):
-        return repr(value.name)
-    return value.__name__ if inspect.isfunction(value) else repr(value)
-
-
-def to_json(value: Any) -> Any:
-    """A setting as plain JSON values."""
-    if isinstance(value, np.dtype):
-        return value.name
-    if isinstance(value, Frozen):
-        return value.array.tolist()
-    if isinstance(value, tuple):
-        return [*map(to_json, value)]
-    if hasattr(value, "to_config"):
-        return value.to_config()
-    if callable(value):
-        raise TypeError(
-            "`to_config` needs settings that have a name. Got "
-            f"{value!r}. Use a named activation, or a number."
-        )
-    return value
 
 
 def check(where: str, what: str, hint: Any, value: Any) -> Any:
@@ -219,7 +221,8 @@ def check(where: str, what: str, hint: Any, value: Any) -> Any:
     if get_origin(hint) is Literal:
         return choose(where, what, value, get_args(hint))
     for rule in getattr(hint, "__metadata__", ()):
-        value = rule(where, what, value)
+        if isinstance(rule, Requirement):
+            value = rule(where, what, value)
     for choice in get_args(hint) if type(None) in get_args(hint) else ():
         value = check(where, what, choice, value)
     return value

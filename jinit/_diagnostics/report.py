@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.initializer import Initializer
-from .._core.registry import get
 from .._core.settings import check, choose, Count
+from .._core.spelling import get
 from .._frameworks.load import load_model, Subject
 from .._graph.recognition import NAMES
 from .._reading.model import read_model
@@ -47,7 +47,7 @@ def report(
     model: str | tuple[Callable[[Any, Any], Any], Any] | None = None,
     input_shape: Sequence[int] | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Compares initializations of one model on real data: which of them fits?
 
@@ -87,7 +87,8 @@ def report(
         check("jinit.report", name, Count, value)
     chosen = {str(init): get(init) for init in inits or schemes(activation)}
     key = jax.random.key(seed)
-    batch, source = _batch(data, raw, input_shape, key, progress)
+    say = progress or (lambda _: None)
+    batch, source = _batch(data, raw, input_shape, key, say)
     if model is None:
         words = f"{depth}-layer {activation} MLP of width {width}"
         words += " with batch normalization" if batch_norm else ""
@@ -96,7 +97,7 @@ def report(
         words, subject = model, load_model(model, batch, key)
     else:
         words, subject = "The model", Subject(*model)
-    return _compare(f"{words} on {source}", subject, chosen, batch, key, progress)
+    return _compare(f"{words} on {source}", subject, chosen, batch, key, say)
 
 
 def _compare(

@@ -14,7 +14,7 @@ from .._core.settings import choose
 from .._core.trees import glob, named_arrays
 from .._reading.roles import Role
 from .._reading.trace import Row, Trace
-from .._schemes.given import constant, from_callable
+from .._schemes import constant, from_callable
 from .plan import Choice, Plan
 
 

@@ -8,10 +8,10 @@ import jax
 
 from .. import marginal
 from .._core import sampling
-from .._core.initializer import law
+from .._core.decorator import law
 from .._core.sampling import scalar
-from .._core.settings import Bound, Finite, Floating, Inexact, NonNegative
 from ..marginal import Marginal
+from ..settings import Bound, Finite, Floating, Inexact, NonNegative
 
 
 def _ordered(low: str, high: str) -> Callable[..., None]:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import marginal
-from .._core.initializer import law
-from .._core.registry import alias
-from .._core.settings import AnyDType, Values
+from .._core.decorator import law
+from .._core.initializer import alias
+from ..settings import AnyDType, Values
 
 
 @law(marginal=lambda shape: marginal.values(0.0))

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from .. import marginal
-from .._core.initializer import law
-from .._core.registry import alias
+from .._core.decorator import law
+from .._core.initializer import alias
 from .._core.sampling import scalar
-from .._core.settings import AnyDType, Count, Finite
 from ..marginal import Marginal
+from ..settings import AnyDType, Count, Finite
 
 
 def _require_matrix(shape: tuple[int, ...]) -> None:

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from .. import marginal
 from .._core import sampling
-from .._core.initializer import law
-from .._core.settings import Count, Fraction, Inexact, NonNegative
+from .._core.decorator import law
 from ..marginal import Marginal
+from ..settings import Count, Fraction, Inexact, NonNegative
 
 
 def _one_amount(where: str, sparsity, stddev, connections) -> None:

@@ -6,19 +6,20 @@ A sum of fan_in products keeps the variance of its inputs if every weight has va
 1 / fan_in; an activation takes some of it away, and the gain puts it back.
 """
 
-from collections.abc import Sequence
+import math
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jax
 
 from .. import marginal
+from .._activations.gains import squared_gain
 from .._core import sampling
+from .._core.decorator import law
 from .._core.fans import Fans, fans_of, resolve_axes
-from .._core.initializer import law
 from .._core.sampling import scalar, sqrt
-from .._core.settings import Axes, Count, Inexact, NonNegative
 from ..marginal import Marginal
+from ..settings import Axes, Count, Inexact, NonNegative, TwoFans
 
 
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
@@ -27,20 +28,6 @@ Distribution = Literal["truncated_normal", "normal", "uniform"]
 # Standard deviations left by a cut at two, of a real and of a complex unit normal.
 TRUNCATED_STD = 0.87962566103423978
 COMPLEX_TRUNCATED_STD = 0.9619618280082136
-
-
-def _two_fans(where: str, what: str, value: Any) -> tuple[float, float]:
-    numbers = isinstance(value, Sequence) and len(value) == 2
-    if not numbers or not all(isinstance(fan, int | float) for fan in value):
-        raise TypeError(
-            f"`{where}` needs `{what}` to be `(fan_in, fan_out)`. Got {value!r}."
-        )
-    if not all(0 < fan < float("inf") for fan in value):
-        raise ValueError(f"`{where}` needs both `{what}` above 0. Got {value!r}.")
-    return tuple(value)
-
-
-TwoFans = Annotated[Sequence[float], _two_fans]
 
 
 def fans_from(where, shape, in_axis, out_axis, batch_axis, groups, fans, **_) -> Fans:
@@ -55,10 +42,10 @@ def fans_from(where, shape, in_axis, out_axis, batch_axis, groups, fans, **_) ->
     return fans_of(shape, axes, groups, where)
 
 
-def variance(
-    where, shape, scale, mode, in_axis, out_axis, batch_axis, groups, fans
-) -> Any:
-    """σ² = scale / fan, where `mode` says which fan. Without weights it is 0."""
+def fan_of(
+    where, shape, mode: Mode, in_axis, out_axis, batch_axis, groups, fans
+) -> float:
+    """The fan that divides the variance; infinite for a kernel without weights."""
     fan_in, fan_out = fans_from(
         where, shape, in_axis, out_axis, batch_axis, groups, fans
     )
@@ -68,7 +55,13 @@ def variance(
         "fan_avg": (fan_in + fan_out) / 2,
         "fan_geo_avg": (fan_in * fan_out) ** 0.5,
     }[mode]
-    return scale / fan if fan else 0.0
+    return fan or math.inf
+
+
+def gained(where, shape, gain: Any, distribution: Distribution, **settings) -> Marginal:
+    """The law of one weight of a preset: σ² = gain² / fan."""
+    fan = fan_of(where, shape, **settings)
+    return marginal_of(squared_gain(gain) / fan, distribution)
 
 
 def marginal_of(variance: float, distribution: Distribution) -> Marginal:
@@ -100,11 +93,11 @@ def draw(key, shape, dtype, variance, distribution: Distribution) -> jax.Array:
             return sampling.truncated_normal(key, shape, dtype) * stddev
 
 
-def _marginal(shape, distribution, **settings) -> Marginal:
-    return marginal_of(variance(_NAME, shape, **settings), distribution)
-
-
 _NAME = "jinit.variance_scaling"
+
+
+def _marginal(shape, scale, distribution, **settings) -> Marginal:
+    return marginal_of(scale / fan_of(_NAME, shape, **settings), distribution)
 
 
 @law(marginal=_marginal, fans=partial(fans_from, _NAME))
@@ -160,5 +153,5 @@ def variance_scaling(
         True
     """
     axes = in_axis, out_axis, batch_axis
-    sigma2 = variance(_NAME, shape, scale, mode, *axes, groups, fans)
-    return draw(key, shape, dtype, sigma2, distribution)
+    fan = fan_of(_NAME, shape, mode, *axes, groups, fans)
+    return draw(key, shape, dtype, scale / fan, distribution)

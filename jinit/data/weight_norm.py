@@ -10,7 +10,7 @@ from .._core.batches import lasting, stream
 from .._core.progress import last
 from .._core.settings import check, choose, Count
 from .._core.trees import require_arrays
-from .._schemes.distributions import normal
+from .._schemes import normal
 from .fit import Fit, Goal
 from .records import LayerScales, UnitScale
 from .start import draw_kernels

@@ -12,7 +12,7 @@ from .._core.figures import drawn
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Finite
 from .._core.trees import require_arrays
-from .._schemes.distributions import normal
+from .._schemes import normal
 from .balance import balance
 from .directions import clusters, principal
 from .fit import Fit, Goal

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._activations.quadrature import positive
 from .._core.settings import check, choose, Count, Fraction, NonNegative
-from .._schemes.distributions import normal
+from .._schemes import normal
 from .machine import RBM, Visible
 from .rows import Survey
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .._activations.names import activation_name, as_function, Function
 from .._core.settings import check, choose, Fraction, NonNegative
-from .._schemes.classical import glorot_uniform, sigmoid_uniform
+from .._schemes import glorot_uniform, sigmoid_uniform
 from .autoencoder import Autoencoder
 from .corruption import Corruption, Noise
 from .greedy import check_widths, greedy, Pretrained, Schedule

@@ -6,10 +6,16 @@ from .._core.initializer import Initializer
 from .._model.auto.laws import per_gate
 from .._model.rules import is_kernel, Leaf, role, Rule, Selector, traced
 from .._reading.trace import Row, Trace
-from .._schemes.classical import fan_in_uniform, glorot_uniform, lecun_normal
-from .._schemes.distributions import normal, symmetric_uniform
-from .._schemes.given import constant, zeros
-from .._schemes.orthogonal.laws import orthogonal
+from .._schemes import (
+    constant,
+    fan_in_uniform,
+    glorot_uniform,
+    lecun_normal,
+    normal,
+    orthogonal,
+    symmetric_uniform,
+    zeros,
+)
 from .leaves import convolution, kernel_of, published_fans
 from .recipe import recipe, rules
 

@@ -11,8 +11,7 @@ from .._core.initializer import Initializer
 from .._core.settings import check
 from .._model.auto.choice import default
 from .._model.rules import Leaf, nearest, role, Rule, Selector
-from .._schemes.distributions import normal
-from .._schemes.given import ones, zeros
+from .._schemes import normal, ones, zeros
 
 
 P = ParamSpec("P")

@@ -5,9 +5,7 @@ import math
 from .._core.initializer import Initializer
 from .._core.settings import Finite
 from .._model.rules import closes_residual, is_kernel, Leaf, role, Rule, traced
-from .._schemes.classical import he_normal, lecun_normal
-from .._schemes.distributions import normal
-from .._schemes.given import constant, zeros
+from .._schemes import constant, he_normal, lecun_normal, normal, zeros
 from .leaves import in_branch, published_fans
 from .recipe import recipe, rules
 

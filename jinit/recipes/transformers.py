@@ -6,8 +6,7 @@ from collections.abc import Callable
 from .._core.initializer import Initializer
 from .._core.settings import Count
 from .._model.rules import is_kernel, Leaf, path, role, Rule, traced
-from .._schemes.classical import glorot_normal, glorot_uniform
-from .._schemes.distributions import normal
+from .._schemes import glorot_normal, glorot_uniform, normal
 from .leaves import in_branch, layers, queries_and_keys
 from .recipe import recipe, rules, UnfitError
 

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
 
 import json
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit._core import registry
+from jinit._core.initializer import laws
 
 from ..helpers import assert_same_bits, key
 
@@ -105,16 +106,75 @@ def test_what_is_no_config():
             jinit.from_config(config)
 
 
-def test_a_name_is_taken_once():
-    def zeros(key, shape, dtype, /):
-        return jnp.zeros(shape, dtype)
+@pytest.fixture
+def own_names(monkeypatch):
+    """A registry without users, and so without what this test adds."""
+    monkeypatch.setattr(laws, "_users", {})
 
-    with pytest.raises(ValueError, match=r"Got 'zeros'.*jinit._schemes.given"):
-        jinit.law(zeros)
-    assert jinit.get("zeros") is jinit.zeros
+
+def a_law_named(name, value, module="notebook"):
+    def weights(key, shape, dtype, /, scale: float = 1.0):
+        return jnp.full(shape, value * scale, dtype)
+
+    weights.__name__, weights.__module__ = name, module
+    return jinit.law(weights)
+
+
+@pytest.mark.parametrize("name", ["zeros", "constant", "xavier_normal", "he_normal"])
+def test_a_users_law_wins_its_name_and_ours_stays_an_attribute(own_names, name):
+    ours = getattr(jinit, name)
+    theirs = a_law_named(name, 7.0)
+    for spec in (name, f"{name}()", f"notebook.{name}", {"name": name}):
+        assert jinit.get(spec) == theirs
+    assert jinit.get(f"{name}(scale=2)") == theirs(scale=2)
+    assert jinit.get(repr(theirs(scale=2))) == theirs(scale=2)
+    assert getattr(jinit, name) is ours is jinit.get(f"jinit.{name}")
+    assert jinit.scaled(name, 1.0).settings["base"] == theirs
+    tree = {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
+    drawn = jinit.materialize(tree, key=key(), rules=[("*", jinit.get(name))])
+    assert (drawn["w"] == 7).all()
+
+
+def test_what_is_ours_is_written_so_that_it_stays_ours(own_names):
+    ours = jinit.normal(0.02)
+    assert repr(ours) == "normal(stddev=0.02)"
+    a_law_named("normal", 7.0)
+    assert repr(ours) == "jinit.normal(stddev=0.02)"
+    assert jinit.get(repr(ours)) == ours == jinit.from_config(ours.to_config())
+    assert pickle.loads(pickle.dumps(ours)) == ours
+
+
+def test_no_users_law_changes_what_numbers_arrays_and_functions_mean(own_names):
+    for name in ("constant", "from_array", "from_callable"):
+        a_law_named(name, 7.0)
+    assert jinit.get(0.5) == jinit.constant(0.5)
+    assert jinit.get(np.eye(2)) == jinit.from_array(np.eye(2))
+    draw = jax.nn.initializers.ones
+    assert jinit.get(draw) == jinit.from_callable(draw)
+
+
+def test_a_law_that_jinit_adds_later_takes_no_name_from_a_user(own_names, monkeypatch):
+    theirs = a_law_named("quasi_normal", 7.0)
+    monkeypatch.setattr(laws, "_ours", dict(laws._ours))
+    ours = a_law_named("quasi_normal", 1.0, module="jinit._schemes.quasi")
+    assert jinit.get("quasi_normal") is theirs
+    assert jinit.get("jinit.quasi_normal") is ours
+
+
+def test_a_law_may_be_defined_again(own_names):
+    a_law_named("mine", 1.0)
+    again = a_law_named("mine", 2.0)
+    assert jinit.get("mine") is again
+    elsewhere = a_law_named("mine", 3.0, module="library")
+    assert jinit.get("mine") is elsewhere
+    assert jinit.get("notebook.mine") is again
+    assert repr(again) == "notebook.mine()"
+    assert jinit.get(repr(again)) == again
+    third = a_law_named("mine", 4.0)
+    assert jinit.get("mine") is third
 
 
 def test_names_are_sorted_and_complete():
-    names = registry.names()
+    names = laws.names()
     assert list(names) == sorted(names)
     assert {"he_normal", "zeros", "sparse"} <= set(names)

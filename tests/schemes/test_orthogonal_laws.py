@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from scipy import stats
 
-from jinit._core import registry
+import jinit
 from jinit._schemes.orthogonal.haar import haar
 from jinit._schemes.orthogonal.laws import (
     block_orthogonal,
@@ -331,7 +331,7 @@ def test_refused_shapes(settings, shape, message):
 
 def test_refused_settings():
     with pytest.raises(ValueError, match="Did you mean 'householder'"):
-        registry.get("orthogonal(method='housholder')")
+        jinit.get("orthogonal(method='housholder')")
     with pytest.raises(ValueError, match="Got int32"):
         orthogonal(key(), (4, 4), "int32")
     with pytest.raises(TypeError, match="column_axis=0, in_axis=0"):

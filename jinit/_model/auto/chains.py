@@ -11,7 +11,7 @@ from ..._activations.gains import gaussian_moments
 from ..._activations.names import activation_function
 from ..._graph.recognition import NAMES, recognize
 from ..._reading.trace import Row, Trace
-from ..._schemes.orthogonal.looks_linear import Sides
+from ..._schemes import Sides
 
 
 # The standard deviation of log E z² at which it leaves ± log 2 one time in three.

@@ -19,9 +19,7 @@ from ..._reading.model import Model, read_model
 from ..._reading.row import count
 from ..._reading.sizes import Size, Sizes
 from ..._reading.trace import Row, Trace, trace_model
-from ..._schemes.distributions import normal
-from ..._schemes.given import ones, zeros
-from ..._schemes.orthogonal.looks_linear import Sides
+from ..._schemes import normal, ones, Sides, zeros
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
 from .laws import Direction, in_pairs, Law, of_variance, per_gate

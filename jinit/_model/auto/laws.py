@@ -5,9 +5,16 @@ from typing import Any, Literal
 
 from ..._core.initializer import Initializer
 from ..._reading.trace import Row
-from ..._schemes.classical import he_normal, he_uniform, lecun_normal, lecun_uniform
-from ..._schemes.orthogonal.laws import block_orthogonal, orthogonal
-from ..._schemes.orthogonal.looks_linear import looks_linear, Sides
+from ..._schemes import (
+    block_orthogonal,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+    looks_linear,
+    orthogonal,
+    Sides,
+)
 from .chains import odd_slope, plain_axes
 
 

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import marginal
-from ..._activations.gains import Gain, gain as gain_of
+from ..._activations.gains import gain as gain_of
 from ..._core import sampling
-from ..._core.initializer import law
-from ..._core.settings import Count, Finite, Inexact
+from ..._core.decorator import law
 from ...marginal import Marginal
+from ...settings import Count, Finite, Gain, Inexact
 from .haar import frames, haar, Method
 from .matrices import Matrices, matrices
 

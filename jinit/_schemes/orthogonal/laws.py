@@ -6,12 +6,12 @@ from typing import Any
 import jax
 
 from ... import marginal
-from ..._activations.gains import Gain, gain as gain_of
-from ..._core.initializer import law
-from ..._core.registry import alias
+from ..._activations.gains import gain as gain_of
+from ..._core.decorator import law
+from ..._core.initializer import alias
 from ..._core.sampling import real, scalar
-from ..._core.settings import Axes, Count, Finite, Inexact, NonNegative
 from ...marginal import Marginal
+from ...settings import Axes, Count, Finite, Gain, Inexact, NonNegative
 from .haar import frames, Method
 from .householder import householder
 from .matrices import Matrices, matrices

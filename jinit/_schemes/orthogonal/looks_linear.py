@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from ... import marginal
-from ..._activations.gains import Gain, gain as gain_of
+from ..._activations.gains import gain as gain_of
+from ..._core.decorator import law
 from ..._core.fans import resolve_axes
-from ..._core.initializer import law
-from ..._core.settings import Inexact
 from ...marginal import Marginal
+from ...settings import Gain, Inexact
 from .haar import frames
 from .matrices import matrices
 

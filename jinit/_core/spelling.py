@@ -1,0 +1,149 @@
+"""Initializers as text and as JSON, and whatever else stands for one."""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from .initializer import Initializer, laws
+
+
+def get(spec: Any) -> Initializer:
+    """The initializer that `spec` names.
+
+    Args:
+        spec: A name (`"he_normal"`), a call as text (`"he_normal(mode='fan_out')"`,
+            parsed and never evaluated), a mapping from `to_config()`, a number
+            (`jinit.constant`), an array (`jinit.from_array`), a function
+            `(key, shape, dtype)`, or an initializer. A name that you have given to a
+            law of your own means yours, and `"jinit.he_normal"` always ours.
+
+    Returns:
+        An `Initializer`.
+
+    Raises:
+        ValueError: For an unknown name or a text that is no call.
+        TypeError: For anything else.
+
+    Example:
+        >>> import jinit
+        >>> jinit.get("normal(0.02)") == jinit.normal(stddev=0.02)
+        True
+        >>> jinit.get(0.5)
+        constant(value=0.5)
+    """
+    return initializer("jinit.get", spec)
+
+
+def from_config(config: Mapping[str, Any]) -> Initializer:
+    """The initializer whose `to_config()` is `config`.
+
+    Args:
+        config: `{"name": ..., "settings": {...}}`, plain JSON values.
+
+    Returns:
+        An `Initializer`.
+
+    Raises:
+        ValueError: If the mapping has another form or the name is unknown.
+
+    Example:
+        >>> import jinit
+        >>> jinit.normal(0.02).to_config()
+        {'name': 'normal', 'settings': {'stddev': 0.02}}
+        >>> jinit.from_config({"name": "normal", "settings": {"stddev": 0.02}})
+        normal(stddev=0.02)
+    """
+    return _from_config("jinit.from_config", config)
+
+
+def initializer(where: str, spec: Any) -> Initializer:
+    """`get` for the public function `where`, which its refusals name."""
+    if isinstance(spec, Initializer):
+        return spec
+    if isinstance(spec, str):
+        return _Text(where, spec).read()
+    if isinstance(spec, Mapping):
+        return _from_config(where, spec)
+    if isinstance(spec, np.ndarray | jax.Array | np.generic) and np.ndim(spec):
+        return laws.lookup("jinit.from_array")(spec)
+    if isinstance(spec, Callable):
+        return laws.lookup("jinit.from_callable")(spec)
+    if isinstance(spec, bool) or not np.isscalar(spec):
+        raise TypeError(
+            f"`{where}` needs a name, a number, an array or a function "
+            f"`(key, shape, dtype)`. Got {spec!r}."
+        )
+    return laws.lookup("jinit.constant")(spec)
+
+
+def _from_config(where: str, config: Any) -> Initializer:
+    if not isinstance(config, Mapping) or not set(config) <= {"name", "settings"}:
+        raise ValueError(
+            f"`{where}` needs a mapping of `name` and `settings`. Got {config!r}."
+        )
+    found = laws.lookup(config.get("name", ""), where)
+    settings = {
+        name: _from_config(where, value) if isinstance(value, Mapping) else value
+        for name, value in config.get("settings", {}).items()
+    }
+    return found.configure(**settings) if settings else found
+
+
+class _Text:
+    """The text of an initializer, and the public function that was given it."""
+
+    def __init__(self, where: str, text: str):
+        self.where, self.text = where, text
+
+    def read(self) -> Initializer:
+        try:
+            tree = ast.parse(self.text.strip(), mode="eval").body
+        except SyntaxError:
+            tree = None
+        return self._initializer(tree)
+
+    def _initializer(self, tree: ast.expr | None) -> Initializer:
+        """Of a parsed `name` or `name(settings)`."""
+        match tree:
+            case ast.Name() | ast.Attribute() if name := _dotted(tree):
+                return laws.lookup(name, self.where)
+            case ast.Call(function, args, keywords) if all(k.arg for k in keywords):
+                settings = {str(k.arg): self._literal(k.value) for k in keywords}
+                values = [self._literal(value) for value in args]
+                return self._initializer(function).configure(*values, **settings)
+        raise ValueError(
+            f"`{self.where}` needs a name or a call such as "
+            f"\"he_normal(mode='fan_out')\". Got {self.text!r}."
+        )
+
+    def _literal(self, tree: ast.expr) -> Any:
+        if isinstance(tree, ast.Call):
+            return self._initializer(tree)
+        try:
+            return ast.literal_eval(_Infinity().visit(tree))
+        except ValueError:
+            raise ValueError(
+                f"`{self.where}` needs settings that are numbers, strings or tuples. "
+                f"Got {ast.unparse(tree)!r} in {self.text!r}."
+            ) from None
+
+
+def _dotted(tree: ast.expr) -> str:
+    """`a.b.c` of names alone, else nothing."""
+    match tree:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(value, name) if before := _dotted(value):
+            return f"{before}.{name}"
+    return ""
+
+
+class _Infinity(ast.NodeTransformer):
+    """`inf`, which is how Python writes an infinite number, read back as one."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(math.inf) if node.id == "inf" else node

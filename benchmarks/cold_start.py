@@ -140,7 +140,7 @@ def memory(layers: int) -> None:
         if leaf.ndim > 1 and leaf.shape not in ours:
             ours[leaf.shape] = temporary(jax.jit(init), key)
     found = {
-        "shards": jinit.estimate(tree, shardings).per_device,
+        "shards": jinit.estimate(tree, shardings=shardings).per_device,
         "jax": temporary(jax.jit(model.init, out_shardings=shardings), key, zeros),
         "jinit": max(ours.values()),
     }

@@ -64,7 +64,7 @@ _HOMES = {
     ".": "cli compat data datasets pretrain recipes testing theory",
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
-    "._model.auto.choice": "auto explain",
+    "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
     "._model.mup.coordinates": "coord_check",
     "._model.mup.parametrization": "mup",
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     )
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
-    from ._model.auto.choice import auto as auto, explain as explain
+    from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize
     from ._model.mup.coordinates import coord_check as coord_check
     from ._model.mup.parametrization import mup as mup

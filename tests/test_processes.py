@@ -38,8 +38,8 @@ CODE = """if True:
     key = jax.random.key(0)
     mesh = Mesh(np.array(jax.devices()), ("x",))
     for spec in (P("x"), P(None, "x"), P()):
-        spread = jinit.materialize(tree, rules, key, spec, mesh=mesh)
-        alone = jinit.materialize(tree, rules, key)
+        spread = jinit.materialize(tree, key, rules, spec, mesh=mesh)
+        alone = jinit.materialize(tree, key, rules)
         for name, whole in alone.items():
             for shard in spread[name].addressable_shards:
                 mine, wanted = np.asarray(shard.data), np.asarray(whole)[shard.index]

@@ -2,8 +2,8 @@
 
 import functools
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,36 @@ import numpy as np
 
 from .._activations.names import activation_function
 from .._core.initializer import Initializer
-from .._frameworks.load import linen, Subject
+from .._frameworks import bind, fits, holds_weights, Subject
+from .._model.materialize import initialize
 from .._reading.layers import Layer
 from .._reading.model import Model
+
+
+class Applied(NamedTuple):
+    """A function of `(params, batch)` and its parameters."""
+
+    apply: Callable[[Any, Any], Any]
+    params: Any
+
+
+def applied(subject: Subject) -> Applied:
+    """A subject whose state stays as it is."""
+    apply = lambda params, batch: subject.apply(params, subject.state, batch)
+    return Applied(apply, subject.weights)
+
+
+def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Applied:
+    """Any model with weights: its own where it has them, else those jinit gives it."""
+    if not holds_weights(model):
+        own = initialize(model, key, batch)
+        model, own = (own, None) if holds_weights(own) else (model, own)
+    else:
+        own = None
+    subject = bind(where, model, own, key)
+    with fits(where, batch):
+        jax.eval_shape(subject.apply, subject.weights, subject.state, batch)
+    return applied(subject)
 
 
 def mlp(
@@ -24,7 +51,7 @@ def mlp(
     batch: jax.Array,
     key: jax.Array,
     outputs: int = 10,
-) -> Subject:
+) -> Applied:
     """A Flax linen MLP: `depth` hidden layers of `width` units and a linear readout."""
     from flax import linen as nn
 
@@ -43,7 +70,8 @@ def mlp(
                 x = phi(x)
             return dense(outputs, name="readout")(x)
 
-    return linen(MLP(), batch, key)
+    model = MLP()
+    return applied(bind("jinit.report", model, jax.jit(model.init)(key, batch)))
 
 
 def redraw(model: Model, params: Any, initializer: Initializer, key: jax.Array) -> Any:

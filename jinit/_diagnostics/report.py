@@ -10,13 +10,13 @@ import numpy as np
 from .._core.initializer import Initializer
 from .._core.settings import check, choose, Count
 from .._core.spelling import get
-from .._frameworks.load import load_model, Subject
+from .._frameworks import find_model
 from .._graph.recognition import NAMES
 from .._reading.model import read_model
 from ..data.normalize import standardize
 from ..datasets import DATASETS, load
 from .finite import NotFiniteError
-from .models import mlp, redraw
+from .models import Applied, made, mlp, redraw
 from .probe import examine
 from .results import Report
 from .scale import warn_of_scale
@@ -94,15 +94,16 @@ def report(
         words += " with batch normalization" if batch_norm else ""
         subject = mlp(activation, depth, width, batch_norm, batch, key)
     elif isinstance(model, str):
-        words, subject = model, load_model(model, batch, key)
+        found = find_model(model, "jinit report")
+        words, subject = model, made("jinit report", found, batch, key)
     else:
-        words, subject = "The model", Subject(*model)
+        words, subject = "The model", made("jinit.report", model, batch, key)
     return _compare(f"{words} on {source}", subject, chosen, batch, key, say)
 
 
 def _compare(
     title: str,
-    subject: Subject,
+    subject: Applied,
     chosen: Mapping[str, Initializer],
     batch: jax.Array,
     key: jax.Array,

@@ -1,271 +1,169 @@
-"""Models of every framework as a function of weights, which need no allocation.
-
-Flax and Equinox are imported only when a model is theirs.
-"""
+"""A model as a function of its weights, its state and inputs."""
 
 import dataclasses
-import functools
-import inspect
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import Mesh, NamedSharding
-
-
-# What a linen module may ask of its caller, answered as in training.
-_TRAINING = {
-    "train": True,
-    "training": True,
-    "is_training": True,
-    "deterministic": False,
-    "use_running_average": False,
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A model whose weights are still to be made.
+    """A model of any framework, taken apart into a pure function and what it reads.
 
     Attributes:
-        apply: The function of `(weights, *inputs)`; None where only a constructor of
-            weights is known.
+        apply: The function of `(weights, state, *inputs)` that gives the outputs.
         weights: The weights or their shapes, in boxes if the model puts them there.
-        finish: The model's own form of them, given weights and the mesh, if any: what
-            its `init` returns.
+        state: What the model reads beside them: statistics, keys, counters, caches; a
+            tree of arrays or shapes.
+        inputs: Arrays or shapes, as `apply` takes them.
+        finish: The model's own form, given weights and the mesh, if any: what its
+            `init` returns, or the module itself.
         specs: Gives the `PartitionSpec`s that the model's own annotations ask for.
     """
 
-    apply: Callable[..., Any] | None
+    apply: Callable[..., Any]
     weights: Any
+    state: Any = ()
+    inputs: tuple[Any, ...] = ()
     finish: Callable[[Any, Any], Any] = lambda weights, mesh: weights
     specs: Callable[[], Any] = lambda: None
 
 
-def read_subject(model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject | None:
-    """The subject that a model is, or None if it is of no known kind.
+@dataclasses.dataclass(frozen=True)
+class Computation:
+    """A model's function, with errors in the words of the public function that asks.
 
-    Args:
-        model: A linen module; an NNX or Equinox module, or its constructor, a function
-            of `rngs` or `key`; a pair `(apply, params)`; or an object with `init(key,
-            *inputs)` and `apply(params, *inputs)`.
-        key: For what the model itself makes, such as the state of its dropout.
-        inputs: Arrays or shapes.
+    Names of mapped axes that nothing binds, as of a batch norm over several devices,
+    have one entry each: that is how Flax's own `init` takes them.
+
+    Attributes:
+        where: That public function.
+        run: The function of `(weights, state, *inputs)`.
+        one_example: Whether the model takes an example and not a batch. Then the axis
+            of that name is the batch.
     """
-    if isinstance(model, tuple) and len(model) == 2 and callable(model[0]):
-        return Subject(*model)
-    if is_a(model, "flax.linen", "Module"):
-        return _linen(model, key, inputs)
-    if is_a(model, "flax.nnx", "Module"):
-        return _nnx_module(model)
-    if is_a(model, "equinox", "Module"):
-        return _equinox(model)
-    init, apply = (getattr(model, name, None) for name in ("init", "apply"))
-    if callable(init) and callable(apply):
-        return Subject(apply, jax.eval_shape(init, key, *inputs))
-    if not callable(model):
-        return None
-    asked = [name for name in ("rngs", "key") if name in _parameters(model)]
-    if asked == ["rngs"]:
-        return _nnx_constructor(model, key)
-    return _constructed(model, key) if asked == ["key"] else None
+
+    where: str
+    run: Callable[..., Any]
+    one_example: bool = False
+
+    def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
+        """The outputs."""
+        with fits(self.where, inputs):
+            return self._within((), weights, state, inputs)
+
+    def _within(self, axes: tuple[Any, ...], *arguments: Any) -> Any:
+        try:
+            return self._bound(axes)(*arguments)
+        except NameError as error:
+            name = str(error).partition("unbound axis name: ")[2].split(". ")[0]
+            if not name or name in axes:
+                raise
+            return self._within((*axes, name), *arguments)
+
+    def _bound(self, axes: tuple[Any, ...]) -> Callable[..., Any]:
+        run = lambda weights, state, inputs: self.run(weights, state, *inputs)
+        for name in axes:
+            run = (_batched if self.one_example else _alone)(run, name)
+        return run
 
 
-def training_flags(module: Any) -> dict[str, bool]:
-    """The keywords that tell a linen module that it is in training."""
-    asked = _parameters(module.__call__)
-    return {name: _TRAINING[name] for name in asked if name in _TRAINING}
+def weights_alone(where: str, weights: Any) -> Subject:
+    """A subject without a computation, such as a tree of shapes."""
+
+    def apply(weights: Any, state: Any, *inputs: Any) -> Any:
+        raise ValueError(
+            f"`{where}` needs a model with a computation to read. Got weights alone. "
+            "Give `rules`, or a pair (apply, params)."
+        )
+
+    return Subject(apply, weights)
 
 
-def linen_apply(module: Any, key: jax.Array) -> Callable[..., Any]:
-    """A linen module in training as a function of its variables and inputs.
-
-    Random streams of any other name are made from that of "params", as Flax has it.
-    """
-    flags = training_flags(module)
-
-    def apply(variables: Any, *inputs: Any) -> Any:
-        rngs = {"params": key, "dropout": key}
-        return module.apply(variables, *inputs, rngs=rngs, mutable=True, **flags)[0]
-
-    return apply
+def _alone(run: Callable[..., Any], name: str) -> Callable[..., Any]:
+    return jax.vmap(run, in_axes=None, out_axes=None, axis_name=name, axis_size=1)
 
 
-def is_a(model: Any, module: str, name: str) -> bool:
-    """Whether a model is of that class, without importing a framework for it."""
-    return module in sys.modules and isinstance(
-        model, getattr(sys.modules[module], name)
-    )
+def _batched(run: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def batch(weights: Any, state: Any, inputs: Any) -> Any:
+        inputs = jax.tree.map(lambda x: jnp.broadcast_to(x, (2, *x.shape)), inputs)
+        return jax.vmap(run, (None, None, 0), axis_name=name)(weights, state, inputs)
+
+    return batch
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    if isinstance(function, functools.partial):
-        names = _parameters(function.func)
-        return tuple(name for name in names if name not in function.keywords)
-    if inspect.isclass(function):  # the metaclasses of frameworks hide its arguments
-        function = function.__init__
-    try:
-        return tuple(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return ()
+@dataclasses.dataclass(frozen=True)
+class fits:  # noqa: N801
+    """Says of whatever goes wrong inside that the model and its inputs do not fit."""
+
+    where: str
+    inputs: Any
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        """Turns an error of the model into one of `where`."""
+        if not isinstance(error, Exception) or str(error).startswith("`jinit"):
+            return
+        if not jax.tree.leaves(self.inputs):
+            raise ValueError(
+                f"`{self.where}` needs the inputs of the model. Got none. Add them: "
+                f"arrays or `jax.ShapeDtypeStruct`s. ({first_line(error)})"
+            ) from error
+        raise ValueError(
+            f"`{self.where}` needs inputs that the model takes. Got "
+            f"{listed(self.inputs)}: {first_line(error)}"
+        ) from error
 
 
-def _linen(module: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
-    from flax import core
-
-    keys, flags = {"params": key, "dropout": key}, training_flags(module)
-    variables = jax.eval_shape(lambda *x: module.init(keys, *x, **flags), *inputs)
-    other = {name: each for name, each in variables.items() if name != "params"}
-    weights = {"params": variables["params"]} if "params" in variables else {}
-    leaves, structure = jax.tree.flatten(inputs)
-
-    def run(scope: Any, *inputs: Any) -> Any:
-        return module.clone(parent=scope, _deep_clone=True)(*inputs, **flags)
-
-    init = core.apply(run, mutable=True, flags={"initializing": True})
-
-    def state(weights: Any, given: list[Any]) -> Any:
-        # What is a shape is filled in here, where nothing is left of it.
-        filled = [
-            _blank(like) if x is None else x
-            for x, like in zip(given, leaves, strict=True)
-        ]
-        made = init(weights, *jax.tree.unflatten(structure, filled), rngs=keys)[1]
-        return {name: made[name] for name in other}
-
-    def finish(weights: Any, mesh: Any) -> Any:
-        # Other collections start as the module says, such as averages at 0.
-        if not other:
-            return weights
-        given = [None if isinstance(x, jax.ShapeDtypeStruct) else x for x in leaves]
-        made = jax.jit(state)(jax.tree.map(_untyped, weights), given)
-        if mesh is not None:
-            place = lambda spec: NamedSharding(mesh, spec)
-            made = jax.device_put(made, jax.tree.map(place, _specs(other)))
-        return {**weights, **made}
-
-    def apply(weights: Any, *inputs: Any) -> Any:
-        rest = jax.tree.map(_blank, other)
-        return linen_apply(module, key)({**weights, **rest}, *inputs)
-
-    return Subject(apply, weights, finish, lambda: _specs(weights))
+def listed(inputs: Any) -> str:
+    """Inputs as a message names them: float32[8,32]."""
+    each = [
+        f"{x.dtype}[{','.join(map(str, x.shape))}]"
+        if hasattr(x, "shape") and hasattr(x, "dtype")
+        else repr(x)
+        for x in jax.tree.leaves(inputs)
+    ]
+    return ", ".join(each) or "none"
 
 
-def _specs(tree: Any) -> Any:
-    """What the boxes of linen say of places: names of axes, logical ones by rules."""
-    from flax import linen as nn
-    from flax.linen.spmd import logical_to_mesh
-
-    def spec(x: Any) -> Any:
-        found = nn.get_partition_spec(x)
-        if not isinstance(x, nn.LogicallyPartitioned):
-            return found
-        rules = x.rules or nn.get_logical_axis_rules()
-        return logical_to_mesh(found, rules) if rules else found
-
-    is_box = lambda x: isinstance(x, nn.meta.AxisMetadata)
-    return jax.tree.map(spec, tree, is_leaf=is_box)
+def first_line(error: BaseException) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}".strip().split("\n")[0]
 
 
-def _untyped(x: Any) -> Any:
-    """The same array, whose type does not speak of a mesh: models are free of that."""
-    mesh = getattr(getattr(x, "sharding", None), "mesh", None)
-    if not isinstance(mesh, Mesh) or not mesh.explicit_axes:
-        return x
-    free = Mesh(mesh.devices, mesh.axis_names)
-    return jax.device_put(x, NamedSharding(free, x.sharding.spec))
+def shapes(tree: Any) -> Any:
+    """The tree without values; places of arrays stay where they are."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
-def _blank(x: Any) -> jax.Array:
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+def blank(x: Any) -> jax.Array:
+    """Zeros of a shape, or keys: to be called where nothing is left of them."""
+    if is_key(x):
         return jax.random.split(jax.random.key(0), x.shape)
     return jnp.zeros(x.shape, x.dtype)
 
 
-def _nnx_module(module: Any) -> Subject:
-    from flax import nnx
-
-    graph, weights, rest = nnx.split(module, nnx.Param, ...)
-    return _nnx(graph, weights, rest, lambda: rest)
+def is_key(x: Any) -> bool:
+    """Whether a leaf is a PRNG key or the shape of one."""
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
-def _nnx_constructor(make: Callable[..., Any], key: jax.Array) -> Subject:
-    from flax import nnx
-
-    def split() -> Any:
-        with nnx.use_eager_sharding(False):  # places are found later, given a mesh
-            return nnx.split(make(rngs=_streams(key)), nnx.Param, ...)
-
-    graph, weights, rest = nnx.eval_shape(split)
-    # What is no parameter, such as averages and random streams, is made as it says.
-    other = lambda: nnx.jit(lambda: split()[2])() if jax.tree.leaves(rest) else rest
-    return _nnx(graph, weights, rest, other)
-
-
-def _streams(key: jax.Array) -> Any:
-    from flax import nnx
-
-    # A count that is traced takes NNX longer with every parameter: NumPy's is not.
-    rngs = nnx.Rngs(key)
-    count: Any = np.zeros((), np.uint32)
-    rngs.default.count = nnx.RngCount(count, tag="default")
-    return rngs
-
-
-def _nnx(graph: Any, weights: Any, rest: Any, other: Callable[[], Any]) -> Subject:
-    from flax import nnx
-
-    def apply(weights: Any, *inputs: Any) -> Any:
-        return nnx.merge(graph, weights, jax.tree.map(_blank, rest))(*inputs)
-
-    finish = lambda weights, mesh: nnx.merge(graph, weights, other())
-    return Subject(apply, weights, finish, lambda: nnx.get_partition_spec(weights))
-
-
-def _equinox(module: Any) -> Subject:
-    import equinox as eqx
-
-    weights, rest = eqx.partition(module, _is_weight)
-    apply = lambda weights, *inputs: eqx.combine(weights, rest)(*inputs)
-    return Subject(apply, weights, lambda weights, mesh: eqx.combine(weights, rest))
-
-
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
+    """Whether a leaf is an array of JAX or the shape of one."""
     return isinstance(x, jax.Array | jax.ShapeDtypeStruct)
 
 
-def _is_weight(x: Any) -> bool:
-    return _is_array(x) and jnp.issubdtype(x.dtype, jnp.inexact)
+def apart(tree: Any, chosen: Callable[[Any], bool]) -> tuple[Any, Any]:
+    """The tree with the chosen leaves alone, and with the others."""
+    mine = jax.tree.map(lambda x: x if chosen(x) else None, tree)
+    return mine, jax.tree.map(lambda x: None if chosen(x) else x, tree)
 
 
-def _constructed(make: Callable[..., Any], key: jax.Array) -> Subject:
-    if "equinox" not in sys.modules:
-        return Subject(None, jax.eval_shape(lambda key: make(key=key), key))
-    import equinox as eqx
-
-    made = _shapes(make, key)
-    if not isinstance(made, eqx.Module):
-        return Subject(None, made)
-    is_state = lambda x: _is_array(x) and not _is_weight(x)
-    if any(map(is_state, jax.tree.leaves(made))):
-        # Made for real; the weights are dead code there.
-        state = eqx.filter_jit(lambda key: eqx.filter(make(key=key), is_state))(key)
-        made = eqx.combine(state, made)
-    return _equinox(made)
-
-
-def _shapes(make: Callable[..., Any], key: jax.Array) -> Any:
-    """What an Equinox constructor makes, with shapes for JAX's arrays, not NumPy's."""
-    import equinox as eqx
-
-    others = []
-
-    def arrays(key: jax.Array) -> Any:
-        found, other = eqx.partition(make(key=key), _is_array)
-        others.append(other)
-        return found
-
-    return eqx.combine(jax.eval_shape(arrays, key), others[0])
+def together(first: Any, second: Any) -> Any:
+    """The tree that `apart` has split."""
+    choose = lambda x, y: y if x is None else x
+    return jax.tree.map(choose, first, second, is_leaf=lambda x: x is None)

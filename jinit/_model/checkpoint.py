@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.trees import named_leaves
-from .._frameworks.subject import is_a
+from .._frameworks import is_a
 
 
 def save(

@@ -157,10 +157,7 @@ def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
         >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
         >>> model = apply, {"experts": shape(8, 64, 256)}
         >>> rules = [("experts", jinit.traced(jinit.he_normal))]
-        >>> plan = jinit.initialize(
-        ...     model, None, shape(8, 32, 64), rules=rules, dry_run=True
-        ... )
-        >>> for choice in plan:
+        >>> for choice in jinit.explain(model, shape(8, 32, 64), rules=rules):
         ...     print(choice.initializer)
         he_normal(fans=(64, 256))
     """

@@ -13,6 +13,7 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Shard
 from .._core.draw import check_sharding
 from .._core.text import aligned, memory, rich_table
 from .._core.trees import glob, named_leaves
+from .._frameworks import is_model, read
 
 
 def places(
@@ -63,7 +64,7 @@ def check_devices(found: Sequence[Sharding | None] | None, where: str) -> None:
     if abstract is not None and jax.sharding.get_abstract_mesh().empty:
         raise ValueError(
             f"`{where}` needs a mesh of devices to draw on. Got {abstract}. Make one "
-            "with `jax.make_mesh`, or only plan, with `dry_run=True`."
+            "with `jax.make_mesh`, or only plan, with `jinit.explain`."
         )
 
 
@@ -163,17 +164,20 @@ class Estimate:
 
 
 def estimate(
-    tree: Any,
+    model: Any,
+    *inputs: Any,
     shardings: Any = None,
-    *,
-    mesh: Mesh | Any = None,
+    mesh: Any = None,
     limit: int | None = None,
 ) -> Estimate:
     """The memory that weights will take on each device, before any is allocated.
 
     Args:
-        tree: Arrays or `jax.ShapeDtypeStruct`s.
-        shardings: As in `jinit.materialize`. Meshes may be abstract.
+        model: A tree of arrays or `jax.ShapeDtypeStruct`s; or a model of any kind, as
+            in `jinit.trace`.
+        *inputs: Arrays or shapes, as the model takes them.
+        shardings: As in `jinit.materialize`; by default those that the model's own
+            annotations ask for. Meshes may be abstract.
         mesh: The mesh of `PartitionSpec`s.
         limit: The bytes that a device has; by default what the devices of the
             shardings say, if they do.
@@ -189,14 +193,20 @@ def estimate(
         >>> from jax.sharding import AbstractMesh, PartitionSpec as P
         >>> tree = {"kernel": jax.ShapeDtypeStruct((8192, 8192), "bfloat16")}
         >>> mesh = AbstractMesh((256,), ("model",))
-        >>> print(jinit.estimate(tree, P("model"), mesh=mesh))
+        >>> print(jinit.estimate(tree, shardings=P("model"), mesh=mesh))
         parameters             67,108,864
         all together              128 MiB
         on each device            512 KiB
         largest shard, kernel     512 KiB
     """
+    where, tree = "jinit.estimate", model
+    if is_model(model):
+        subject = read(where, model, None, inputs)
+        tree = subject.weights
+        if mesh is not None and shardings is None:
+            shardings = subject.specs()
     leaves = named_leaves(tree)
-    found = places(tree, shardings, mesh, "jinit.estimate") or [None] * len(leaves)
+    found = places(tree, shardings, mesh, where) or [None] * len(leaves)
     sizes: dict[str, int] = {}
     by_dtype: dict[str, int] = {}
     for (path, leaf), place in zip(leaves.items(), found, strict=True):

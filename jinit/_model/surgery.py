@@ -16,8 +16,8 @@ from .shardings import places
 
 
 def reinit(
-    key: jax.Array | None,
     tree: Any,
+    key: Any,
     where: str | Selector | Callable[[Leaf], bool],
     rules: Rules,
     *,
@@ -26,8 +26,8 @@ def reinit(
     """The same weights, with some of them drawn anew: a new head, a dead layer.
 
     Args:
-        key: A PRNG key; None if nothing is random.
         tree: Weights of any framework. Its random streams and functions stay.
+        key: A PRNG key; None if nothing is random.
         where: Which: a glob over paths or a condition, as in a rule.
         rules: What they get, as in `jinit.materialize`; the others need no rule.
         trace: `jinit.trace` of the model, for conditions that ask for roles or fans.
@@ -43,7 +43,7 @@ def reinit(
     Example:
         >>> import jax.numpy as jnp, jinit
         >>> tree = {"body": jnp.ones((4, 4)), "head": jnp.ones((4, 2))}
-        >>> new = jinit.reinit(None, tree, "head", [("**", jinit.zeros)])
+        >>> new = jinit.reinit(tree, None, "head", [("**", jinit.zeros)])
         >>> float(new["head"].sum()), new["body"] is tree["body"]
         (0.0, True)
     """
@@ -66,8 +66,8 @@ def reinit(
 
 
 def fill_missing(
-    key: jax.Array | None,
     partial: Any,
+    key: Any,
     abstract: Any,
     rules: Rules,
     shardings: Any = None,
@@ -78,9 +78,9 @@ def fill_missing(
     """Completes weights, such as a checkpoint that lacks a head.
 
     Args:
-        key: A PRNG key; None if nothing is random.
         partial: Weights with parts missing: keys that are absent, or leaves that are
             None or `jax.ShapeDtypeStruct`s.
+        key: A PRNG key; None if nothing is random.
         abstract: The whole tree, of arrays or shapes; functions and the like stay.
         rules: What missing leaves get, as in `jinit.materialize`. What is there needs
             none, but a rule must match something of `abstract`.
@@ -90,7 +90,7 @@ def fill_missing(
 
     Returns:
         A tree of the structure of `abstract`. What was there is the same object; what
-        was missing is what `jinit.materialize(abstract, rules, key)` would draw.
+        was missing is what `jinit.materialize(abstract, key, rules)` would draw.
 
     Raises:
         ValueError: When `partial` has leaves that `abstract` lacks, or of another shape
@@ -102,7 +102,7 @@ def fill_missing(
         >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
         >>> abstract = {"body": shape(4, 4), "head": shape(4, 2)}
         >>> loaded = {"body": jnp.ones((4, 4))}
-        >>> full = jinit.fill_missing(None, loaded, abstract, [("head", 0.0)])
+        >>> full = jinit.fill_missing(loaded, None, abstract, [("head", 0.0)])
         >>> full["body"] is loaded["body"], full["head"].shape
         (True, (4, 2))
     """

@@ -91,15 +91,21 @@ class Layer:
 
 
 class Layers:
-    """The layers of a graph whose first inputs are the parameters at `paths`."""
+    """The layers of a graph whose first inputs are the parameters at `paths`.
 
-    def __init__(self, graph: Graph, paths: Sequence[str]):
+    Then come as many inputs as are `stored`: the model's state, such as the averages of
+    a batch norm, which is no data and no parameter.
+    """
+
+    def __init__(self, graph: Graph, paths: Sequence[str], stored: int = 0):
         self.graph, self.paths = graph, paths
-        self.data = data_values(graph, len(paths))
-        self.leaves = parameter_leaves(graph, len(paths), self.data)
+        self.data = data_values(graph, len(paths) + stored)
+        known = parameter_leaves(graph, len(paths) + stored, self.data)
+        own = frozenset(graph.inputs[: len(paths)])
+        self.leaves = {i: leaves & own for i, leaves in known.items() if leaves & own}
         self.axes = track(graph, self.leaves)
         self.averages = statistics(graph, self.data)
-        self.roots = rooted(graph, self.leaves)
+        self.roots = rooted(graph, known)
         self.norms = normalized(
             graph, self.data, {*self.leaves}, self.averages, {*self.roots}
         )

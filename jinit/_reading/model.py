@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.trees import leaf_paths
+from .._core.trees import leaf_paths, require_arrays
+from .._frameworks import Subject
 from .._graph.evaluation import evaluate
 from .._graph.jaxpr import flatten, has_rule, leaf_equations
 from .._graph.operations import Graph
@@ -64,14 +65,28 @@ class Model:
         return jnp.zeros((*self.times(value), *kind.shape), kind.dtype)
 
 
+def read_subject(where: str, subject: Subject) -> Model:
+    """Reads the layers of a model of any framework, for the public function `where`."""
+    require_arrays((subject.weights, subject.inputs), where)
+    arguments = (subject.weights, subject.state, *subject.inputs)
+    stored = len(jax.tree.leaves(subject.state))
+    return _read(subject.apply, subject.weights, arguments, stored)
+
+
 def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
     """Reads the layers of `apply(params, *inputs)`; arrays may be shapes only."""
-    jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(params, *inputs)
+    return _read(apply, params, (params, *inputs), 0)
+
+
+def _read(
+    apply: Callable[..., Any], params: Any, arguments: tuple[Any, ...], stored: int
+) -> Model:
+    jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(*arguments)
     # A derivative rule stays in force unless a layer hides behind it.
     graph = flatten(jaxpr, lambda e: not has_rule(e) or _holds_layer(e))
     paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
-    return Model(graph, Layers(graph, paths), paths, structure)
+    return Model(graph, Layers(graph, paths, stored), paths, structure)
 
 
 def _holds_layer(equation: Any) -> bool:

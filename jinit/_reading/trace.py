@@ -3,17 +3,17 @@
 import dataclasses
 import difflib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 
 from .._core.text import aligned, rich_table
-from .._core.trees import require_arrays
+from .._frameworks import read
 from .._graph.operations import Op
 from .._graph.recognition import label
 from .layers import Layer
-from .model import Model, read_model
+from .model import Model, read_subject
 from .residuals import Closing
 from .roles import main_use, Roles, slices_read, Use
 from .row import cells, HEAD, Row
@@ -65,39 +65,47 @@ class Trace:
         return rich_table(HEAD, map(cells, self.in_order), right=(3, 4, 5))
 
 
-def trace(apply: Callable[..., Any], params: Any, *inputs: Any) -> Trace:
+def trace(model: Any, *inputs: Any) -> Trace:
     """What a model's computation does with each parameter, read without running it.
 
-    The roles, exact fans and activations are read from the jaxpr of
-    `apply(params, *inputs)`: through jit, remat, scan, while, cond, vmap and shard_map,
-    and along a parameter through reshape, transpose, cast, slice and concatenation. So
-    they are right where a shape alone misleads: attention heads, experts, grouped and
-    transposed convolutions, stacked layers. What can not be known, the row's note says.
+    The roles, exact fans and activations are read from the jaxpr of the model: through
+    jit, remat, scan, while, cond, vmap and shard_map, and along a parameter through
+    reshape, transpose, cast, slice and concatenation. So they are right where a shape
+    alone misleads: attention heads, experts, grouped and transposed convolutions,
+    stacked layers. What can not be known, the row's note says.
 
     Args:
-        apply: A function of the parameters and the inputs, such as a linen module's
-            `apply`.
-        params: The parameters: a tree of arrays or of `jax.ShapeDtypeStruct`s. Nothing
-            is allocated or run.
-        *inputs: Arrays, shapes, or trees of them.
+        model: A linen module; an NNX or Equinox module, or its constructor, a function
+            of `rngs` or `key`; a Haiku transform; a Keras model on JAX; a pair
+            `(apply, params)`; or an apply function, with its params as first input.
+            Params may be shapes: nothing is allocated or run. Flags are as in training,
+            but for `functools.partial(module, train=False)` and what a module itself
+            says (`module.eval()`, `eqx.nn.inference_mode(module)`).
+        *inputs: Arrays, shapes, or trees of them, as the model takes them.
 
     Returns:
-        A `Trace`: print it, iterate over its rows, or index it by path.
+        A `Trace`: print it, iterate over its rows, or index it by path. It has a row
+        for every weight; what else a model holds (statistics, keys) has none.
 
     Raises:
-        TypeError: When `params` or an input holds something other than arrays.
+        TypeError: When the model is of no known kind, or `params` or an input holds
+            something other than arrays.
+        ValueError: When the inputs do not fit the model.
 
     Example:
         >>> import flax.linen as nn, jax, jinit
         >>> model = nn.MultiHeadDotProductAttention(num_heads=8)
         >>> x = jax.ShapeDtypeStruct((2, 16, 256), "float32")
-        >>> params = jax.eval_shape(model.init, jax.random.key(0), x, x)
-        >>> row = jinit.trace(model.apply, params, x, x)["params/query/kernel"]
+        >>> row = jinit.trace(model, x, x)["params/query/kernel"]
         >>> row.shape, row.role, row.fan_in  # jax's initializers take 8 · 256 for it
         ((256, 8, 32), 'kernel', 256)
     """
-    require_arrays((params, inputs), "jinit.trace")
-    return trace_model(read_model(apply, params, *inputs))
+    return trace_of("jinit.trace", model, *inputs)
+
+
+def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
+    """The trace of a model, for the public function `where`."""
+    return trace_model(read_subject(where, read(where, model, None, inputs)))
 
 
 def trace_model(model: Model) -> Trace:

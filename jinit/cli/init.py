@@ -1,7 +1,6 @@
 """`jinit init`: a model's initial weights as a checkpoint."""
 
 import argparse
-import functools
 from typing import Any
 
 from .options import abstract_input, add_model, add_seed
@@ -33,9 +32,9 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import jax
 
-    from .._frameworks.load import find_model, takes_input
+    from .._frameworks import find_model
     from .._model.checkpoint import check_free, save
-    from .._model.materialize import plan_model
+    from .._model.explain import plan_model
 
     command, key = "jinit init", jax.random.key(arguments.seed)
     require("rich")
@@ -44,8 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
         require("orbax.checkpoint")
         check_free(arguments.out, command)
     model = find_model(arguments.model, command)
-    reading = functools.partial(takes_input, arguments.model, x, command)
-    subject, plan = plan_model(model, key, (x,), rules, command, reading)
+    subject, plan = plan_model(command, model, key, (x,), rules, {})
     show(plan)
     if arguments.out:
         weights = plan.draw(key, subject.weights)

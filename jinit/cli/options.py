@@ -14,7 +14,8 @@ def add_model(add: Callable[..., Any]) -> None:
     add(
         "model",
         metavar="MODULE:FACTORY",
-        help="a function that returns a Flax module or (apply, params)",
+        help="a function that returns a model of any framework, or one that makes it "
+        "with `rngs` or `key`; also path/to/file.py:FACTORY",
     )
     add(
         "--input-shape",

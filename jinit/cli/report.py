@@ -45,7 +45,8 @@ def add(commands: Any) -> None:
     add(
         "--model",
         metavar="MODULE:FACTORY",
-        help="your own model: a function that returns a Flax module or (apply, params)",
+        help="your own model: a function that returns one of any framework, or makes "
+        "it with `rngs` or `key`; also path/to/file.py:FACTORY",
     )
     add(
         "--input-shape",

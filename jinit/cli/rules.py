@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def recipe(text: str | None, command: str) -> Any:
     """A recipe from its text, such as `gpt2(stddev=0.01)`, or rules in a module."""
-    from .._frameworks.load import find_object
+    from .._frameworks import find_object
 
     if text is None:
         return None

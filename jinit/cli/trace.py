@@ -22,25 +22,22 @@ def add(commands: Any) -> None:
     add(
         "--explain",
         action="store_true",
-        help="show the weights that jinit.auto would draw, and why",
+        help="show the weights that jinit.initialize would draw, and why",
     )
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import jax
-
-    from .._frameworks.load import load_model
-    from .._model.auto.choice import explain
-    from .._reading.trace import trace
+    from .._frameworks import find_model
+    from .._model.explain import plan_model
+    from .._reading.trace import trace_of
 
     require("rich")
-    x = abstract_input(arguments)
-    key = jax.random.key(0)
-    apply, params = load_model(arguments.model, x, key, "jinit trace")
+    command, x = "jinit trace", abstract_input(arguments)
+    model = find_model(arguments.model, command)
     if arguments.explain:
-        show(explain(apply, params, x))
+        show(plan_model(command, model, None, (x,), None, {})[1])
     elif arguments.diagram:
-        print(trace(apply, params, x).diagram())
+        print(trace_of(command, model, x).diagram())
     else:
-        show(trace(apply, params, x))
+        show(trace_of(command, model, x))
     return 0

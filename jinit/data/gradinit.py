@@ -38,7 +38,7 @@ def gradinit(
     neither memory of S alone pays nor luck with S′. Where the gradient is too large, a
     step lowers its norm instead. The scales are learned with Adam; directions stay. It
     is for the architecture, loss and optimizer at hand, and takes gradients of
-    gradients; where there is a known scheme, `jinit.auto` costs nothing.
+    gradients; where there is a known scheme, `jinit.initialize` costs nothing.
 
     Args:
         loss: A function of `(params, batch)` with one number as its value.

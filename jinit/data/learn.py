@@ -125,7 +125,7 @@ def _not_finite(
         )
     return ValueError(
         f"`{where}` needs a finite loss with finite derivatives. Got {found} in step "
-        f"{step}. Scale the weights first, with `jinit.auto` or `jinit.lsuv`."
+        f"{step}. Scale the weights first, with `jinit.initialize` or `jinit.lsuv`."
     )
 
 

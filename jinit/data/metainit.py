@@ -75,7 +75,7 @@ def metainit(
     and no norm falls below a hundredth of what it was.
 
     It needs no labels: random inputs and targets do. For networks with no known scheme;
-    where there is one, `jinit.auto` costs nothing.
+    where there is one, `jinit.initialize` costs nothing.
 
     Args:
         loss: A function of `(params, batch)` with one number as its value.

@@ -7,8 +7,9 @@ from typing import Any
 import jax
 
 from .._core.initializer import Initializer
-from .._model.auto.choice import explain
+from .._model.auto.choice import plan_of
 from .._model.plan import Plan
+from .._reading.model import read_model
 from .._reading.roles import KERNELS
 
 
@@ -29,7 +30,8 @@ def draw_kernels(
             f"`{where}` needs a key to draw kernels with. Got None. Give one, or "
             "`start='given'` to fit the weights as they are."
         )
-    plan = explain(apply, params, batch, law="orthogonal", mirror=False)
+    model = read_model(apply, params, batch)
+    plan = plan_of(where, model, params, law="orthogonal", mirror=False)
     chosen = (
         dataclasses.replace(
             choice,

@@ -188,9 +188,9 @@ def test_a_constructor_of_plain_weights_needs_rules(monkeypatch):
         jinit.initialize(make, KEY, X)
 
 
-@pytest.mark.parametrize("model", [3, "model", lambda x: x, (1, 2)])
+@pytest.mark.parametrize("model", [3, "model", (1, 2), None])
 def test_what_is_no_model_is_refused(model):
-    with pytest.raises(TypeError, match=r"`jinit.initialize` needs a linen, NNX"):
+    with pytest.raises(TypeError, match=r"`jinit.initialize` needs a model: a linen"):
         jinit.initialize(model, KEY, X)
 
 
@@ -207,7 +207,7 @@ def test_sizes_are_no_inputs(inputs):
 
 def test_a_number_is_no_key():
     with pytest.raises(TypeError, match=r"`jinit.initialize` needs a key.*Got 42"):
-        jinit.initialize(Linen(), 42, X)  # pyright: ignore[reportArgumentType]
+        jinit.initialize(Linen(), 42, X)
 
 
 def test_initialize_works_under_jit():

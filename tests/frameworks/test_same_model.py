@@ -76,7 +76,7 @@ class Equinox(eqx.Module):
 def laws(model, rules, *shape):
     """How many parameters there are of each role, size, mean and deviation."""
     tokens = jax.ShapeDtypeStruct(shape, "int32")
-    plan = jinit.initialize(model, None, tokens, rules=rules, dry_run=True)
+    plan = jinit.explain(model, tokens, rules=rules)
     return collections.Counter(
         (each.role, math.prod(each.shape), *_moments(each)) for each in plan
     )

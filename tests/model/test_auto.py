@@ -40,7 +40,7 @@ def test_fifty_layers_keep_the_second_moment_where_the_default_loses_it(phi):
     shapes = jax.eval_shape(model.init, KEY, x)
     flax = {2: jinit.lecun_normal, 1: jinit.zeros}
     default = jax.tree.map(lambda leaf: flax[leaf.ndim](KEY, leaf.shape), shapes)
-    params = jinit.auto(model.apply, shapes, KEY, x)
+    params = jinit.initialize((model.apply, shapes), KEY, x)
 
     @jax.jit
     def moments(params):
@@ -66,7 +66,7 @@ def test_a_loop_of_layers_keeps_the_second_moment(phi):
     shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
     params = {"in": shape(32, 256), "w": shape(8, 256, 256), "out": shape(256, 8)}
     x = jax.random.normal(KEY, (64, 32))
-    _, each = apply(jinit.auto(apply, params, KEY, x), x)
+    _, each = apply(jinit.initialize((apply, params), KEY, x), x)
     start = 1 / gaussian_moments(phi).second  # the first iteration reads no φ
     assert each[0] == pytest.approx(start, rel=0.2)
     assert each[1:].min() > 0.5
@@ -108,7 +108,7 @@ def test_a_norm_leaves_what_its_formula_says(norm):
     apply = lambda p, x: norm(x @ p["a"]) @ p["b"]
     params = {name: jax.ShapeDtypeStruct((64, 64), "float32") for name in "ab"}
     x = jax.random.normal(KEY, (128, 64))
-    z = apply(jinit.auto(apply, params, KEY, x), x)
+    z = apply(jinit.initialize((apply, params), KEY, x), x)
     assert float(jnp.mean(z**2)) == pytest.approx(1, abs=0.1)
 
 
@@ -169,7 +169,7 @@ def test_zero_residuals_make_every_block_its_skip():
     module = GPT(depth=2, width=16, heads=2, vocab=11)
     apply, params, x = shapes(module, text(2, 4))
     x = jnp.arange(8).reshape(2, 4)
-    drawn = jinit.auto(apply, params, KEY, x, residual="zero")
+    drawn = jinit.initialize((apply, params), KEY, x, residual="zero")
     blocks = drawn["params"]["blocks"]
     assert not blocks["down"]["kernel"].any()
     embed, norm = drawn["params"]["tokens"]["embedding"], 1e-6
@@ -189,7 +189,7 @@ def test_an_unnormalized_residual_stream_stays_within_a_factor_of_two():
 
     x = jax.random.normal(jax.random.key(1), (256, 128))
     apply, params, _ = shapes(Net(), image(256, 128))
-    drawn = jinit.auto(apply, params, KEY, x)
+    drawn = jinit.initialize((apply, params), KEY, x)
     layers = {each.name: each for each in jinit.probe(apply, drawn, x).layers}
     inner = [layers[f"Dense_{2 * i}"].second_moment for i in range(6)]
     assert min([*inner, layers["head"].second_moment]) > 0.5
@@ -239,7 +239,7 @@ def test_backward_takes_the_slope_of_a_gated_pair_and_1_where_nothing_is_known()
 def test_recurrent_kernels_are_orthogonal_per_gate():
     x = jnp.zeros((2, 3, 6))
     rnn = nn.RNN(nn.OptimizedLSTMCell(8))
-    params = jinit.auto(rnn.apply, rnn.init(KEY, x), KEY, x)
+    params = jinit.initialize((rnn.apply, rnn.init(KEY, x)), KEY, x)
     kernel = params["params"]["cell"]["hf"]["kernel"]
     assert jnp.allclose(kernel.T @ kernel, jnp.eye(8), atol=1e-5)
 
@@ -251,7 +251,7 @@ def test_recurrent_kernels_are_orthogonal_per_gate():
         return jax.lax.scan(step, jnp.zeros((2, 8)), x.swapaxes(0, 1))[0]
 
     shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
-    params = jinit.auto(fused, {"wi": shape(6, 32), "wh": shape(8, 32)}, KEY, x)
+    params = jinit.initialize((fused, {"wi": shape(6, 32), "wh": shape(8, 32)}), KEY, x)
     for gate in jnp.split(params["wh"], 4, 1):
         assert jnp.allclose(gate.T @ gate, jnp.eye(8), atol=1e-5)
 
@@ -259,8 +259,10 @@ def test_recurrent_kernels_are_orthogonal_per_gate():
 def test_a_key_depends_on_its_path_alone():
     small, large = (deep(nn.relu, depth) for depth in (2, 4))
     x = jnp.ones((1, 64))
-    draw = lambda model: jinit.auto(
-        model.apply, jax.eval_shape(model.init, KEY, x), KEY, x
+    draw = lambda model: jinit.initialize(
+        (model.apply, jax.eval_shape(model.init, KEY, x)),
+        KEY,
+        x,
     )["params"]
     assert jnp.array_equal(
         draw(small)["layers_2"]["kernel"], draw(large)["layers_2"]["kernel"]
@@ -275,14 +277,16 @@ def test_what_is_no_weight_is_kept_and_without_a_value_gets_a_default():
         "w": jnp.ones((4, 4)), "floor": jnp.full(4, -3.0), "gate": jnp.full(4, 0.5),
         "step": jnp.asarray(7),
     }  # fmt: skip
-    drawn = jinit.auto(apply, params, KEY, jnp.ones((2, 4)))
+    drawn = jinit.initialize((apply, params), KEY, jnp.ones((2, 4)))
     assert drawn["floor"] is params["floor"]
     assert drawn["gate"] is params["gate"]
     assert drawn["step"] is params["step"]
-    of_numpy = jinit.auto(apply, jax.tree.map(np.asarray, params), KEY, np.ones((2, 4)))
+    of_numpy = jinit.initialize(
+        (apply, jax.tree.map(np.asarray, params)), KEY, np.ones((2, 4))
+    )
     assert np.array_equal(of_numpy["gate"], params["gate"])
     abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
-    drawn = jinit.auto(apply, abstract, KEY, jnp.ones((2, 4)))
+    drawn = jinit.initialize((apply, abstract), KEY, jnp.ones((2, 4)))
     assert jnp.array_equal(drawn["gate"], jnp.ones(4))
     assert drawn["step"].dtype == params["step"].dtype
 
@@ -290,7 +294,7 @@ def test_what_is_no_weight_is_kept_and_without_a_value_gets_a_default():
 def test_dtypes_are_those_of_the_parameters():
     model = nn.Sequential([nn.Dense(8, param_dtype=jnp.bfloat16), nn.relu, nn.Dense(4)])
     x = image(2, 6)
-    params = jinit.auto(model.apply, jax.eval_shape(model.init, KEY, x), KEY, x)
+    params = jinit.initialize((model.apply, jax.eval_shape(model.init, KEY, x)), KEY, x)
     kernels = params["params"]
     assert kernels["layers_0"]["kernel"].dtype == jnp.bfloat16
     assert kernels["layers_2"]["kernel"].dtype == jnp.float32
@@ -299,15 +303,18 @@ def test_dtypes_are_those_of_the_parameters():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"law": "he"}, r"`jinit.auto` needs `law`"),
-        ({"direction": "up"}, r"`jinit.auto` needs `direction`"),
-        ({"residual": "small"}, r"`jinit.auto` needs `residual`"),
+        ({"law": "he"}, r"`jinit.initialize` needs `law`"),
+        ({"direction": "up"}, r"`jinit.initialize` needs `direction`"),
+        ({"residual": "small"}, r"`jinit.initialize` needs `residual`"),
     ],
 )
 def test_unknown_options_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        jinit.auto(
-            lambda w, x: x @ w, np.ones((2, 2)), KEY, np.ones((1, 2)), **settings
+        jinit.initialize(
+            (lambda w, x: x @ w, np.ones((2, 2))),
+            KEY,
+            np.ones((1, 2)),
+            **settings,
         )
 
 

@@ -103,7 +103,7 @@ def test_a_mirrored_convolutional_network_is_linear():
     model = nn.Sequential([*layers, nn.Conv(2, (3, 3))])
     x, y = jax.random.normal(jax.random.key(1), (2, 3, 8, 8, 4))
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-    params = jinit.auto(model.apply, shapes, jax.random.key(2), x)
+    params = jinit.initialize((model.apply, shapes), jax.random.key(2), x)
     kernel = params["params"]["layers_2"]["kernel"]
     assert jnp.array_equal(kernel[..., :2, :], -kernel[..., 2:, :])
     f = jax.jit(lambda x: model.apply(params, x))

@@ -51,7 +51,7 @@ def checked(base, make, rate, kind, form: Form = "init"):
 
     def model(width, key):
         scales = mup(mlp(base or width), mlp(width), form=form)
-        params = jinit.materialize(mlp(width), scales.rules(RULES), key)
+        params = jinit.materialize(mlp(width), key, scales.rules(RULES))
         optimizer = scales.optimizer(make, rate, kind)
         return scales.forward(forward), params, optimizer
 

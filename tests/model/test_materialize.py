@@ -44,8 +44,8 @@ def mesh(devices):
 @pytest.mark.parametrize("devices", [1, 2, 4, 8])
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_weights_are_bitwise_those_of_one_device(devices, spec):
-    alone = jinit.materialize(TREE, RULES, KEY)
-    drawn = jinit.materialize(TREE, RULES, KEY, spec, mesh=mesh(devices))
+    alone = jinit.materialize(TREE, KEY, RULES)
+    drawn = jinit.materialize(TREE, KEY, RULES, spec, mesh=mesh(devices))
     chex.assert_trees_all_equal(drawn, alone)
     for leaf in jax.tree.leaves(drawn):
         wanted = NamedSharding(mesh(devices), spec)
@@ -56,7 +56,7 @@ def test_a_draw_takes_no_memory_beside_its_shard():
     grid = jax.make_mesh((4, 2), ("x", "y"), axis_types=(AxisType.Auto,) * 2)
     place = NamedSharding(grid, P("x", "y"))
     tree = {"w": shape(1024, 1024)}
-    draw = lambda key: jinit.materialize(tree, [("w", jinit.he_normal)], key, place)
+    draw = lambda key: jinit.materialize(tree, key, [("w", jinit.he_normal)], place)
     memory = jax.jit(draw).lower(KEY).compile().memory_analysis()
     shard = 4 * 1024 * 1024 // 8
     assert memory is not None
@@ -66,29 +66,37 @@ def test_a_draw_takes_no_memory_beside_its_shard():
 
 def test_shardings_may_be_rules_or_a_tree_that_stops_early():
     rules = [("normal", P("x", "y")), ("u*", P("y"))]
-    drawn = jinit.materialize(TREE, RULES, KEY, rules, mesh=mesh(8))
+    drawn = jinit.materialize(TREE, KEY, RULES, rules, mesh=mesh(8))
     for name, spec in (("normal", P("x", "y")), ("uniform", P("y"))):
         wanted = NamedSharding(mesh(8), spec)
         assert drawn[name].sharding.is_equivalent_to(wanted, 2)
     assert drawn["cut"].sharding.is_fully_replicated
     nested = {"a": {"b": shape(8, 8), "c": shape(8)}, "d": shape(8)}
     drawn = jinit.materialize(
-        nested, [("**", 1.0)], None, {"a": P("x"), "d": P()}, mesh=mesh(8)
+        nested,
+        None,
+        [("**", 1.0)],
+        {"a": P("x"), "d": P()},
+        mesh=mesh(8),
     )
     assert drawn["a"]["c"].sharding.spec == P("x")
     with pytest.raises(ValueError, match="'mistake'"):
-        jinit.materialize(TREE, RULES, KEY, [("mistake", P("x"))], mesh=mesh(8))
+        jinit.materialize(TREE, KEY, RULES, [("mistake", P("x"))], mesh=mesh(8))
     with pytest.raises(ValueError, match=r"for `cut.*divides the shape"):
-        jinit.materialize({"cut": shape(9)}, [("**", 1.0)], None, P("x"), mesh=mesh(8))
+        jinit.materialize({"cut": shape(9)}, None, [("**", 1.0)], P("x"), mesh=mesh(8))
 
 
 def test_places_are_checked_before_a_plan_and_need_devices_for_a_draw():
     rules, grid = [("**", 1.0)], AbstractMesh((2,), ("x",))
     draw = lambda *args, **options: jinit.materialize(
-        {"w": shape(9)}, rules, None, *args, **options
+        {"w": shape(9)},
+        None,
+        rules,
+        *args,
+        **options,
     )
     with pytest.raises(ValueError, match="divides the shape"):
-        draw(P("x"), mesh=grid, dry_run=True)
+        draw(P("x"), mesh=grid)
     with pytest.raises(ValueError, match="mesh of devices"):
         draw(mesh=grid)
     with pytest.raises(ValueError, match=r"axes \('x',\) of the mesh. Got .*'z'"):
@@ -102,7 +110,7 @@ def test_places_are_checked_before_a_plan_and_need_devices_for_a_draw():
 def test_weights_go_where_their_shapes_say():
     place = NamedSharding(mesh(8), P("x"))
     tree = {"a": jax.ShapeDtypeStruct((8,), "float32", sharding=place), "b": shape(3)}
-    drawn = jinit.materialize(tree, [("**", 1.0)], None)
+    drawn = jinit.materialize(tree, None, [("**", 1.0)])
     assert drawn["a"].sharding == place
     assert len(drawn["b"].devices()) == 1
 
@@ -110,7 +118,7 @@ def test_weights_go_where_their_shapes_say():
 def test_memory_is_checked_without_shardings_too(monkeypatch):
     monkeypatch.setattr("jinit._model.shardings._limit", lambda found: 2**10)
     with pytest.raises(ValueError, match="Got 2 KiB for each, of 1 KiB"):
-        jinit.materialize({"w": shape(512)}, [("**", 1.0)], None)
+        jinit.materialize({"w": shape(512)}, None, [("**", 1.0)])
 
 
 @pytest.mark.parametrize(
@@ -123,11 +131,11 @@ def test_memory_is_checked_without_shardings_too(monkeypatch):
 )
 def test_a_tree_of_weights_holds_arrays_each_at_its_own_path(tree, error, said):
     with pytest.raises(error, match=said):
-        jinit.materialize(tree, [("**", 1.0)], None)
+        jinit.materialize(tree, None, [("**", 1.0)])
 
 
 def test_a_jitted_draw_gives_the_same_bits():
-    draw = lambda key: jinit.materialize(TREE, RULES, key)
+    draw = lambda key: jinit.materialize(TREE, key, RULES)
     chex.assert_trees_all_equal(jax.jit(draw)(KEY), draw(KEY))
 
 
@@ -153,10 +161,10 @@ def test_equal_parameters_share_a_program_at_any_depth():
     tree = lambda n: {
         str(i): {"kernel": shape(8, 8), "bias": shape(8)} for i in range(n)
     }
-    jinit.materialize(tree(2), rules, KEY)  # what JAX itself compiles once
-    once = programs(lambda: jinit.materialize(tree(2), rules, KEY))
+    jinit.materialize(tree(2), KEY, rules)  # what JAX itself compiles once
+    once = programs(lambda: jinit.materialize(tree(2), KEY, rules))
     keys = programs(lambda: path_keys(KEY, ["0", "1"]))
-    assert programs(lambda: jinit.materialize(tree(24), rules, KEY)) == once
+    assert programs(lambda: jinit.materialize(tree(24), KEY, rules)) == once
     # One for the keys, and those to read them; one per distinct parameter.
     assert once <= keys + 2 + 1
 
@@ -178,13 +186,13 @@ def test_a_plan_of_ten_billion_parameters_allocates_nothing():
         ("{out,down}", P("model", "data")),
     ]
     grid = AbstractMesh((16, 16), ("data", "model"))
-    told = jinit.estimate(tree, places, mesh=grid)
+    told = jinit.estimate(tree, shardings=places, mesh=grid)
     assert told.parameters == 31 * 12 * wide**2 + tokens * wide > 10e9
     assert told.per_device == told.total / 256
-    plan = jinit.materialize(tree, [("**", jinit.he_normal)], None, dry_run=True)
+    plan = jinit.explain(tree, rules=[("**", jinit.he_normal)])
     assert len(plan) == 31 * 4 + 1
     with pytest.raises(ValueError, match=r"Got 149 MiB for each, of 100 MiB.*embed"):
-        jinit.estimate(tree, places, mesh=grid, limit=100 * 2**20)
+        jinit.estimate(tree, shardings=places, mesh=grid, limit=100 * 2**20)
 
 
 class Wide(nn.Module):
@@ -205,5 +213,5 @@ def test_no_rules_means_what_the_computation_asks_for():
     apply, params, tokens = shapes(GPT(depth=2, width=32, heads=2), text(2, 8))
     chex.assert_trees_all_equal(
         jinit.initialize((apply, params), KEY, tokens),
-        jinit.auto(apply, params, KEY, tokens),
+        jinit.explain(apply, params, tokens).draw(KEY, params),
     )

@@ -101,7 +101,7 @@ def test_the_three_forms_train_alike(kind):
     outputs = {}
     for form in get_args(Form):
         scales = mup(mlp(8), mlp(8 * N), form=form)
-        params = jinit.materialize(mlp(8 * N), scales.rules(RULES), KEY)
+        params = jinit.materialize(mlp(8 * N), KEY, scales.rules(RULES))
         apply = scales.forward(forward)
         optimizer = scales.optimizer(make, 0.01, kind)
         state = optimizer.init(params)
@@ -111,7 +111,7 @@ def test_the_three_forms_train_alike(kind):
             params = optax.apply_updates(params, updates)
         outputs[form] = apply(params, x)
     start = forward(
-        jinit.materialize(mlp(8 * N), mup(mlp(8), mlp(8 * N)).rules(RULES), KEY), x
+        jinit.materialize(mlp(8 * N), KEY, mup(mlp(8), mlp(8 * N)).rules(RULES)), x
     )
     assert jnp.abs(outputs["init"] - start).max() > 0.03
     for form in ("multiplier", "symmetric"):
@@ -127,9 +127,9 @@ def test_at_the_base_width_nothing_differs_by_a_bit(form):
     for (_, value), rule in zip(RULES, scales.rules(RULES), strict=True):
         leaf = Leaf("hidden_0/kernel", (16, 16), np.dtype("float32"), no_trace("test"))
         assert resolve(rule.value, leaf) is value
-    params = jinit.materialize(mlp(16), RULES, KEY)
+    params = jinit.materialize(mlp(16), KEY, RULES)
     chex.assert_trees_all_equal(
-        jinit.materialize(mlp(16), scales.rules(RULES), KEY), params
+        jinit.materialize(mlp(16), KEY, scales.rules(RULES)), params
     )
     slope = jax.tree.map(lambda w: w**2 + 1, params)
     plain, ours = optax.adam(0.1), scales.optimizer(optax.adam, 0.1)
@@ -150,16 +150,13 @@ def test_at_the_base_width_nothing_differs_by_a_bit(form):
 )
 def test_a_kernel_has_the_deviation_of_the_base_times_the_factor(form, init):
     scales = mup(mlp(16), mlp(16 * N), form=form)
-    plan = jinit.materialize(
-        mlp(16 * N),
-        scales.rules([("kernel", init), ("bias", 0.0)]),
-        None,
-        dry_run=True,
-    )
+    rules = scales.rules([("kernel", init), ("bias", 0.0)])
+    plan = jinit.explain(mlp(16 * N), rules=rules)
     for choice in plan:
         width = scales[choice.path]
         if choice.path.endswith("kernel"):
             expected = init.std(width.base) * width.scaling.std
+            assert choice.initializer
             assert choice.initializer.std(choice.shape) == pytest.approx(expected)
 
 
@@ -178,7 +175,7 @@ def test_constants_are_scaled_where_the_form_asks_and_zero_stays():
     rules = [("scale", 1.0), ("**", jinit.zeros)]
     for form in get_args(Form):
         scales = mup(tree(8), tree(8 * N), form=form)
-        params = jinit.materialize(tree(8 * N), scales.rules(rules), KEY)
+        params = jinit.materialize(tree(8 * N), KEY, scales.rules(rules))
         seen = scales.forward(lambda params: params)(params)
         assert (seen["scale"] == 1).all()
         assert not seen["bias"].any()
@@ -264,10 +261,8 @@ def test_a_trace_tells_what_shapes_can_not():
         scales.learning_rates(), mup(traces[0], large).learning_rates()
     )
     rules = [("bias", 0.0), (jinit.is_kernel(), jinit.traced(jinit.lecun_normal))]
-    plan = jinit.materialize(
-        large, scales.rules(rules), None, trace=traces[1], dry_run=True
-    )
-    laws = {choice.path: choice.initializer for choice in plan}
+    plan = jinit.explain(Attention(6), x, rules=scales.rules(rules))
+    laws: dict[str, Any] = {choice.path: choice.initializer for choice in plan}
     assert laws["params/attention/out/kernel"].std((6, 8, 48)) == 48**-0.5
 
 
@@ -422,8 +417,8 @@ def test_a_longer_scan_and_a_larger_vocabulary_are_not_width():
         (
             lambda: jinit.materialize(
                 mlp(8),
-                mup(mlp(4), mlp(8)).rules([("**", jax.nn.initializers.normal())]),
                 KEY,
+                mup(mlp(4), mlp(8)).rules([("**", jax.nn.initializers.normal())]),
             ),
             TypeError,
             r"state their standard deviation. Got from_callable.* for first/bias",

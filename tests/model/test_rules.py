@@ -38,12 +38,8 @@ def laws(plan):
 
 
 def test_the_first_rule_that_matches_decides():
-    plan = jinit.materialize(
-        TREE,
-        [("h_1/**/kernel", 3.0), ("kernel", jinit.he_normal), ("**", jinit.zeros)],
-        None,
-        dry_run=True,
-    )
+    rules = [("h_1/**/kernel", 3.0), ("kernel", jinit.he_normal), ("**", jinit.zeros)]
+    plan = jinit.explain(TREE, rules=rules)
     assert laws(plan) == {
         "h_0/c_proj/bias": jinit.zeros,
         "h_0/c_proj/kernel": jinit.he_normal,
@@ -69,7 +65,7 @@ def test_each_weight_of_a_gpt_2_has_the_deviation_of_the_paper():
 
 def test_a_misspelt_rule_is_an_error_that_lists_every_path_and_the_nearest():
     with pytest.raises(jinit.UnmatchedError) as caught:
-        jinit.materialize(TREE, [("c_prog/kernel", 0), ("head/**", 0)], KEY)
+        jinit.materialize(TREE, KEY, [("c_prog/kernel", 0), ("head/**", 0)])
     said = str(caught.value)
     for path in ("h_0/c_proj/kernel (8, 8)", "h_1/c_proj/bias (8,)"):
         assert path in said
@@ -79,8 +75,8 @@ def test_a_misspelt_rule_is_an_error_that_lists_every_path_and_the_nearest():
 
 def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
     with pytest.raises(jinit.UnmatchedError, match="only what earlier rules took"):
-        jinit.materialize(TREE, [("**", 0), ("bias", 1)], KEY)
-    jinit.materialize(TREE, [("**", 0), Rule("bias", 1, required=False)], None)
+        jinit.materialize(TREE, KEY, [("**", 0), ("bias", 1)])
+    jinit.materialize(TREE, None, [("**", 0), Rule("bias", 1, required=False)])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +93,7 @@ def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
 )
 def test_what_is_no_rule_is_refused(rules, error, said):
     with pytest.raises(error, match=r"`jinit.materialize` needs") as caught:
-        jinit.materialize(TREE, rules, None)
+        jinit.materialize(TREE, None, rules)
     assert said in str(caught.value)
 
 
@@ -115,7 +111,7 @@ def test_rules_read_the_computation():
         (jinit.path("router/*") & jinit.is_kernel(), jinit.normal(stddev=0.02)),
         (~jinit.path("router/*"), jinit.traced(jinit.he_normal)),
     ]
-    found = laws(jinit.initialize((apply, params), None, x, rules=rules, dry_run=True))
+    found = laws(jinit.explain(apply, params, x, rules=rules))
     assert found["params/down"] == jinit.zeros
     assert found["params/router/kernel"] == jinit.normal(stddev=0.02)
     assert found["params/up"] == jinit.he_normal(
@@ -138,13 +134,13 @@ def test_the_right_side_may_be_a_function_of_the_leaf_or_of_a_key():
         ("kernel", theirs),
         ("bias", lambda leaf: jinit.constant(float(len(leaf.shape)))),
     ]
-    drawn = jinit.materialize(TREE, rules, KEY)
+    drawn = jinit.materialize(TREE, KEY, rules)
     assert (drawn["h_0"]["c_proj"]["bias"] == 1).all()
     kernel = drawn["head"]["kernel"]
     assert abs(kernel.std() * 8**0.5 - 1) < 0.6
-    assert laws(jinit.materialize(TREE, rules, None, dry_run=True))[
-        "head/kernel"
-    ] == jinit.from_callable(theirs)
+    assert laws(jinit.explain(TREE, rules=rules))["head/kernel"] == jinit.from_callable(
+        theirs
+    )
 
 
 def test_a_leaf_knows_its_row():
@@ -166,7 +162,7 @@ def test_a_weight_does_not_depend_on_others_nor_on_the_collection():
     rules = [("**", jinit.normal(stddev=1.0))]
     small = {"a": shape(4, 4)}
     large = {"params": {"a": shape(4, 4), "b": shape(2)}}
-    draw = lambda tree: jinit.materialize(tree, rules, KEY)
+    draw = lambda tree: jinit.materialize(tree, KEY, rules)
     assert jnp.array_equal(draw(small)["a"], draw(large)["params"]["a"])
-    equal = jinit.materialize({"a": shape(4, 4), "c": shape(4, 4)}, rules, KEY)
+    equal = jinit.materialize({"a": shape(4, 4), "c": shape(4, 4)}, KEY, rules)
     assert not jnp.array_equal(equal["a"], equal["c"])

@@ -26,30 +26,30 @@ ABSTRACT = {
 
 
 def test_reinit_leaves_all_others_the_same_objects():
-    tree = jinit.materialize(ABSTRACT, RULES, KEY)
-    new = jinit.reinit(jax.random.key(1), tree, "head/*", RULES)
+    tree = jinit.materialize(ABSTRACT, KEY, RULES)
+    new = jinit.reinit(tree, jax.random.key(1), "head/*", RULES)
     assert new["body"]["kernel"] is tree["body"]["kernel"]
     assert new["body"]["bias"] is tree["body"]["bias"]
     assert new["head"]["kernel"].dtype == jnp.bfloat16
     assert not jnp.array_equal(new["head"]["kernel"], tree["head"]["kernel"])
     # It is the same draw that the whole model would have had.
-    again = jinit.materialize(ABSTRACT, RULES, jax.random.key(1))
+    again = jinit.materialize(ABSTRACT, jax.random.key(1), RULES)
     chex.assert_trees_all_equal(new["head"], again["head"])
 
 
 def test_reinit_keeps_boxes_modules_and_what_is_no_weight():
     boxed = {"w": nn.Partitioned(jnp.ones((4, 4)), (None, "model"))}
-    new = jinit.reinit(KEY, boxed, "w", [("w", jinit.he_normal)])
+    new = jinit.reinit(boxed, KEY, "w", [("w", jinit.he_normal)])
     assert new["w"].names == (None, "model")
     assert new["w"].value.shape == (4, 4)
     mlp = eqx.nn.MLP(3, 2, 4, 1, key=KEY)
-    new = jinit.reinit(KEY, mlp, "layers/1/weight", [("**", jinit.zeros)])
+    new = jinit.reinit(mlp, KEY, "layers/1/weight", [("**", jinit.zeros)])
     assert not new.layers[1].weight.any()
     assert new.layers[0].weight is mlp.layers[0].weight
     assert new.activation is mlp.activation
     state = nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(0)))
     with pytest.raises(ValueError, match="to match a parameter"):
-        jinit.reinit(KEY, state, "**", [("**", 0)])
+        jinit.reinit(state, KEY, "**", [("**", 0)])
 
 
 def test_reinit_by_a_role_asks_the_trace():
@@ -57,25 +57,25 @@ def test_reinit_by_a_role_asks_the_trace():
     tree = {"a": jnp.ones((4, 4)), "b": jnp.ones((4, 2))}
     trace = jinit.trace(apply, tree, jnp.ones((2, 4)))
     head = jinit.role("output head")
-    new = jinit.reinit(None, tree, head, [("**", jinit.zeros)], trace=trace)
+    new = jinit.reinit(tree, None, head, [("**", jinit.zeros)], trace=trace)
     assert new["a"] is tree["a"]
     assert not new["b"].any()
 
 
 def test_reinit_of_nothing_is_refused_with_the_nearest():
-    tree = jinit.materialize(ABSTRACT, RULES, KEY)
+    tree = jinit.materialize(ABSTRACT, KEY, RULES)
     with pytest.raises(ValueError, match="nearest is 'head/kernel'"):
-        jinit.reinit(KEY, tree, "heda/kernel", RULES)
+        jinit.reinit(tree, KEY, "heda/kernel", RULES)
 
 
 @pytest.mark.parametrize("gap", ["absent", "none", "shape"])
 def test_fill_missing_draws_what_the_whole_model_would_have(gap):
-    whole = jinit.materialize(ABSTRACT, RULES, KEY)
+    whole = jinit.materialize(ABSTRACT, KEY, RULES)
     partial = {"body": whole["body"]}
     if gap != "absent":
         empty = {"none": None, "shape": shape(4, 2, dtype="bfloat16")}[gap]
         partial["head"] = {"kernel": empty, "bias": whole["head"]["bias"]}
-    full = jinit.fill_missing(KEY, partial, ABSTRACT, RULES)
+    full = jinit.fill_missing(partial, KEY, ABSTRACT, RULES)
     chex.assert_trees_all_equal(full, whole)
     assert full["body"]["kernel"] is whole["body"]["kernel"]
 
@@ -86,27 +86,27 @@ def test_fill_missing_lists_all_that_does_not_fit():
         "tail": jnp.ones(2),
     }
     with pytest.raises(ValueError, match=r"`jinit.fill_missing` needs") as caught:
-        jinit.fill_missing(KEY, partial, ABSTRACT, RULES)
+        jinit.fill_missing(partial, KEY, ABSTRACT, RULES)
     for path in ("body/kernel", "body/bias", "tail"):
         assert f"  {path} (" in str(caught.value)
     with pytest.raises(jinit.UnmatchedError, match="head/bias"):
-        jinit.fill_missing(KEY, {}, ABSTRACT, [("kernel", 0.0)])
+        jinit.fill_missing({}, KEY, ABSTRACT, [("kernel", 0.0)])
 
 
 def test_fill_missing_takes_rules_and_places_as_materialize_does():
-    partial = {"head": jinit.materialize(ABSTRACT["head"], RULES, KEY)}
+    partial = {"head": jinit.materialize(ABSTRACT["head"], KEY, RULES)}
     with pytest.raises(jinit.UnmatchedError, match="'boyd/kernel': nearest is"):
-        jinit.fill_missing(KEY, partial, ABSTRACT, [("boyd/kernel", 1.0), *RULES])
+        jinit.fill_missing(partial, KEY, ABSTRACT, [("boyd/kernel", 1.0), *RULES])
     with pytest.raises(TypeError, match="as pairs"):
-        jinit.fill_missing(KEY, partial, ABSTRACT, "gpt2")  # type: ignore[arg-type]
+        jinit.fill_missing(partial, KEY, ABSTRACT, "gpt2")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="w float, wanted"):
-        jinit.fill_missing(KEY, {"w": 3.0}, {"w": shape()}, [("w", 0.0)])
+        jinit.fill_missing({"w": 3.0}, KEY, {"w": shape()}, [("w", 0.0)])
     mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
     place = NamedSharding(mesh, P("x"))
-    full = jinit.fill_missing(KEY, partial, ABSTRACT, RULES, P("x"), mesh=mesh)
+    full = jinit.fill_missing(partial, KEY, ABSTRACT, RULES, P("x"), mesh=mesh)
     assert full["body"]["bias"].sharding.is_equivalent_to(place, 1)
     own = ABSTRACT | {"body": jax.ShapeDtypeStruct((4, 4), "float32", sharding=place)}
-    full = jinit.fill_missing(KEY, partial, own, [("body", jinit.he_normal), *RULES])
+    full = jinit.fill_missing(partial, KEY, own, [("body", jinit.he_normal), *RULES])
     assert full["body"].sharding.is_equivalent_to(place, 2)
 
 
@@ -117,12 +117,16 @@ def test_fill_missing_completes_modules_and_by_roles():
     arrays, rest = eqx.partition(mlp, eqx.is_array)
     trace = jinit.trace(lambda p, x: eqx.combine(p, rest)(x), arrays, x)
     full = jinit.fill_missing(
-        KEY, short, mlp, jinit.recipes.torch_default(), trace=trace
+        short,
+        KEY,
+        mlp,
+        jinit.recipes.torch_default(),
+        trace=trace,
     )
     assert full.layers[1].weight is mlp.layers[1].weight
     assert full(x).shape == (2,)
     state = nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(0)))
-    assert jinit.fill_missing(None, state, state, []) == state
+    assert jinit.fill_missing(state, None, state, []) == state
 
 
 def test_duplicates_are_found_among_many_that_are_not():

@@ -49,7 +49,7 @@ def test_a_row_says_what_is_made_of_its_kernel(name):
 def test_a_kernel_made_of_a_parameter_keeps_the_second_moment(name):
     make = MADE[name][0]
     apply = lambda p, x: jnp.einsum("bi,...io->b...o", x, make(p["w"], p["v"]))
-    params = jinit.auto(apply, {"v": V, "w": W}, jax.random.key(0), X)
+    params = jinit.initialize((apply, {"v": V, "w": W}), jax.random.key(0), X)
     squares = jnp.abs(apply(params, X)) ** 2
     # Of 64² weights or half of them: a standard error of 3 %.
     assert float(squares.mean()) == pytest.approx(1, abs=0.12)

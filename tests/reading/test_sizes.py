@@ -83,7 +83,7 @@ def test_the_readers_of_a_small_tied_embedding_see_unit_signals():
 
     tokens = jax.random.randint(KEY, (64, 8), 0, 50)
     params = jax.eval_shape(Net().init, KEY, tokens)
-    drawn = jinit.auto(Net().apply, params, KEY, tokens)
+    drawn = jinit.initialize((Net().apply, params), KEY, tokens)
     probe = jinit.probe(Net().apply, drawn, tokens)
     layers = {each.name: each for each in probe.layers}
     for i in range(2):

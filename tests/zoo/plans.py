@@ -1,5 +1,7 @@
 """What a recipe gives the models of the tests."""
 
+from typing import Any
+
 import jax
 
 import jinit
@@ -8,9 +10,9 @@ import jinit
 KEY = jax.random.key(0)
 
 
-def laws(model, rules):
+def laws(model, rules) -> dict[str, Any]:
     apply, params, *inputs = model
-    plan = jinit.initialize((apply, params), None, *inputs, rules=rules, dry_run=True)
+    plan = jinit.explain(apply, params, *inputs, rules=rules)
     return {choice.path: choice.initializer for choice in plan}
 
 

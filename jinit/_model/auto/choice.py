@@ -1,8 +1,8 @@
-"""Initial weights for a whole model, from its computation alone."""
+"""What each weight of a model gets, from its computation alone."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args, Literal
 
 import jax
@@ -13,9 +13,8 @@ from ..._activations.names import GATES
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
-from ..._core.trees import require_arrays
 from ..._graph.recognition import label, recognize
-from ..._reading.model import Model, read_model
+from ..._reading.model import Model
 from ..._reading.row import count
 from ..._reading.sizes import Size, Sizes
 from ..._reading.trace import Row, Trace, trace_model
@@ -29,126 +28,24 @@ Residual = Literal["scaled", "zero"]
 POSITION = 0.02  # the usual standard deviation of learned positions and tokens
 
 
-def auto(
-    apply: Callable[..., Any],
-    params: Any,
-    key: jax.Array,
-    *inputs: Any,
-    law: Law = "truncated_normal",
-    direction: Direction = "forward",
-    residual: Residual = "scaled",
-    mirror: bool = True,
-) -> Any:
-    """Initial weights for a whole model, chosen by what its computation does with them.
-
-    Kernels keep the second moment of the signal at 1,
-
-        σ² = 1 / (fan_in · E x²)
-
-    with the exact fan_in of the operation that reads the kernel, and the second moment
-    of the signal x that it reads: E φ(z)² behind an activation φ, more where residual
-    branches were summed or the largest of a pool was taken, less behind an average. It
-    is told from the computation, for inputs of mean 0 and variance 1. A layer that
-    closes one of N branches of a stream gets variance 1/N of that, so that all of them
-    together add as much as was there. Recurrent kernels are orthogonal, biases 0, norm
-    scales 1.
-
-    In a long chain of layers without normalization no random law holds the scale: it
-    drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
-    Gaussian weights would leave [½, 2] one time in three or more, `jinit.looks_linear`
-    is drawn instead, though not for an odd number of units, nor for a loop over layers
-    stacked in one parameter. `jinit.explain` shows every choice with its reason.
-
-    Args:
-        apply: A function of the parameters and the inputs.
-        params: The parameters: arrays or `jax.ShapeDtypeStruct`s. Only shapes and
-            dtypes count, but for leaves whose role is not known: arrays are kept.
-        key: A PRNG key. Each parameter's own key depends on its path alone.
-        *inputs: Arrays or shapes, as `apply` takes them.
-        law: The distribution of kernels. "orthogonal" has the same variance.
-        direction: "forward" keeps the signal, "backward" the gradient (fan_out and
-            E φ′² in the place of fan_in and E φ²), "both" the mean of the two.
-        residual: "scaled" as above; "zero" makes closing kernels 0, so that every
-            branch starts as its skip connection.
-        mirror: Whether deep chains may get `jinit.looks_linear`.
-
-    Returns:
-        Weights of the structure, shapes and dtypes of `params`.
-
-    Raises:
-        ValueError: When an option is unknown.
-        TypeError: When `params` holds something other than arrays.
-
-    Example:
-        >>> import flax.linen as nn, jax, jinit
-        >>> model = nn.Sequential([nn.Dense(512), nn.gelu, nn.Dense(512), nn.gelu])
-        >>> key, x = jax.random.key(0), jax.random.normal(jax.random.key(1), (256, 512))
-        >>> shapes = jax.eval_shape(model.init, key, x)
-        >>> params = jinit.auto(model.apply, shapes, key, x)
-        >>> jinit.probe(model.apply, params, x).condition
-        'keeps'
-
-    References:
-        He, Zhang, Ren, Sun. Delving deep into rectifiers. ICCV 2015. Section 2.2.
-        https://arxiv.org/abs/1502.01852
-        Zhang, Dauphin, Ma. Fixup initialization. ICLR 2019.
-        https://arxiv.org/abs/1901.09321
-    """
-    plan = explain(
-        apply,
-        params,
-        *inputs,
-        law=law,
-        direction=direction,
-        residual=residual,
-        mirror=mirror,
-    )
-    return plan.draw(key, params)
-
-
-def explain(
-    apply: Callable[..., Any],
-    params: Any,
-    *inputs: Any,
+def plan_of(
+    where: str,
+    model: Model,
+    weights: Any,
+    *,
     law: Law = "truncated_normal",
     direction: Direction = "forward",
     residual: Residual = "scaled",
     mirror: bool = True,
 ) -> Plan:
-    """What `jinit.auto` gives each parameter, and why.
+    """What the computation of a model asks for, for the public function `where`.
 
-    Args:
-        apply: A function of the parameters and the inputs.
-        params: The parameters: arrays or `jax.ShapeDtypeStruct`s.
-        *inputs: Arrays or shapes.
-        law: As in `jinit.auto`.
-        direction: As in `jinit.auto`.
-        residual: As in `jinit.auto`.
-        mirror: As in `jinit.auto`.
-
-    Returns:
-        A `Plan`: print it, iterate over its choices, or `.draw(key, params)`.
-
-    Raises:
-        ValueError: When an option is unknown.
-        TypeError: When `params` holds something other than arrays.
-
-    Example:
-        >>> import jax, jinit
-        >>> apply = lambda p, x: jax.nn.relu(x @ p["w1"] + p["b1"]) @ p["w2"]
-        >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
-        >>> params = {"b1": shape(64), "w1": shape(32, 64), "w2": shape(64, 10)}
-        >>> for choice in jinit.explain(apply, params, shape(8, 32)):
-        ...     print(choice.path, choice.reason, sep=": ")
-        b1: bias
-        w1: fan_in 32
-        w2: fan_in 64, relu before it
+    The options are those of `jinit.explain`. Of the weights, those that are arrays are
+    kept where their role is not known.
     """
-    choose("jinit.auto", "law", law, get_args(Law))
-    choose("jinit.auto", "direction", direction, get_args(Direction))
-    choose("jinit.auto", "residual", residual, get_args(Residual))
-    require_arrays((params, inputs), "jinit.auto")
-    model = read_model(apply, params, *inputs)
+    choose(where, "law", law, get_args(Law))
+    choose(where, "direction", direction, get_args(Direction))
+    choose(where, "residual", residual, get_args(Residual))
     found = trace_model(model)
     chains = mirrored(found) if mirror else {}
     options = _Options(
@@ -159,7 +56,7 @@ def explain(
         unmirrored(found, _loops(model)) if mirror else {},
         _signals(model, found, residual),
     )
-    leaves = jax.tree.leaves(params)
+    leaves = jax.tree.leaves(weights)
     return Plan(
         tuple(
             _choice(row, not isinstance(leaf, jax.ShapeDtypeStruct), options)

@@ -147,7 +147,7 @@ def coord_check(
         >>> def make(width, key):
         ...     scales = mup(shapes(32), shapes(width))
         ...     rules = scales.rules([("**", jinit.lecun_normal)])
-        ...     params = jinit.materialize(shapes(width), rules, key)
+        ...     params = jinit.materialize(shapes(width), key, rules)
         ...     return apply, params, scales.optimizer(optax.adam, 0.01)
         >>> x = jax.random.normal(jax.random.key(0), (64, 8))
         >>> mse = lambda outputs, targets: jnp.mean((outputs - targets) ** 2)

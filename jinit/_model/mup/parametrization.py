@@ -232,7 +232,7 @@ def mup(
     base width all factors are 1 and nothing differs from the standard parametrization.
 
         scales = jinit.mup(base, target)
-        params = jinit.materialize(target, scales.rules(rules), key)
+        params = jinit.materialize(target, key, scales.rules(rules))
         optimizer = scales.optimizer(optax.adam, 1e-3)
 
     Two things are the model's own: attention logits need the factor 1/d_head in place

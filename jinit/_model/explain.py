@@ -1,0 +1,110 @@
+"""What each weight of a model gets and why, before anything is drawn."""
+
+import functools
+from typing import Any
+
+from .._core.progress import working
+from .._frameworks import is_model, read, Subject, weights_alone
+from .._reading.model import read_subject
+from .._reading.trace import trace_model
+from .auto.choice import plan_of, Residual
+from .auto.laws import Direction, Law
+from .plan import Plan
+from .rules import no_trace, plan_by_rules, Rules
+
+
+def explain(
+    model: Any,
+    *inputs: Any,
+    rules: Rules | None = None,
+    law: Law = "truncated_normal",
+    direction: Direction = "forward",
+    residual: Residual = "scaled",
+    mirror: bool = True,
+) -> Plan:
+    """What `jinit.initialize` gives each parameter, and why.
+
+    Without rules, kernels keep the second moment of the signal at 1,
+
+        σ² = 1 / (fan_in · E x²)
+
+    with the exact fan_in of the operation that reads the kernel, and the second moment
+    of the signal x that it reads: E φ(z)² behind an activation φ, more where residual
+    branches were summed or the largest of a pool was taken, less behind an average. It
+    is told from the computation, for inputs of mean 0 and variance 1. A layer that
+    closes one of N branches of a stream gets variance 1/N of that, so that all of them
+    together add as much as was there. Recurrent kernels are orthogonal, biases 0, norm
+    scales 1.
+
+    In a long chain of layers without normalization no random law holds the scale: it
+    drifts with ReLU, and with GELU and SiLU it explodes, whatever the variance. Where
+    Gaussian weights would leave [½, 2] one time in three or more, `jinit.looks_linear`
+    is drawn instead, though not for an odd number of units, nor for a loop over layers
+    stacked in one parameter.
+
+    Args:
+        model: A model of any kind, as in `jinit.trace`; with rules also a tree of
+            shapes.
+        *inputs: Arrays or shapes, as the model takes them.
+        rules: As in `jinit.materialize`.
+        law: The distribution of kernels. "orthogonal" has the same variance.
+        direction: "forward" keeps the signal, "backward" the gradient (fan_out and
+            E φ′² in the place of fan_in and E φ²), "both" the mean of the two.
+        residual: "scaled" as above; "zero" makes closing kernels 0, so that every
+            branch starts as its skip connection.
+        mirror: Whether deep chains may get `jinit.looks_linear`.
+
+    Returns:
+        A `Plan`: print it, iterate over its choices, or `.draw(key, params)`.
+
+    Raises:
+        TypeError: When the model is of no known kind, or an input no array or shape.
+        UnmatchedError: When rules and parameters do not fit; see `jinit.materialize`.
+        ValueError: When an option is unknown, or the inputs do not fit the model.
+
+    Example:
+        >>> import jax, jinit
+        >>> apply = lambda p, x: jax.nn.relu(x @ p["w1"] + p["b1"]) @ p["w2"]
+        >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+        >>> params = {"b1": shape(64), "w1": shape(32, 64), "w2": shape(64, 10)}
+        >>> for choice in jinit.explain(apply, params, shape(8, 32)):
+        ...     print(choice.path, choice.reason, sep=": ")
+        b1: bias
+        w1: fan_in 32
+        w2: fan_in 64, relu before it
+
+    References:
+        He, Zhang, Ren, Sun. Delving deep into rectifiers. ICCV 2015. Section 2.2.
+        https://arxiv.org/abs/1502.01852
+        Zhang, Dauphin, Ma. Fixup initialization. ICLR 2019.
+        https://arxiv.org/abs/1901.09321
+    """
+    options = {
+        "law": law,
+        "direction": direction,
+        "residual": residual,
+        "mirror": mirror,
+    }
+    return plan_model("jinit.explain", model, None, inputs, rules, options)[1]
+
+
+def plan_model(
+    where: str,
+    model: Any,
+    key: Any,
+    inputs: tuple[Any, ...],
+    rules: Rules | None,
+    options: dict[str, Any],
+) -> tuple[Subject, Plan]:
+    """The model as a function of its weights, and what each of them gets."""
+    if rules is not None and not is_model(model) and not inputs:
+        subject = weights_alone(where, model)
+    else:
+        with working("reading the model"):
+            subject = read(where, model, key, inputs)
+    if rules is None:
+        found = read_subject(where, subject)
+        return subject, plan_of(where, found, subject.weights, **options)
+    reading = functools.cache(lambda: trace_model(read_subject(where, subject)))
+    reading = reading if subject.inputs else no_trace(where)
+    return subject, plan_by_rules(subject.weights, rules, where, reading)

@@ -66,8 +66,7 @@ _HOMES = {
     "._diagnostics.report": "report",
     "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
-    "._model.mup.coordinates": "coord_check",
-    "._model.mup.parametrization": "mup",
+    "._model.mup": "coord_check mup",
     "._model.rules": "closes_residual is_kernel path role traced UnmatchedError",
     "._model.shardings": "estimate",
     "._model.surgery": "duplicates fill_missing reinit",
@@ -94,8 +93,7 @@ if TYPE_CHECKING:
     from ._diagnostics.report import report as report
     from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize
-    from ._model.mup.coordinates import coord_check as coord_check
-    from ._model.mup.parametrization import mup as mup
+    from ._model.mup import coord_check as coord_check, mup as mup
     from ._model.rules import (
         closes_residual as closes_residual,
         is_kernel as is_kernel,

@@ -9,9 +9,7 @@ import optax
 import pytest
 
 import jinit
-from jinit._model.mup.coordinates import coord_check, CoordinateCheck
-from jinit._model.mup.parametrization import mup
-from jinit._model.mup.scaling import Form
+from jinit._model.mup import coord_check, CoordinateCheck, Form, mup
 
 
 KEY = jax.random.key(0)

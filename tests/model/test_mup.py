@@ -16,8 +16,7 @@ import pytest
 from flax import linen as nn, nnx
 
 import jinit
-from jinit._model.mup.parametrization import mup
-from jinit._model.mup.scaling import Form, Kind, Scaling, scaling
+from jinit._model.mup import Form, Kind, mup, Scaling, scaling
 from jinit._model.rules import Leaf, no_trace, resolve
 from jinit.compose import scaled
 from tests.zoo.adapters import shapes

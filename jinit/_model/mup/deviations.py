@@ -1,0 +1,60 @@
+"""Rules for a wide model: the deviations of a narrow one, times the factors of muP."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..._core.initializer import Initializer
+from ..._reading.trace import Trace
+from ...compose import scaled
+from ..rules import Leaf, resolve, Rule, Value
+from .width import Width
+
+
+@dataclasses.dataclass(frozen=True)
+class Deviations:
+    """Makes rules that are right at the base width right at the model's own.
+
+    Attributes:
+        find: The `Width` of a parameter, by its path.
+        read_base: Gives the trace of the base, or raises where there is none.
+    """
+
+    find: Callable[[str], Width]
+    read_base: Callable[[], Trace]
+
+    def rule(self, rule: Any) -> Rule:
+        """The rule with every standard deviation as muP has it."""
+        if not isinstance(rule, tuple):
+            return rule  # for `jinit.materialize` to refuse
+        pattern, value, *required = rule
+        return Rule(pattern, functools.partial(self._value, value), *required)
+
+    def _value(self, value: Value, leaf: Leaf) -> Initializer:
+        width = self.find(leaf.path)
+        target = resolve(value, leaf)
+        if width.base == width.shape and width.scaling.std == 1:
+            return target
+        small = dataclasses.replace(
+            leaf, path=width.path, shape=width.base, read=self.read_base
+        )
+        return _with_std(target, resolve(value, small), width)
+
+
+def _with_std(target: Initializer, base: Initializer, width: Width) -> Initializer:
+    """`target` with the standard deviation of `base` times the factor of muP."""
+    try:
+        stds = base.std(width.base), target.std(width.shape)
+    except TypeError:
+        raise TypeError(
+            "`Mup.rules` needs rules whose initializers state their standard "
+            f"deviation. Got {target!r} for {width.path}. Use one of jinit, or state "
+            "it: `@jinit.law(marginal=...)`."
+        ) from None
+    constant = not all(stds)
+    factor = width.scaling.std * (1.0 if constant else stds[0] / stds[1])
+    if math.isclose(factor, 1, rel_tol=1e-9) or target.support(width.shape) == (0, 0):
+        return target
+    return scaled(target, factor)

@@ -61,7 +61,7 @@ __version__ = "0.1.0"
 
 # What loads when it is touched, by module; type checkers see it below.
 _HOMES = {
-    ".": "cli compat data datasets pretrain recipes testing theory",
+    ".": "cli compat compose data datasets marginal pretrain recipes settings testing theory",
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._model.explain": "explain",
@@ -82,10 +82,13 @@ if TYPE_CHECKING:
     from . import (
         cli as cli,
         compat as compat,
+        compose as compose,
         data as data,
         datasets as datasets,
+        marginal as marginal,
         pretrain as pretrain,
         recipes as recipes,
+        settings as settings,
         testing as testing,
         theory as theory,
     )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,8 +167,12 @@ class _Trial:
 def _assert_array(init: Initializer, w: jax.Array, shape, dtype) -> None:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     asked = init.settings.get("dtype", float) if dtype is None else dtype
-    chex.assert_shape(w, shape, custom_message=f"`{init!r}` drew the wrong shape")
-    chex.assert_type(w, jax.dtypes.canonicalize_dtype(asked))
+    dtype = jax.dtypes.canonicalize_dtype(asked)
+    if (w.shape, w.dtype) != (shape, dtype):
+        raise AssertionError(
+            f"`{init!r}` needs weights of shape {shape} in {dtype}. "
+            f"Got {w.shape} in {w.dtype}."
+        )
     finite = np.isfinite(_wide(w))
     if not finite.all():
         raise AssertionError(

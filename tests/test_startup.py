@@ -45,7 +45,7 @@ def test_importing_jinit_loads_the_laws_and_nothing_above_them(loaded):
 
 def test_a_touch_loads_what_it_needs(loaded):
     gain = [parts(b) - parts(a) for a, b in itertools.pairwise(loaded.values())]
-    assert gain == [{"cli"}, {"theory"}, {"_graph", "_reading"}]
+    assert gain == [{"cli"}, {"theory"}, {"_frameworks", "_graph", "_reading"}]
 
 
 def test_no_package_loads_that_jinit_can_do_without(loaded):

@@ -12,7 +12,6 @@ EXTRAS = {
     "optax": "train",
     "orbax": "checkpoint",
     "rich": "demo",
-    "scipy": "testing",
     "sklearn": "demo",
 }
 

@@ -4,12 +4,10 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .._core.extras import EXTRAS
 from . import init, report, rules, theory, trace
 from .options import RefusalError
 from .output import say
-
-
-DEMO = {"flax", "matplotlib", "mlxtend", "rich", "sklearn"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,8 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("interrupted")
         return 130
     except ModuleNotFoundError as error:
-        if error.name in DEMO:
-            return _refuse(f"{error.name} is not installed: pip install 'jinit[demo]'")
+        package = (error.name or "").partition(".")[0]
+        if package in EXTRAS:
+            command = f"pip install 'jinit[{EXTRAS[package]}]'"
+            return _refuse(f"{package} is not installed: {command}")
         return _refuse(str(error))
     except (RefusalError, ImportError, OSError, TypeError, ValueError) as error:
         is_list = type(error).__name__ == "UnmatchedError"

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from .._activations.quadrature import positive
 from .._core.batches import stream
+from .._core.extras import require
 from .._core.settings import check, choose, Count
 from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
@@ -87,9 +88,8 @@ def gradinit(
         networks for stable and efficient training. NeurIPS 2021. Algorithm 1.
         https://arxiv.org/abs/2102.08098
     """
-    import optax
-
     where = "jinit.gradinit"
+    optax = require(where, "optax")
     check(where, "steps", Count, steps)
     positive(where, "step_size", step_size)
     positive(where, "learning_rate", learning_rate)
@@ -152,7 +152,7 @@ class _Step:
 
 
 def _look_ahead(optimizer: Any, step_size: float) -> Any:
-    import optax
+    optax = require("jinit.gradinit", "optax")
 
     if isinstance(optimizer, str):
         choose("jinit.gradinit", "optimizer", optimizer, get_args(LookAhead))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .._activations.names import activation_name, as_function, Function
+from .._core.extras import require
 from .._core.settings import check, choose, Fraction, NonNegative
 from .._schemes import glorot_uniform, sigmoid_uniform
 from .autoencoder import Autoencoder
@@ -179,7 +180,7 @@ def _is_sigmoid(activation: str | Function) -> bool:
 
 
 def _optimizer(where: str, given: Any) -> Any:
-    import optax
+    optax = require("jinit.pretrain.denoising_autoencoder", "optax")
 
     if given is None:
         return _adam()
@@ -193,6 +194,6 @@ def _optimizer(where: str, given: Any) -> Any:
 
 @functools.cache
 def _adam() -> Any:
-    import optax
+    optax = require("jinit.pretrain.denoising_autoencoder", "optax")
 
     return optax.adam(1e-3)

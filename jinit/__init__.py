@@ -61,7 +61,10 @@ __version__ = "0.1.0"
 
 # What loads when it is touched, by module; type checkers see it below.
 _HOMES = {
-    ".": "cli compat compose data datasets marginal pretrain recipes settings testing theory",
+    ".": (
+        "cli compat compose data datasets marginal pretrain recipes settings testing "
+        "theory"
+    ),
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._model.explain": "explain",

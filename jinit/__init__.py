@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ._activations.gains import gain as gain, gaussian_moments as gaussian_moments
+from ._activations import gain as gain, gaussian_moments as gaussian_moments
 from ._core.decorator import law as law
 from ._core.fans import (
     einsum_axes as einsum_axes,

@@ -20,7 +20,7 @@ Each but `Literal` is `Annotated` with a `Requirement`; `requirement` makes your
 `check` and `choose` refuse a value elsewhere as they do for laws.
 """
 
-from ._activations.gains import Gain as Gain
+from ._activations import Gain as Gain
 from ._core.settings import (
     AnyDType as AnyDType,
     Axes as Axes,

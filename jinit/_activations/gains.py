@@ -8,22 +8,14 @@ import jax
 from jax.core import Tracer
 
 from .._core.settings import check, choose, NonNegative, requirement
-from .names import activation_function, activation_name, Function, gated_pair, GATES
-from .quadrature import gaussian_moments, Moments
+from .moments import Asked
+from .names import activation_name, Function, GATES
 from .roots import root
 
 
-__all__ = [
-    "Gain",
-    "Moments",
-    "activation_function",
-    "activation_name",
-    "gain",
-    "gaussian_moments",
-    "squared_gain",
-]
-
 Mode = Literal["forward", "backward", "both", "shared"]
+
+_ROUNDING = 1e-12  # of E φ², within which a variance is 0: what quadrature leaves
 
 
 def gain(
@@ -91,60 +83,63 @@ def squared_gain(
     mode: Mode = "forward",
     *,
     param: float | None = None,
+    where: str = "jinit.gain",
+    what: str = "activation",
 ) -> float:
     """The square of `jinit.gain`, without the rounding of a root: 2.0 for relu."""
-    choose("jinit.gain", "mode", mode, get_args(Mode))
-    number = _number(activation)
+    choose(where, "mode", mode, get_args(Mode))
+    number = _number(activation, where)
     if number is not None and param is None:
         return number * number
-    return _shared(activation) if mode == "shared" else _kept(activation, mode, param)
+    phi = Asked.of(where, activation, param, what)
+    return _shared(phi) if mode == "shared" else _kept(phi, mode)
 
 
-def _kept(activation: Any, mode: Mode, param: float | None) -> float:
-    moments = gaussian_moments(activation, param=param)
-    if moments.second - moments.mean**2 <= 1e-12 * moments.second:
+def _kept(phi: Asked, mode: Mode) -> float:
+    moments = phi.moments()
+    if moments.second - moments.mean**2 <= _ROUNDING * moments.second:
         raise ValueError(
-            "`jinit.gain` needs an activation that passes a signal on. Got "
-            f"{activation!r}, which is constant at {moments.mean}."
+            f"`{phi.where}` needs an activation that passes a signal on. Got "
+            f"{phi.given!r}, which is constant at {moments.mean}."
         )
     if mode == "forward":
         return 1 / moments.second
     if not 0 < moments.slope < math.inf:
         raise ValueError(
-            f"`jinit.gain` needs 0 < E φ′² < ∞ for mode {mode!r}. Got {moments.slope} "
-            f"for {activation!r}. Use mode 'forward'."
+            f"`{phi.where}` needs 0 < E φ′² < ∞ for mode {mode!r}. Got {moments.slope} "
+            f"for {phi.given!r}. Use mode 'forward'."
         )
     if mode == "backward":
         return 1 / moments.slope
     return 2 / (moments.second + moments.slope)
 
 
-def _number(activation: Any) -> Any:
+def _number(activation: Any, where: str = "jinit.gain") -> Any:
     """`activation` if it is a number, else None."""
     if isinstance(activation, Tracer):
         return activation
     if isinstance(activation, jax.Array) and activation.ndim == 0:
         activation = activation.item()
     if isinstance(activation, numbers.Real):
-        return check("jinit.gain", "activation", NonNegative, activation)
+        return check(where, "activation", NonNegative, activation)
     return None
 
 
-def _shared(pair: Any) -> float:
+def _shared(pair: Asked) -> float:
     """The variance of both halves at which their product has E h² = 1."""
-    if gated_pair(pair) is None:
+    if not pair.is_gated:
         listed = ", ".join(map(repr, GATES))
         raise ValueError(
-            f"`jinit.gain` needs one of the gated pairs {listed} for mode 'shared'. "
-            f"Got {pair!r}. Use mode 'forward', 'backward' or 'both'."
+            f"`{pair.where}` needs one of the gated pairs {listed} for mode 'shared'. "
+            f"Got {pair.given!r}. Use mode 'forward', 'backward' or 'both'."
         )
-    return root(lambda v: gaussian_moments(pair, v).second - 1, 1.0, 16.0)
+    return root(lambda v: pair.moments(v).second - 1, 1.0, 16.0)
 
 
 @requirement("a number or an activation")
 def _setting(where: str, what: str, value: Any) -> Any:
     if isinstance(value, str) or callable(value):
-        gain(value)
+        squared_gain(value, where=where, what=what)
         return value if isinstance(value, str) else activation_name(value) or value
     return check(where, what, NonNegative, value)
 

@@ -79,7 +79,12 @@ GATES = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
 _PARAMETERS = {"leaky_relu": "negative_slope", "elu": "alpha", "celu": "alpha"}
 
 
-def activation_function(name: str, param: float | None = None) -> Function:
+def activation_function(
+    name: str,
+    param: float | None = None,
+    where: str = "jinit.gain",
+    what: str = "activation",
+) -> Function:
     """The JAX function of one number that bears `name`.
 
     Args:
@@ -87,6 +92,8 @@ def activation_function(name: str, param: float | None = None) -> Function:
             form; `"gelu_exact"` has the error function.
         param: The negative slope of `"leaky_relu"`, or the `alpha` of `"elu"` and
             `"celu"`. Without it, `jax.nn`'s default.
+        where: The public function that was given the name, for messages.
+        what: Which of its arguments it is.
 
     Returns:
         A function that acts on arrays element by element.
@@ -100,17 +107,17 @@ def activation_function(name: str, param: float | None = None) -> Function:
         >>> float(activation_function("leaky_relu", 0.5)(-4.0))
         -2.0
     """
-    choose("jinit.gain", "activation", name, (*_FUNCTIONS, *GATES))
+    choose(where, what, name, (*_FUNCTIONS, *GATES))
     if name in GATES:
         raise ValueError(
-            "`jinit.gain` needs an activation of one number here. Got the gated pair "
+            f"`{where}` needs an activation of one number here. Got the gated pair "
             f"{name!r}. Its φ is {GATES[name]!r}."
         )
     if param is None:
         return _FUNCTIONS[name]
     if name not in _PARAMETERS:
-        raise _no_parameter(param, name)
-    value = float(check("jinit.gain", "param", Finite, param))
+        raise _no_parameter(where, param, name)
+    value = float(check(where, "param", Finite, param))
     return functools.partial(_FUNCTIONS[name], **{_PARAMETERS[name]: value})
 
 
@@ -135,19 +142,24 @@ def activation_name(function: Function) -> str | None:
     return _NAMES.get(canonical(function))
 
 
-def as_function(activation: Any, param: float | None = None) -> Function:
+def as_function(
+    activation: Any,
+    param: float | None = None,
+    where: str = "jinit.gain",
+    what: str = "activation",
+) -> Function:
     """`activation`, a name or a function, as a function of one number."""
     if isinstance(activation, str):
-        return activation_function(activation, param)
+        return activation_function(activation, param, where, what)
     if not callable(activation):
         raise TypeError(
-            "`jinit.gain` needs an activation: a name or a JAX function of one number. "
+            f"`{where}` needs an activation: a name or a JAX function of one number. "
             f"Got {activation!r}."
         )
     name = activation_name(activation)
     if name is None and param is not None:
-        raise _no_parameter(param, activation)
-    return activation if name is None else activation_function(name, param)
+        raise _no_parameter(where, param, activation)
+    return activation if name is None else activation_function(name, param, where, what)
 
 
 def gated_pair(activation: Any) -> str | None:
@@ -156,10 +168,10 @@ def gated_pair(activation: Any) -> str | None:
     return name if isinstance(name, str) and name in GATES else None
 
 
-def _no_parameter(param: float, activation: Any) -> ValueError:
+def _no_parameter(where: str, param: float, activation: Any) -> ValueError:
     listed = ", ".join(map(repr, _PARAMETERS))
     return ValueError(
-        f"`jinit.gain` needs `param` only for {listed}. Got {param!r} for "
+        f"`{where}` needs `param` only for {listed}. Got {param!r} for "
         f"{activation!r}. Leave it out, or bind it with `functools.partial`."
     )
 

@@ -7,8 +7,10 @@ panels shrink toward a kink or a jump, inside a panel or on an edge, until what 
 there is rounding.
 """
 
+import contextlib
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.host import on_host
-from .._core.settings import check, NonNegative
-from .names import as_function, canonical, Function, gated_pair, GATES
+from .names import Function
 
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -45,68 +46,34 @@ class Moments(NamedTuple):
     slope: float
 
 
-def gaussian_moments(
-    activation: str | Function, variance: float = 1.0, *, param: float | None = None
-) -> Moments:
-    """E φ(z), E φ(z)² and E φ′(z)² for z ~ N(0, `variance`).
+class UnfitError(Exception):
+    """An activation refused, before it is known which public function was given it."""
 
-    Exact to about 1e-14 for any activation that is smooth between finitely many kinks
-    and jumps, wherever these are, and to the last bit for relu. Only a spike narrower
-    than a fiftieth of its distance from zero can pass unseen. The derivative is the one
-    JAX takes of the activation, so a jump adds nothing to `slope`.
-
-    A gated pair h = φ(a) b, with a and b independent N(0, `variance`), has mean 0,
-    second E h² and slope E |∇h|².
-
-    Args:
-        activation: A name, or a JAX function of one number.
-        variance: The variance of the input.
-        param: The parameter of an activation given by name; see
-            `jinit._activations.names.activation_function`.
-
-    Returns:
-        A `Moments` of three Python floats.
-
-    Raises:
-        TypeError: When JAX can not trace or differentiate the activation.
-        ValueError: When the name is unknown, the activation does not return one finite
-            real number, or E φ² is infinite.
-
-    Example:
-        >>> import jax
-        >>> from jinit._activations.quadrature import gaussian_moments
-        >>> gaussian_moments(jax.nn.relu).second
-        0.5
-        >>> moments = gaussian_moments("selu")  # E φ = 0, E φ² = 1: its fixed point
-        >>> round(moments.mean, 12) + 0.0, round(moments.second, 12)
-        (0.0, 1.0)
-    """
-    variance = positive("jinit.gaussian_moments", "variance", variance)
-    name = gated_pair(activation)
-    if name is not None:
-        gate = gaussian_moments(GATES[name], variance, param=param)
-        # E (∂h/∂a)² + E (∂h/∂b)² = E φ′² E b² + E φ²
-        slope = variance * gate.slope + gate.second
-        return Moments(0.0, variance * gate.second, slope)
-    return _moments(*canonical(as_function(activation, param)), variance)
+    def __init__(self, kind: type[Exception], needs: str):
+        super().__init__(needs)
+        self.kind, self.needs = kind, needs
 
 
-def positive(where: str, what: str, value: float) -> float:
-    """`value`, if it is a number above 0."""
-    if not check(where, what, NonNegative, value) > 0:
-        raise ValueError(f"`{where}` needs `{what}` above 0. Got {value!r}.")
-    return float(value)
+@contextlib.contextmanager
+def speaking(where: str) -> Iterator[None]:
+    """Refuses what is unfit in the name of the public function `where`."""
+    try:
+        yield
+    except UnfitError as unfit:
+        raise unfit.kind(f"`{where}` needs {unfit.needs}") from unfit.__cause__
 
 
 @functools.lru_cache(maxsize=1024)
-def _moments(function: Function, settings: frozenset, variance: float) -> Moments:
+def moments(function: Function, settings: frozenset, variance: float) -> Moments:
+    """The moments at N(0, `variance`), computed once for each activation."""
     sums, loose, tail = on_host(_run, function, settings, math.sqrt(variance))
     mean, second, slope, one, square = sums
     if loose[0] or loose[1] or tail > 1e-9 * second:
-        raise ValueError(
-            "`jinit.gain` needs an activation whose E φ² is finite for a Gaussian "
-            f"input. Got {function!r}, which at variance {variance} grows too fast or "
-            "oscillates too fast to tell."
+        raise UnfitError(
+            ValueError,
+            "an activation whose E φ² is finite for a Gaussian input. Got "
+            f" {function!r}, which at variance {variance} grows too fast or "
+            "oscillates too fast to tell.",
         )
     # Applied to 1 and to x², the rule rounds as it does for relu, which is 0.5 exactly.
     return Moments(
@@ -115,11 +82,11 @@ def _moments(function: Function, settings: frozenset, variance: float) -> Moment
 
 
 def _run(function: Function, settings: frozenset, sigma: float) -> Any:
-    return _integrate(_sampler(function, settings), sigma)
+    return _integrate(sampler(function, settings), sigma)
 
 
 @functools.lru_cache(maxsize=256)
-def _sampler(function: Function, settings: frozenset) -> Any:
+def sampler(function: Function, settings: frozenset) -> Any:
     """Compiled `x -> (φ(x), φ′(x))` for one batch of nodes."""
     # A callable without weak references, such as `np.tanh`, crashes JAX; this has them.
     phi = lambda x: function(x, **dict(settings))
@@ -129,9 +96,10 @@ def _sampler(function: Function, settings: frozenset) -> Any:
         raise _untraceable(function, error) from error
     scalar = getattr(value, "shape", None) == ()
     if not scalar or jnp.issubdtype(value.dtype, jnp.complexfloating):
-        raise ValueError(
-            "`jinit.gain` needs an activation that returns one real number for one "
-            f"number. Got {value} from {function!r}."
+        raise UnfitError(
+            ValueError,
+            "an activation that returns one real number for one "
+            f"number. Got {value} from {function!r}.",
         )
     pair = jax.value_and_grad(lambda x: jnp.asarray(phi(x), x.dtype))
     sample = jax.jit(jnp.vectorize(pair))
@@ -142,13 +110,14 @@ def _sampler(function: Function, settings: frozenset) -> Any:
     return sample
 
 
-def _untraceable(function: Function, error: Exception) -> TypeError:
+def _untraceable(function: Function, error: Exception) -> UnfitError:
     reason = str(error).strip().split("\n")[0].rstrip(".")
-    return TypeError(
-        "`jinit.gain` needs an activation that JAX can trace and differentiate. Got "
+    return UnfitError(
+        TypeError,
+        "an activation that JAX can trace and differentiate. Got "
         f"{function!r}: {type(error).__name__}: {reason}. Write it with `jax.numpy`, "
         "such as `jnp.tanh` for `math.tanh` or `np.tanh` and `jnp.where` for `if`, and "
-        "let it use no traced value but its argument."
+        "let it use no traced value but its argument.",
     )
 
 
@@ -195,9 +164,10 @@ def _terms(
         integrands = np.stack([value, value**2, slope**2, np.ones_like(x), x**2])
     if not np.isfinite(integrands).all():
         worst = np.argmin(np.isfinite(integrands).all(0))
-        raise ValueError(
-            "`jinit.gain` needs a finite activation with a finite derivative. Got "
-            f"φ = {value.flat[worst]}, φ′ = {slope.flat[worst]} at {x.flat[worst]}."
+        raise UnfitError(
+            ValueError,
+            "a finite activation with a finite derivative. Got "
+            f"φ = {value.flat[worst]}, φ′ = {slope.flat[worst]} at {x.flat[worst]}.",
         )
     return half * weights * density * integrands
 

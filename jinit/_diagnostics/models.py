@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.names import activation_function
+from .._activations import activation_function
 from .._core.initializer import Initializer
 from .._frameworks import bind, fits, holds_weights, Subject
 from .._model.materialize import initialize

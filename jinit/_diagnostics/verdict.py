@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._activations.gains import gain
+from .._activations import gain
 from .._core.text import percent, times
 from ..theory.mean_field import variance_map
 from .records import LayerProbe

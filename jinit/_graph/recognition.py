@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from .._activations.names import activation_function, GATES
+from .._activations import activation_function, GATES
 from .elementwise import Activation
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from .._activations.gains import gaussian_moments
+from .._activations import gaussian_moments
 from .._graph.bodies import Link
 from .._graph.elementwise import Activation, between, is_elementwise
 from .._graph.operations import Op

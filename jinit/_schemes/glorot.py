@@ -4,7 +4,7 @@ from functools import partial
 
 import jax
 
-from .._activations.gains import squared_gain
+from .._activations import squared_gain
 from .._core.decorator import law
 from .._core.initializer import alias
 from ..settings import Axes, Count, Gain, Inexact, TwoFans

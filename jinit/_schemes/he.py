@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from .._activations.gains import squared_gain
+from .._activations import squared_gain
 from .._core.decorator import law
 from .._core.initializer import alias
 from ..marginal import Marginal

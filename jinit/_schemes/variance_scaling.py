@@ -13,7 +13,7 @@ from typing import Any, Literal
 import jax
 
 from .. import marginal
-from .._activations.gains import squared_gain
+from .._activations import squared_gain
 from .._core import sampling
 from .._core.decorator import law
 from .._core.fans import Fans, fans_of, resolve_axes

@@ -8,10 +8,9 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from .._activations.quadrature import positive
 from .._core.batches import stream
 from .._core.extras import require
-from .._core.settings import check, choose, Count
+from .._core.settings import check, choose, Count, Positive
 from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 
@@ -91,14 +90,14 @@ def gradinit(
     where = "jinit.gradinit"
     optax = require(where, "optax")
     check(where, "steps", Count, steps)
-    positive(where, "step_size", step_size)
-    positive(where, "learning_rate", learning_rate)
+    check(where, "step_size", Positive, step_size)
+    check(where, "learning_rate", Positive, learning_rate)
     require_arrays((params,), where)
     ahead, order = _look_ahead(optimizer, step_size), 2 if optimizer == "sgd" else 1
     own = scalable(where, params, lambda _: True)
     count = sum(leaf.size for leaf in own.leaves)
     bound = (1.0 if order == 2 else count**0.5) if gamma is None else gamma
-    positive(where, "gamma", bound)
+    check(where, "gamma", Positive, bound)
     _, data = stream(where, batches)
     # Steps on the loss and on the gradient's norm have momentum each of their own.
     learner = optax.chain(optax.clip(1.0), optax.adam(learning_rate))

@@ -5,10 +5,9 @@ from typing import Any, get_args, Literal, NamedTuple
 
 import jax
 
-from .._activations.quadrature import positive
 from .._core.batches import lasting, stream
 from .._core.progress import last
-from .._core.settings import check, choose, Count
+from .._core.settings import check, choose, Count, Positive
 from .._core.trees import require_arrays
 from .fit import Fit, Goal
 from .records import LayerScale, LayerScales
@@ -88,8 +87,8 @@ def lsuv(
         https://arxiv.org/abs/1511.06422
     """
     choose("jinit.lsuv", "start", start, get_args(Start))
-    positive("jinit.lsuv", "target", target)
-    positive("jinit.lsuv", "tolerance", tolerance)
+    check("jinit.lsuv", "target", Positive, target)
+    check("jinit.lsuv", "tolerance", Positive, tolerance)
     check("jinit.lsuv", "max_passes", Count, max_passes)
     require_arrays((params,), "jinit.lsuv")
     first, batches = stream("jinit.lsuv", batch)

@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._activations.quadrature import positive
 from .._core.batches import stream
-from .._core.settings import check, Count, NonNegative
+from .._core.settings import check, Count, NonNegative, Positive
 from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 
@@ -116,8 +115,8 @@ def metainit(
     where = "jinit.metainit"
     check(where, "steps", Count, steps)
     check(where, "momentum", NonNegative, momentum)
-    positive(where, "learning_rate", learning_rate)
-    positive(where, "eps", eps)
+    check(where, "learning_rate", Positive, learning_rate)
+    check(where, "eps", Positive, eps)
     require_arrays((params,), where)
     _, data = stream(where, batches)
     own = scalable(where, params, lambda leaf: leaf.ndim > 1)

@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._activations.quadrature import positive
 from .._core.batches import batches_of, one_array
-from .._core.settings import check, choose, Count
+from .._core.settings import check, choose, Count, Positive
 
 
 Per = Literal["feature", "all"]
@@ -114,7 +113,7 @@ def standardize(
     """
     where = "jinit.data.standardize"
     choose(where, "per", per, get_args(Per))
-    positive(where, "floor", floor)
+    check(where, "floor", Positive, floor)
     found = _sums(where, batches, lambda x: np.square(x).sum(0))
     mean, variance = found.mean, found.squares / found.rows
     if per == "all":
@@ -169,7 +168,7 @@ def whiten(
     """
     where = "jinit.data.whiten"
     choose(where, "method", method, get_args(WhiteningMethod))
-    positive(where, "floor", floor)
+    check(where, "floor", Positive, floor)
     if components is not None:
         check(where, "components", Count, components)
         if method == "zca":

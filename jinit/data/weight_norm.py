@@ -5,10 +5,9 @@ from typing import Any, get_args, Literal, NamedTuple
 
 import jax
 
-from .._activations.quadrature import positive
 from .._core.batches import lasting, stream
 from .._core.progress import last
-from .._core.settings import check, choose, Count
+from .._core.settings import check, choose, Count, Positive
 from .._core.trees import require_arrays
 from .._schemes import normal
 from .fit import Fit, Goal
@@ -92,8 +91,8 @@ def weight_norm_init(
     """
     where = "jinit.weight_norm_init"
     choose(where, "start", start, get_args(UnitStart))
-    positive(where, "stddev", stddev)
-    positive(where, "tolerance", tolerance)
+    check(where, "stddev", Positive, stddev)
+    check(where, "tolerance", Positive, tolerance)
     check(where, "max_passes", Count, max_passes)
     require_arrays((params,), where)
     first, batches = stream(where, batch)

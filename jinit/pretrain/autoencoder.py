@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from .._activations.names import Function
+from .._activations import Function
 from .dense import Dense
 from .machine import Visible
 

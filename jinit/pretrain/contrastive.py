@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.quadrature import positive
-from .._core.settings import check, choose, Count, Fraction, NonNegative
+from .._core.settings import check, choose, Count, Fraction, NonNegative, Positive
 from .._schemes import normal
 from .machine import RBM, Visible
 from .rows import Survey
@@ -141,7 +140,7 @@ def contrastive_divergence(
         )
     early, late = momentum
     return ContrastiveDivergence(
-        learning_rate=positive(where, "learning_rate", rate),
+        learning_rate=check(where, "learning_rate", Positive, rate),
         momentum=(
             check(where, "momentum", Fraction, early),
             check(where, "momentum", Fraction, late),

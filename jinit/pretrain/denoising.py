@@ -8,7 +8,7 @@ from typing import Any, get_args, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .._activations.names import activation_name, as_function, Function
+from .._activations import activation_name, as_function, Function
 from .._core.extras import require
 from .._core.settings import check, choose, Fraction, NonNegative
 from .._schemes import glorot_uniform, sigmoid_uniform

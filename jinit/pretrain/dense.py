@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from .._activations.names import as_function, Function
+from .._activations import as_function, Function
 
 
 @jax.tree_util.register_dataclass

@@ -25,11 +25,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.names import Function
-from .._activations.quadrature import positive
+from .._activations import Asked, Function
 from .._core.host import on_host
-from .._core.settings import check, Finite, NonNegative
-from .mean_field import variance_map
+from .._core.settings import check, Finite, NonNegative, Positive
+from .maps import variance
 from .pairs import Products, Rule, rule
 
 
@@ -86,8 +85,10 @@ def correlation_map(
     References:
         Cho, Saul. Kernel methods for deep learning. NeurIPS 2009. (relu in closed form)
     """
-    share = _share("correlation_map", activation, q, weight_variance, bias_variance)
-    return 1 - share * _products("correlation_map", activation, q, c)[0]
+    pair = weight_variance, bias_variance
+    phi = _given("correlation_map", activation, q, *pair)
+    share = _share(phi, q, *pair)
+    return 1 - share * _products(phi, q, c)[0]
 
 
 def correlation_slope(
@@ -121,8 +122,10 @@ def correlation_slope(
         ... )
         (0.5, 1.0)
     """
-    share = _share("correlation_slope", activation, q, weight_variance, bias_variance)
-    return share * q * _products("correlation_slope", activation, q, c)[1]
+    pair = weight_variance, bias_variance
+    phi = _given("correlation_slope", activation, q, *pair)
+    share = _share(phi, q, *pair)
+    return share * q * _products(phi, q, c)[1]
 
 
 def correlation_fixed_point(
@@ -153,9 +156,16 @@ def correlation_fixed_point(
         >>> theory.correlation_fixed_point("tanh", q, 2.5**2, 0.3**2)
         CorrelationPoint(correlation=0.122104, slope=0.822229)
     """
-    where = "correlation_fixed_point"
-    share = _share(where, activation, q, weight_variance, bias_variance)
-    found = on_host(settle, rule(activation, q), np.array([q]), np.array([share]))
+    pair = weight_variance, bias_variance
+    return meeting(_given("correlation_fixed_point", activation, q, *pair), q, *pair)
+
+
+def meeting(
+    phi: Asked, q: float, weight_variance: float, bias_variance: float
+) -> CorrelationPoint:
+    """c* and C′(c*) at variance q."""
+    share = _share(phi, q, weight_variance, bias_variance)
+    found = on_host(settle, rule(phi, q), np.array([q]), np.array([share]))
     return CorrelationPoint(*(float(each[0]) for each in found))
 
 
@@ -184,33 +194,34 @@ def settle(rule: Rule, q: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.A
     return jax.lax.map(one, (q, share))
 
 
-def _share(
+def _given(
     name: str, activation: Activation, q: float, weights: float, biases: float
-) -> float:
-    """σw² / V(q)."""
+) -> Asked:
+    """The activation that a function of this module was given, with its numbers."""
     where = f"jinit.theory.{name}"
-    positive(where, "q", q)
-    positive(where, "weight_variance", weights)
+    check(where, "q", Positive, q)
+    check(where, "weight_variance", Positive, weights)
     check(where, "bias_variance", NonNegative, biases)
-    variance = variance_map(activation, q, weights, biases)
-    if variance == 0:
+    return Asked.of(where, activation)
+
+
+def _share(phi: Asked, q: float, weights: float, biases: float) -> float:
+    """σw² / V(q)."""
+    kept = variance(phi, q, weights, biases)
+    if kept == 0:
         raise ValueError(
-            f"`{where}` needs an activation that is not 0. Got {activation!r}, which "
-            f"leaves a variance of 0 of {q}, and no bias."
+            f"`{phi.where}` needs an activation that is not 0. Got {phi.given!r}, "
+            f"which leaves a variance of 0 of {q}, and no bias."
         )
-    return weights / variance
+    return weights / kept
 
 
-def _products(
-    name: str, activation: Activation, q: float, c: float
-) -> tuple[float, float]:
+def _products(phi: Asked, q: float, c: float) -> tuple[float, float]:
     """E (φ(u₁) − φ(u₂))² / 2 and E φ′(u₁) φ′(u₂)."""
-    where = f"jinit.theory.{name}"
-    if abs(check(where, "c", Finite, c)) > 1:
-        raise ValueError(f"`{where}` needs `c` from -1 to 1. Got {c}.")
+    if abs(check(phi.where, "c", Finite, c)) > 1:
+        raise ValueError(f"`{phi.where}` needs `c` from -1 to 1. Got {c}.")
     sign = -1 if c < 0 else 1
-    made = rule(activation, q)
-    apart, slope = on_host(_compare, made, sign, float(q), abs(float(c)))
+    apart, slope = on_host(_compare, rule(phi, q), sign, float(q), abs(float(c)))
     return float(apart), float(slope)
 
 

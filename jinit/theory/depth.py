@@ -4,10 +4,11 @@ import dataclasses
 import math
 from typing import Literal
 
-from .._activations.names import activation_name, Function
+from .._activations import activation_name, Asked, Function
+from .._core.settings import check, NonNegative, Positive
 from .._core.text import aligned, digits
-from .correlation import correlation_fixed_point, CorrelationPoint
-from .mean_field import fixed_point, gradient_factor
+from .correlation import CorrelationPoint, meeting
+from .maps import growth, settled
 
 
 Phase = Literal["ordered", "critical", "chaotic"]
@@ -125,21 +126,27 @@ def depth_scales(
         Schoenholz, Gilmer, Ganguli, Sohl-Dickstein. Deep information propagation.
         ICLR 2017. https://arxiv.org/abs/1611.01232
     """
-    settings = weight_variance, bias_variance
-    variance, slope = fixed_point(activation, *settings, start=start)
+    where = "jinit.theory.depth_scales"
+    check(where, "weight_variance", Positive, weight_variance)
+    check(where, "bias_variance", NonNegative, bias_variance)
+    check(where, "start", Positive, start)
+    return reach(Asked.of(where, activation), weight_variance, bias_variance, start)
+
+
+def reach(phi: Asked, weights: float, biases: float, start: float = 1.0) -> DepthScales:
+    """The depth scales of an activation."""
+    variance, slope = settled(phi, weights, biases, start)
     q = min(max(variance, _SMALL), _LARGE)
-    pair = (
-        correlation_fixed_point(activation, q, *settings) if q == variance else _UNKNOWN
-    )
+    pair = meeting(phi, q, weights, biases) if q == variance else _UNKNOWN
     return DepthScales(
-        name_of(activation),
-        float(weight_variance),
-        float(bias_variance),
+        name_of(phi.given),
+        float(weights),
+        float(biases),
         variance,
         slope,
         pair.correlation,
         pair.slope,
-        gradient_factor(activation, q, weight_variance),
+        growth(phi, q, weights),
     )
 
 

@@ -2,11 +2,9 @@
 
 import itertools
 
-from .._activations.names import Function
-from .._activations.quadrature import positive
-from .._activations.roots import root
-from .._core.settings import check, NonNegative
-from .mean_field import critical_variances, edge_of_chaos, EdgePoint
+from .._activations import Asked, Function, root
+from .._core.settings import check, NonNegative, Positive
+from .maps import critical, edge_point, EdgePoint, ROUNDING
 
 
 _LADDER = [4.0**step for step in range(-10, 11)]  # variances between which to look
@@ -56,11 +54,11 @@ def edge_at(
         )
     if weight_variance is not None:
         which, name = 0, "weight_variance"
-        asked = positive(where, name, weight_variance)
+        asked = check(where, name, Positive, weight_variance)
     else:
         which, name = 1, "bias_variance"
         asked = check(where, name, NonNegative, bias_variance)
-    point = find(activation, which, asked)
+    point = find(Asked.of(where, activation), which, asked)
     if point is None:
         raise ValueError(
             f"`{where}` needs a `{name}` that the edge of chaos reaches. Got {asked} "
@@ -69,12 +67,12 @@ def edge_at(
     return point
 
 
-def find(activation: str | Function, which: int, asked: float) -> EdgePoint | None:
+def find(phi: Asked, which: int, asked: float) -> EdgePoint | None:
     """The point where a variance, 0 of weights or 1 of biases, is as asked."""
-    beyond = lambda q: critical_variances(activation, q)[which] - asked
-    if abs(beyond(1.0)) <= 1e-12:
-        return edge_of_chaos(activation, 1.0)
+    beyond = lambda q: critical(phi, q)[which] - asked
+    if abs(beyond(1.0)) <= ROUNDING:
+        return edge_point(phi, 1.0)
     for low, high in itertools.pairwise(_LADDER):
         if (beyond(low) > 0) != (beyond(high) > 0):
-            return edge_of_chaos(activation, root(beyond, low, high))
+            return edge_point(phi, root(beyond, low, high))
     return None

@@ -19,13 +19,12 @@ from typing import Any, get_args, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.names import Function
-from .._activations.quadrature import positive
+from .._activations import Asked, Function
 from .._core.figures import drawn
 from .._core.host import on_host
-from .._core.settings import check, choose, Count
+from .._core.settings import check, choose, Count, Positive
 from .depth import name_of
-from .mean_field import gradient_factor
+from .maps import growth
 from .pairs import rule
 
 
@@ -147,15 +146,17 @@ def jacobian_spectrum(
     where = "jinit.theory.jacobian_spectrum"
     check(where, "depth", Count, depth)
     choose(where, "weights", weights, get_args(Weights))
-    slope = gradient_factor(activation, positive(where, "q", q))
+    check(where, "q", Positive, q)
+    phi = Asked.of(where, activation)
+    slope = growth(phi, q)
     if not 0 < slope < math.inf:
         raise ValueError(
             f"`{where}` needs 0 < E φ′² < ∞. Got {slope} for {activation!r}."
         )
     if weight_variance is None:
         weight_variance = 1 / slope
-    positive(where, "weight_variance", weight_variance)
-    values, masses = on_host(_squared_slopes, activation, float(q))
+    check(where, "weight_variance", Positive, weight_variance)
+    values, masses = on_host(_squared_slopes, phi, float(q))
     spread = float(values**2 @ masses / (values @ masses) ** 2 - 1)
     chi = weight_variance * slope
     spectrum = JacobianSpectrum(
@@ -171,9 +172,9 @@ def jacobian_spectrum(
     return dataclasses.replace(spectrum, largest=_largest(spectrum))
 
 
-def _squared_slopes(activation: str | Function, q: float) -> tuple[Any, Any]:
+def _squared_slopes(phi: Asked, q: float) -> tuple[Any, Any]:
     """φ′(u)² at the nodes of a rule for u ~ N(0, q), and their weights."""
-    made = rule(activation, q)
+    made = rule(phi, q)
     t, weights = made.nodes(jnp.asarray(q))
     return made.pair(q**0.5 * t)[1] ** 2, weights / weights.sum()
 

@@ -18,48 +18,22 @@ References:
     ICLR 2017. https://arxiv.org/abs/1611.01232
 """
 
-import functools
-import math
-from typing import NamedTuple
-
-from .._activations.names import as_function, Function
-from .._activations.quadrature import gaussian_moments, positive
-from .._activations.roots import root
-from .._core.settings import check, NonNegative
+from .._activations import Asked, Function
+from .._core.settings import check, NonNegative, Positive
+from .maps import (
+    critical,
+    edge_point,
+    EdgePoint,
+    FixedPoint,
+    growth,
+    ROUNDING,
+    settled,
+    slope,
+    variance,
+)
 
 
 Activation = str | Function
-
-_ROUNDING = 1e-12  # of q, to which V(q) is known
-
-
-class FixedPoint(NamedTuple):
-    """A variance that a layer leaves as it is.
-
-    Attributes:
-        variance: q*, 0 where the signal dies out and infinite where it grows for ever.
-        slope: V′(q*). Below 1 in size the signal comes back to q* when disturbed.
-    """
-
-    variance: float
-    slope: float
-
-
-class EdgePoint(NamedTuple):
-    """A pair of variances at the edge of chaos.
-
-    Attributes:
-        weight_variance: σw², where a weight has variance σw² / fan_in.
-        bias_variance: σb².
-        slope: V′(q*). From 1 on the point repels: though the gradient is kept, the
-            variance of the signal leaves q* with depth.
-        variance: q*.
-    """
-
-    weight_variance: float
-    bias_variance: float
-    slope: float
-    variance: float
 
 
 def variance_map(
@@ -86,8 +60,8 @@ def variance_map(
         >>> mean_field.variance_map("relu", 3.0, weight_variance=2.0)  # He: kept
         3.0
     """
-    _check("variance_map", q, weight_variance, bias_variance)
-    return weight_variance * gaussian_moments(activation, q).second + bias_variance
+    phi = _given("variance_map", activation, q, weight_variance, bias_variance)
+    return variance(phi, q, weight_variance, bias_variance)
 
 
 def variance_slope(
@@ -113,10 +87,8 @@ def variance_slope(
         >>> mean_field.variance_slope("erf", 1.0, weight_variance=1.756204)
         0.333333
     """
-    _check("variance_slope", q, weight_variance)
-    second = gaussian_moments(activation, q).second
-    fourth = gaussian_moments(_times_input(as_function(activation)), q).second
-    return weight_variance * (fourth / q - second) / (2 * q)
+    phi = _given("variance_slope", activation, q, weight_variance)
+    return slope(phi, q, weight_variance)
 
 
 def gradient_factor(
@@ -143,8 +115,8 @@ def gradient_factor(
         >>> mean_field.gradient_factor("relu", 3.0, weight_variance=2.0)
         1.0
     """
-    _check("gradient_factor", q, weight_variance)
-    return weight_variance * gaussian_moments(activation, q).slope
+    phi = _given("gradient_factor", activation, q, weight_variance)
+    return growth(phi, q, weight_variance)
 
 
 def fixed_point(
@@ -176,21 +148,9 @@ def fixed_point(
         >>> mean_field.fixed_point("tanh", (5 / 3) ** 2).variance  # torch's gain
         1.17848
     """
-    _check("fixed_point", start, weight_variance, bias_variance, first="start")
-    step = lambda q: variance_map(activation, q, weight_variance, bias_variance) - q
-    slope = lambda q: variance_slope(activation, q, weight_variance)
-    moved = step(start)
-    beyond = lambda q: step(q) * math.copysign(1, moved) < -_ROUNDING * q
-    if abs(moved) <= _ROUNDING * start:
-        return FixedPoint(start, slope(start))
-    factor = 2**0.5 if moved > 0 else 2**-0.5
-    near, far = start, factor * start
-    while not beyond(far):
-        if not 1e-12 < far < 1e12:
-            return FixedPoint(math.inf if moved > 0 else 0.0, slope(far))
-        near, far = far, factor * far
-    q = root(step, near, far)
-    return FixedPoint(q, slope(q))
+    pair = weight_variance, bias_variance
+    phi = _given("fixed_point", activation, start, *pair, first="start")
+    return settled(phi, *pair, start)
 
 
 def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
@@ -219,42 +179,28 @@ def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
         >>> point.slope < 1, mean_field.edge_of_chaos("gelu", 0.72204).slope < 1
         (True, False)
     """
-    _check("edge_of_chaos", q)
-    weight_variance, bias_variance = critical_variances(activation, q)
-    if bias_variance < -1e-12 * q:
+    phi = _given("edge_of_chaos", activation, q)
+    _, bias_variance = critical(phi, q)
+    if bias_variance < -ROUNDING * q:
         raise ValueError(
-            "`jinit.theory.edge_of_chaos` needs a variance `q` that some bias variance "
-            f"of at least 0 keeps. Got {q} for {activation!r}, which takes "
-            f"{bias_variance:.6g}. Try another `q`."
+            f"`{phi.where}` needs a variance `q` that some bias variance of at least 0 "
+            f"keeps. Got {q} for {activation!r}, which takes {bias_variance:.6g}. Try "
+            "another `q`."
         )
-    slope = variance_slope(activation, q, weight_variance)
-    return EdgePoint(weight_variance, max(bias_variance, 0.0), slope, float(q))
+    return edge_point(phi, q)
 
 
-def critical_variances(activation: Activation, q: float) -> tuple[float, float]:
-    """The σw² and σb² of `edge_of_chaos`, where σb² < 0 says that there is no edge."""
-    growth = gradient_factor(activation, q)
-    if not 0 < growth < math.inf:
-        raise ValueError(
-            "`jinit.theory.edge_of_chaos` needs 0 < E φ′² < ∞. Got "
-            f"{growth} for {activation!r} at `q` = {q}. Use an activation with a slope."
-        )
-    return 1 / growth, q - variance_map(activation, q, 1 / growth)
-
-
-@functools.lru_cache(maxsize=256)
-def _times_input(function: Function) -> Function:
-    return lambda x: x * function(x)
-
-
-def _check(
+def _given(
     name: str,
+    activation: Activation,
     q: float,
     weight_variance: float = 1.0,
     bias_variance: float = 0.0,
     first: str = "q",
-) -> None:
+) -> Asked:
+    """The activation that a function of this module was given, with its numbers."""
     where = f"jinit.theory.{name}"
-    positive(where, first, q)
-    positive(where, "weight_variance", weight_variance)
+    check(where, first, Positive, q)
+    check(where, "weight_variance", Positive, weight_variance)
     check(where, "bias_variance", NonNegative, bias_variance)
+    return Asked.of(where, activation)

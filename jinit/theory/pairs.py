@@ -21,8 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._activations.names import as_function, canonical, Function
-from .._activations.quadrature import gaussian_moments
+from .._activations import Asked, canonical, Function, sampler, speaking, UnfitError
 from .._core.host import on_host
 from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
@@ -93,23 +92,24 @@ class Rule:
         return Products(*(times * weights @ found))
 
 
-def rule(activation: str | Function, q: float) -> Rule:
+def rule(phi: Asked, q: float) -> Rule:
     """The rule of an activation, for variances up to `q`, where it is checked."""
-    made = wide(activation, q)
-    known = gaussian_moments(activation, q)
+    made = wide(phi, q)
+    known = phi.moments(q)
     found = on_host(_squares, made, float(q))
     if not np.allclose(found[:2], known[1:], rtol=_EXACT, atol=0):
         raise ValueError(
-            "`jinit.theory` needs an activation with few kinks, and waves that are not "
-            f"too fast, to compare two inputs. Got {activation!r} at variance {q:.6g}."
+            f"`{phi.where}` needs an activation with few kinks, and waves that are not "
+            f"too fast, to compare two inputs. Got {phi.given!r} at variance {q:.6g}."
         )
     return made
 
 
-def wide(activation: str | Function, q: float = WIDE) -> Rule:
+def wide(phi: Asked, q: float = WIDE) -> Rule:
     """The same unchecked: at such variances E φ² need not be finite."""
     octaves = math.ceil(math.log(max(1.0, 3 * math.sqrt(q)), 4))
-    return _rule(*canonical(as_function(activation)), octaves)
+    with speaking(phi.where):
+        return _rule(*canonical(phi.alone.function), octaves)
 
 
 _rule = functools.lru_cache(maxsize=256)(Rule)
@@ -123,14 +123,16 @@ def _squares(rule: Rule, q: jax.Array) -> Squares:
 @functools.lru_cache(maxsize=256)
 def _bent(function: Function, settings: frozenset) -> tuple[Any, np.ndarray]:
     """The function (φ, φ′) of arrays, and where it has kinks."""
+    on_host(sampler, function, settings)  # refuses what JAX can not trace
     phi = lambda x: jnp.asarray(function(x, **dict(settings)), x.dtype)
     pair = jnp.vectorize(jax.value_and_grad(phi))
     kinks = kinks_of(pair)
     if (found := jumps(pair, kinks)).size:
-        raise ValueError(
-            "`jinit.theory` needs an activation without jumps: at one, C′(1) is "
-            f"infinite. Got {function!r}, which jumps at {found[0]:.6g}. Only "
-            "`fixed_point` and `variance_map` take it."
+        raise UnfitError(
+            ValueError,
+            "an activation without jumps: at one, C′(1) is infinite. Got "
+            f"{function!r}, which jumps at {found[0]:.6g}. Only `fixed_point` and "
+            "`variance_map` take it.",
         )
     return pair, kinks
 

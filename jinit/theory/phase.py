@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.names import Function
+from .._activations import Asked, Function
 from .._core.host import on_host
 from .._core.settings import check, NonNegative
 from .correlation import settle
 from .depth import name_of
 from .pairs import Rule, rule, Squares, wide
+from .plot import draw
 
 
 _RUNGS = np.arange(-160, 161)
@@ -86,9 +87,17 @@ class PhaseDiagram:
         Returns:
             The matplotlib figure.
         """
-        from .plot import draw
-
-        return draw(self, path)
+        # 1 / ξ with the sign of the phase is smooth across the edge, where ξ is not.
+        sign = np.where(self.gradient_factor < 1, -1, 1)
+        return draw(
+            title=f"{self.activation}: how deep signals reach",
+            weights=self.weight_variances,
+            biases=self.bias_variances,
+            rate=sign / self.correlation_depth,
+            edge=self.edge,
+            regions=self.regions,
+            path=path,
+        )
 
 
 def phase_diagram(
@@ -121,7 +130,8 @@ def phase_diagram(
         ICLR 2017. Figure 1. https://arxiv.org/abs/1611.01232
     """
     where = "jinit.theory.phase_diagram"
-    whole = wide(activation)
+    phi = Asked.of(where, activation)
+    whole = wide(phi)
     moments = Squares(*on_host(_squares, whole, _LADDER))
     edge = _edge(moments)
     columns, rows = np.linspace(*_around(edge), 36), np.linspace(1e-4, _BIASES, 27)
@@ -134,7 +144,7 @@ def phase_diagram(
     known = np.isfinite(q) & (q > 0)
     c, rate = (np.full(q.shape, np.nan) for _ in range(2))
     share = weights[known] / q[known]
-    narrow = rule(activation, q[known].max(initial=1.0))
+    narrow = rule(phi, q[known].max(initial=1.0))
     c[known], rate[known] = on_host(settle, narrow, q[known], share)
     with np.errstate(divide="ignore", invalid="ignore"):
         depths = -1 / np.log(rate)

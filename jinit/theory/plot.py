@@ -13,11 +13,25 @@ DEPTHS = np.geomspace(1, 100, 41)  # in layers: what lies beyond is drawn like t
 TICKS = (1, 3, 10, 30)
 
 
-def draw(diagram: Any, path: str | None = None) -> Any:
+def draw(
+    *,
+    title: str,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    rate: np.ndarray,
+    edge: np.ndarray,
+    regions: dict[str, np.ndarray],
+    path: str | None,
+) -> Any:
     """Draws one phase diagram.
 
     Args:
-        diagram: The `PhaseDiagram`.
+        title: What stands above it.
+        weights: The σw² of the columns.
+        biases: The σb² of the rows.
+        rate: 1 / ξ of each pair, below 0 in order and above 0 in chaos.
+        edge: σw², σb² and V′(q*) along the edge of chaos.
+        regions: Where a word holds, by the word.
         path: Where to save the figure, if anywhere.
 
     Returns:
@@ -25,16 +39,14 @@ def draw(diagram: Any, path: str | None = None) -> Any:
     """
     figure = blank(7.2, 4.4, dpi=150, layout="constrained")
     ax = figure.add_subplot()
-    _phases(figure, ax, diagram)
-    _edge(ax, diagram)
-    for word, inside in diagram.regions.items():
-        _name(ax, diagram, word, inside)
-    rows, columns = diagram.bias_variances, diagram.weight_variances
-    ax.set_xlim(columns[0], columns[-1])
-    ax.set_ylim(round(rows[0], 2), rows[-1])
+    _phases(figure, ax, weights, biases, rate)
+    _edge(ax, edge)
+    for word, inside in regions.items():
+        _name(ax, weights, biases, word, inside)
+    ax.set_xlim(weights[0], weights[-1])
+    ax.set_ylim(round(biases[0], 2), biases[-1])
     ax.set_xlabel("variance of weights, σw² = fan_in · Var w", color=INK)
     ax.set_ylabel("variance of biases, σb²", color=INK)
-    title = f"{diagram.activation}: how deep signals reach"
     ax.set_title(title, loc="left", size=11, weight="bold", color=INK)
     _quiet(ax)
     if path is not None:
@@ -42,22 +54,23 @@ def draw(diagram: Any, path: str | None = None) -> Any:
     return figure
 
 
-def _phases(figure: Any, ax: Any, diagram: Any) -> None:
+def _phases(
+    figure: Any, ax: Any, weights: np.ndarray, biases: np.ndarray, rate: np.ndarray
+) -> None:
     """Blue order and orange chaos, the paler, the deeper."""
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     ax.set_facecolor("#ececec")
-    # 1 / ξ with the sign of the phase is smooth across the edge, where ξ is not.
-    sign = np.where(diagram.gradient_factor < 1, -1, 1)
-    rate = np.clip(sign / diagram.correlation_depth, -1 / DEPTHS[0], 1 / DEPTHS[0])
+    rate = np.clip(rate, -1 / DEPTHS[0], 1 / DEPTHS[0])
     levels = np.array([*-1 / DEPTHS, *1 / DEPTHS[::-1]])
     colors = LinearSegmentedColormap.from_list("phases", [ORDER, EDGE, CHAOS])
     shades = {"cmap": colors, "norm": BoundaryNorm(levels, colors.N)}
-    grid = diagram.weight_variances, diagram.bias_variances
-    filled = ax.contourf(*grid, rate, levels, **shades)
+    filled = ax.contourf(weights, biases, rate, levels, **shades)
     filled.set_edgecolor("face")
     lines = {s / ticks: f"{ticks}" for ticks in TICKS for s in (-1, 1)}
-    drawn = ax.contour(*grid, rate, sorted(lines), colors="white", linewidths=0.7)
+    drawn = ax.contour(
+        weights, biases, rate, sorted(lines), colors="white", linewidths=0.7
+    )
     drawn.set_linestyle("-")
     ax.clabel(drawn, fmt=lines, fontsize=7)
     bar = figure.colorbar(filled, ax=ax, pad=0.02, aspect=30, spacing="uniform")
@@ -67,21 +80,23 @@ def _phases(figure: Any, ax: Any, diagram: Any) -> None:
     bar.outline.set_visible(False)
 
 
-def _edge(ax: Any, diagram: Any) -> None:
+def _edge(ax: Any, edge: np.ndarray) -> None:
     """The edge of chaos: dashes where it repels, a line where it attracts."""
-    weights, biases, slopes = diagram.edge.T
+    weights, biases, slopes = edge.T
     attracts = np.where(slopes < 1, biases, np.nan)
     ax.plot(weights, biases, color=INK, lw=1.4, linestyle=(0, (3, 2)))
     ax.plot(weights, attracts, color=INK, lw=1.6)
 
 
-def _name(ax: Any, diagram: Any, word: str, inside: np.ndarray) -> None:
+def _name(
+    ax: Any, weights: np.ndarray, biases: np.ndarray, word: str, inside: np.ndarray
+) -> None:
     """The word for a region in its middle, upright where that is narrow."""
     from matplotlib.patheffects import withStroke
 
     if inside.mean() < 0.05:
         return
-    x, y = np.meshgrid(diagram.weight_variances, diagram.bias_variances)
+    x, y = np.meshgrid(weights, biases)
     narrow = inside.any(0).mean() < 0.25
     text = ax.text(
         np.median(x[inside]), np.median(y[inside]), word, rotation=90 * narrow,

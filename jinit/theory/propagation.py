@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._activations.names import Function
-from .._activations.quadrature import gaussian_moments, positive
+from .._activations import Asked, Function
 from .._core.figures import drawn
 from .._core.host import on_host
-from .._core.settings import check, choose, Count, Finite, NonNegative
+from .._core.settings import check, choose, Count, Finite, NonNegative, Positive
 from .._core.text import aligned
 from .depth import exact, name_of
 from .pairs import Products, Rule, rule, WIDE, wide
@@ -21,6 +20,7 @@ from .pairs import Products, Rule, rule, WIDE, wide
 Norm = Literal["layer", "batch"]
 
 _SHOWN = 12  # layers in the table
+_CONSTANT = 1e-14  # of E φ², within which Var φ is the rounding of quadrature
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def propagate(
     """
     where = "jinit.theory.propagate"
     check(where, "depth", Count, depth)
-    q = positive(where, "variance", variance)
+    q = float(check(where, "variance", Positive, variance))
     if abs(check(where, "correlation", Finite, correlation)) > 1:
         raise ValueError(
             f"`{where}` needs `correlation` from -1 to 1. Got {correlation}."
@@ -166,18 +166,18 @@ def propagate(
             "`correlation` = 1."
         )
     layer = Layer(
-        positive(where, "weight_variance", weight_variance),
+        float(check(where, "weight_variance", Positive, weight_variance)),
         check(where, "bias_variance", NonNegative, bias_variance),
         check(where, "skip", Finite, skip),
         check(where, "branch", Finite, branch),
         norm,
     )
-    widest = 1.0
+    phi, widest = Asked.of(where, activation), 1.0
     if norm is None:
-        path = on_host(_variances, wide(activation), layer, q, depth)
+        path = on_host(_variances, wide(phi), layer, q, depth)
         _require_variances(where, path)
         widest = float(np.clip(path.max(), 1, WIDE))
-    narrow = rule(activation, widest)
+    narrow = rule(phi, widest)
     opposed = correlation < 0
     q, apart, growth = on_host(
         _travel, narrow, layer, q, 1 - correlation, depth, opposed
@@ -212,11 +212,17 @@ def batch_norm_gradient_factor(activation: str | Function) -> float:
         Yang, Pennington, Rao, Sohl-Dickstein, Schoenholz. A mean field theory of batch
         normalization. ICLR 2019. https://arxiv.org/abs/1902.08129
     """
-    mean, second, slope = gaussian_moments(activation)
-    if second - mean**2 <= 1e-14 * second:
+    return normalized_growth(
+        Asked.of("jinit.theory.batch_norm_gradient_factor", activation)
+    )
+
+
+def normalized_growth(phi: Asked) -> float:
+    """χ = E φ′(z)² / Var φ(z)."""
+    mean, second, slope = phi.moments()
+    if second - mean**2 <= _CONSTANT * second:
         raise ValueError(
-            "`jinit.theory.batch_norm_gradient_factor` needs an activation that varies."
-            f" Got {activation!r}."
+            f"`{phi.where}` needs an activation that varies. Got {phi.given!r}."
         )
     return slope / (second - mean**2)
 

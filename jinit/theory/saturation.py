@@ -11,8 +11,7 @@ variance 1/(3d) and give Var y = 1/3 at every d.
 
 import math
 
-from .._activations.quadrature import positive
-from .._core.settings import check, Count, NonNegative
+from .._core.settings import check, Count, NonNegative, Positive
 
 
 def preactivation_variance(
@@ -98,5 +97,5 @@ def chebyshev_bound(threshold: float, variance: float) -> float:
 
 
 def _check(name: str, threshold: float, variance: float) -> None:
-    positive(f"jinit.theory.{name}", "threshold", threshold)
+    check(f"jinit.theory.{name}", "threshold", Positive, threshold)
     check(f"jinit.theory.{name}", "variance", NonNegative, variance)

@@ -3,16 +3,15 @@
 import dataclasses
 from typing import Any
 
-from .._activations.gains import gain
-from .._activations.names import Function
-from .._activations.quadrature import gaussian_moments, Moments
+from .._activations import Asked, Function, gain, Moments
+from .._core.settings import check, NonNegative, Positive
 from .._core.text import aligned
-from .depth import depth_scales, DepthScales, exact, name_of
+from .depth import DepthScales, exact, name_of, reach
 from .edge import find
 from .isometry import jacobian_spectrum
-from .mean_field import EdgePoint
+from .maps import EdgePoint
 from .phase import phase_diagram
-from .propagation import batch_norm_gradient_factor
+from .propagation import normalized_growth
 
 
 _BIASES = (0.0, 0.01, 0.05, 0.1, 0.3)
@@ -132,18 +131,22 @@ def summarize(
         >>> [round(point.weight_variance, 3) for point in summary.edge]
         [1.424, 1.761, 1.986, 2.505]
     """
+    where = "jinit.theory.summarize"
+    phi = Asked.of(where, activation).alone
+    check(where, "bias_variance", NonNegative, bias_variance)
     pairs = {name: (weights, 0.0) for name, weights in _WEIGHTS.items()}
     if weight_variance is not None:
+        check(where, "weight_variance", Positive, weight_variance)
         asked = f"σw² = {exact(weight_variance)}, σb² = {exact(bias_variance)}"
         pairs[asked] = weight_variance, bias_variance
-    scales = {name: depth_scales(activation, *pair) for name, pair in pairs.items()}
-    points = (find(activation, 1, bias_variance) for bias_variance in _BIASES)
+    scales = {name: reach(phi, *pair) for name, pair in pairs.items()}
+    points = (find(phi, 1, bias_variance) for bias_variance in _BIASES)
     return Summary(
         name_of(activation),
-        gaussian_moments(activation),
+        phi.moments(),
         tuple(point for point in points if point),
         scales,
-        batch_norm_gradient_factor(activation),
+        normalized_growth(phi),
         tuple(
             (q, L, jacobian_spectrum(activation, L, q).variance)
             for L in _DEPTHS

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit._activations.gains import gaussian_moments, squared_gain
-from jinit._activations.names import GATES
+from jinit._activations import GATES, gaussian_moments, squared_gain
 
 
 # E φ, E φ², E φ′²; all from the published constants to six decimals.

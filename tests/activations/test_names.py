@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit._activations.names import activation_function, activation_name
+from jinit._activations import activation_function, activation_name
 
 
 def test_a_name_of_jax_nn_is_that_function():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from jinit._activations.quadrature import gaussian_moments
+from jinit._activations import gaussian_moments
 
 
 def density(x):

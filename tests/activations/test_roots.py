@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from jinit._activations.roots import root
+from jinit._activations import root
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinit._activations.gains import gain
-from jinit._activations.names import activation_function
+from jinit._activations import activation_function, gain
 from jinit._graph.elementwise import follow, uniform_values
 from jinit._graph.jaxpr import flatten, has_rule
 from jinit._graph.recognition import NAMES, recognize

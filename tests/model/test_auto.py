@@ -5,7 +5,7 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit._activations.gains import gaussian_moments, squared_gain
+from jinit._activations import gaussian_moments, squared_gain
 from jinit._model.keys import path_keys
 from jinit._model.plan import Choice
 from tests.zoo.adapters import shapes

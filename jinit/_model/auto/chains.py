@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 
 import numpy as np
 
-from ..._activations.gains import gaussian_moments
-from ..._activations.names import activation_function
+from ..._activations import activation_function, gaussian_moments
 from ..._graph.recognition import NAMES, recognize
 from ..._reading.trace import Row, Trace
 from ..._schemes import Sides

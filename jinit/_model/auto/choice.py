@@ -8,8 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from ..._activations.gains import gaussian_moments
-from ..._activations.names import GATES
+from ..._activations import GATES, gaussian_moments
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import marginal
-from ..._activations.gains import gain as gain_of
+from ..._activations import gain as gain_of
 from ..._core import sampling
 from ..._core.decorator import law
 from ...marginal import Marginal

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from ... import marginal
-from ..._activations.gains import gain as gain_of
+from ..._activations import gain as gain_of
 from ..._core.decorator import law
 from ..._core.initializer import alias
 from ..._core.sampling import real, scalar

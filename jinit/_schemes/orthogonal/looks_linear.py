@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ... import marginal
-from ..._activations.gains import gain as gain_of
+from ..._activations import gain as gain_of
 from ..._core.decorator import law
 from ..._core.fans import resolve_axes
 from ...marginal import Marginal

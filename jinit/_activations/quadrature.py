@@ -71,7 +71,7 @@ def moments(function: Function, settings: frozenset, variance: float) -> Moments
     if loose[0] or loose[1] or tail > 1e-9 * second:
         raise UnfitError(
             ValueError,
-            "an activation whose E φ² is finite for a Gaussian input. Got "
+            "an activation whose E φ² is finite for a Gaussian input. Got"
             f" {function!r}, which at variance {variance} grows too fast or "
             "oscillates too fast to tell.",
         )

@@ -1,10 +1,18 @@
-"""Eight host devices for every test, set before JAX starts, and readable test ids."""
+"""What every test needs before JAX starts, and test ids that a person can read.
+
+Eight host devices. Programs that XLA compiled are kept between runs and shared by the
+workers, outside the checkout; JAX_COMPILATION_CACHE_DIR names another place.
+"""
 
 import os
+import pathlib
 
 from .ids import name_of
 
 
+CACHES = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{CACHES}/jinit-tests")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )

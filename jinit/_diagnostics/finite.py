@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .._reading.finite import first_not_finite
+from .._reading import first_not_finite
 from .program import Program
 
 

@@ -6,9 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._reading.instances import copies, measurable
-from .._reading.layers import Layer
-from .._reading.model import Model
+from .._reading import copies, Layer, measurable, Model
 from .program import Program
 from .ratios import backward, forward, square
 from .records import Histogram, LayerProbe
@@ -29,7 +27,7 @@ def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
             fan_in=layer.kernel.fan_in,
             fan_out=layer.kernel.fan_out,
             weight_variance=layer.kernel.fan_in * square(at["kernel_rms"]),
-            hidden=not layer.last,
+            hidden=not layer.place.last,
             mean=float(at["z"]["mean"]),
             std=float(at["z"]["std"]),
             second_moment=square(at["z"]["rms"]),

@@ -8,11 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from .._core.sampling import normal
-from .._graph.elementwise import Activation
-from .._graph.operations import Graph, Op
-from .._reading.instances import measurable, outer, varying
-from .._reading.layers import Layer
-from .._reading.model import Model
+from .._graph import Activation, Graph, Op
+from .._reading import Layer, measurable, Model, outer, varying
 
 
 BINS = 100

@@ -13,8 +13,7 @@ from .._activations import activation_function
 from .._core.initializer import Initializer
 from .._frameworks import bind, fits, holds_weights, Subject
 from .._model.materialize import initialize
-from .._reading.layers import Layer
-from .._reading.model import Model
+from .._reading import Layer, Model
 
 
 class Applied(NamedTuple):

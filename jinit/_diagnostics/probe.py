@@ -7,7 +7,7 @@ import jax
 
 from .._core.draw import in_mesh
 from .._core.progress import working
-from .._reading.instances import unmeasured
+from .._reading import unmeasured
 from .finite import require_finite
 from .layers import layer_probes, of_each
 from .program import Apply, Loss, read_program

@@ -8,10 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._graph.elementwise import Activation
-from .._graph.recognition import label, recognize
-from .._reading.instances import Instance, unroll
-from .._reading.model import Model, read_model
+from .._graph import Activation, label, recognize
+from .._reading import Instance, Model, read_model, unroll
 from .measure import measure
 from .ratios import Phi
 

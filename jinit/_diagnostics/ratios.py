@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._graph.elementwise import Activation
-from .._reading.instances import Instance
+from .._graph import Activation
+from .._reading import Instance
 from ..theory.mean_field import gradient_factor, variance_map
 
 

@@ -11,8 +11,8 @@ from .._core.initializer import Initializer
 from .._core.settings import check, choose, Count
 from .._core.spelling import get
 from .._frameworks import find_model
-from .._graph.recognition import NAMES
-from .._reading.model import read_model
+from .._graph import NAMES
+from .._reading import read_model
 from ..data.normalize import standardize
 from ..datasets import DATASETS, load
 from .finite import NotFiniteError

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.extend.core import JaxprEqn
 
 from .jaxpr import body_jaxpr, flatten, leaf_equations
-from .operations import Graph, Op
+from .operations import Graph, Op, Value
 from .primitives import traits
 
 
@@ -26,10 +26,10 @@ class Activation:
     A product of two signals, such as SwiGLU, has two sources.
     """
 
-    sources: tuple[int, ...]
-    result: int
+    sources: tuple[Value, ...]
+    result: Value
     ops: tuple[Op, ...]
-    constants: Mapping[int, Any]
+    constants: Mapping[Value, Any]
     traced: Any
 
     @property
@@ -57,7 +57,7 @@ def is_elementwise(op: Op) -> bool:
     )
 
 
-def uniform_values(graph: Graph) -> set[int]:
+def uniform_values(graph: Graph) -> set[Value]:
     """The values that hold one fixed number: scalar constants and what they make."""
     uniform = {i for i, c in graph.constants.items() if math.prod(jnp.shape(c)) == 1}
     for op in graph.steps:
@@ -66,7 +66,7 @@ def uniform_values(graph: Graph) -> set[int]:
     return uniform
 
 
-def follow(graph: Graph, source: int, uniform: Set[int]) -> Activation | None:
+def follow(graph: Graph, source: Value, uniform: Set[Value]) -> Activation | None:
     """The element-wise function that starts at `source`, as far as it reaches.
 
     None where there is none, or where more than one of its values is read by something
@@ -92,7 +92,7 @@ def follow(graph: Graph, source: int, uniform: Set[int]) -> Activation | None:
 
 
 def between(
-    graph: Graph, result: int, stops: Set[int], uniform: Set[int]
+    graph: Graph, result: Value, stops: Set[Value], uniform: Set[Value]
 ) -> Activation | None:
     """The element-wise function that makes `result` of values at which nothing stops.
 
@@ -102,7 +102,7 @@ def between(
     """
     ops, sources, met = [], [], set()
 
-    def back(value: int) -> None:
+    def back(value: Value) -> None:
         if value in met:
             return
         met.add(value)
@@ -128,7 +128,7 @@ def between(
     )
 
 
-def _leaves(graph: Graph, value: int, inside: Set[int]) -> bool:
+def _leaves(graph: Graph, value: Value, inside: Set[Value]) -> bool:
     return any(
         inside.isdisjoint(reader.outputs) for reader in graph.readers.get(value, ())
     )
@@ -140,7 +140,7 @@ def _spreads_scalar(equation: JaxprEqn) -> bool:
     return spreads and math.prod(aval.shape) == 1
 
 
-def _run(ops: Iterable[Op], values: dict[int, Any], bind: Any) -> dict[int, Any]:
+def _run(ops: Iterable[Op], values: dict[Value, Any], bind: Any) -> dict[Value, Any]:
     for op in ops:
         results = bind(op, *(values[i] for i in op.inputs))
         values.update(zip(op.outputs, results, strict=True))

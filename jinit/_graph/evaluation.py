@@ -5,18 +5,18 @@ from typing import Any
 
 import jax
 
-from .operations import Body, Graph, Op
+from .operations import Body, Graph, Op, Value
 
 
 Visit = Callable[[Any, Any], tuple[Any, Any]]
-Values = dict[int, Any]
+Values = dict[Value, Any]
 
 
 def evaluate(
     graph: Graph,
     inputs: Sequence[Any],
-    visits: Mapping[int, Visit] | None = None,
-    given: Mapping[int, Any] | None = None,
+    visits: Mapping[Value, Visit] | None = None,
+    given: Mapping[Value, Any] | None = None,
 ) -> tuple[list[Any], Values]:
     """The outputs of a graph, and what the visits have seen.
 
@@ -39,13 +39,13 @@ def evaluate(
 def run(
     ops: Iterable[Op],
     values: Values,
-    visits: Mapping[int, Visit],
-    given: Mapping[int, Any],
+    visits: Mapping[Value, Visit],
+    given: Mapping[Value, Any],
 ) -> tuple[Values, Values]:
     """Runs `ops` in order on the numbered `values`; returns them and what was seen."""
     seen: Values = {}
 
-    def enter(i: int, value: Any) -> None:
+    def enter(i: Value, value: Any) -> None:
         values[i] = value
         if i in visits:
             values[i], seen[i] = visits[i](value, given.get(i))
@@ -69,8 +69,8 @@ def _scan(
     body: Body,
     outer: Values,
     operands: Sequence[Any],
-    visits: Mapping[int, Visit],
-    given: Mapping[int, Any],
+    visits: Mapping[Value, Visit],
+    given: Mapping[Value, Any],
 ) -> tuple[list[Any], Values]:
     inputs = [link.outputs[0] for link in body.enter]
     results = [link.inputs[0] for link in body.leave]

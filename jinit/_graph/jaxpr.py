@@ -8,7 +8,7 @@ import jax
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from .bodies import Call, Inside, Link, Loop
-from .operations import Body, Graph, live, Op
+from .operations import Body, Graph, live, Op, Value
 from .primitives import traits
 from .traits import Kind, Traits
 
@@ -35,6 +35,11 @@ def leaf_equations(equation: JaxprEqn) -> Iterator[JaxprEqn]:
             yield from leaf_equations(each)
 
 
+def holds_layer(equation: JaxprEqn) -> bool:
+    """Whether it runs what may be a layer."""
+    return any(_traits(each).is_layer for each in leaf_equations(equation))
+
+
 def flatten(jaxpr: Any, opens: Callable[[JaxprEqn], bool] = lambda _: True) -> Graph:
     """Reads a jaxpr as a `Graph`, opening every call for which `opens` is true.
 
@@ -59,24 +64,24 @@ class _Reader:
 
     opens: Callable[[JaxprEqn], bool]
     types: list[Any] = dataclasses.field(default_factory=list)
-    constants: dict[int, Any] = dataclasses.field(default_factory=dict)
+    constants: dict[Value, Any] = dataclasses.field(default_factory=dict)
 
-    def number(self, aval: Any) -> int:
+    def number(self, aval: Any) -> Value:
         self.types.append(aval)
-        return len(self.types) - 1
+        return Value(len(self.types) - 1)
 
-    def constant(self, value: Any) -> int:
+    def constant(self, value: Any) -> Value:
         i = self.number(jax.typeof(value))
         self.constants[i] = value
         return i
 
-    def walk(self, jaxpr: Any, inputs: Sequence[int], ops: list[Op]) -> list[int]:
+    def walk(self, jaxpr: Any, inputs: Sequence[Value], ops: list[Op]) -> list[Value]:
         """Appends the operations of a jaxpr to `ops`; returns its outputs."""
         jaxpr, consts = _opened(jaxpr)
         numbers = dict(zip(jaxpr.invars, inputs, strict=True))
         numbers |= dict(zip(jaxpr.constvars, map(self.constant, consts), strict=True))
 
-        def read(atom: Any) -> int:
+        def read(atom: Any) -> Value:
             is_literal = isinstance(atom, Literal)
             return self.constant(atom.val) if is_literal else numbers[atom]
 
@@ -93,7 +98,7 @@ class _Reader:
         return [read(atom) for atom in jaxpr.outvars]
 
     def op(
-        self, equation: JaxprEqn, inputs: tuple[int, ...], outputs: tuple[int, ...]
+        self, equation: JaxprEqn, inputs: tuple[Value, ...], outputs: tuple[Value, ...]
     ) -> Op:
         """The operation of one equation, with its body where it has one."""
         op = Op(equation.primitive.name, inputs, outputs, equation)
@@ -118,7 +123,7 @@ class _Reader:
         )
         return Body(tuple(enter), tuple(ops), leave, runs[0].enter.count(Link.CARRY))
 
-    def inside(self, jaxpr: Any) -> tuple[list[int], tuple[Op, ...], list[int]]:
+    def inside(self, jaxpr: Any) -> tuple[list[Value], tuple[Op, ...], list[Value]]:
         """The inputs, the operations and the outputs of a body."""
         ops: list[Op] = []
         inputs = [self.number(var.aval) for var in _opened(jaxpr)[0].invars]
@@ -127,7 +132,10 @@ class _Reader:
 
 
 def _entering(
-    run: Inside, outer: Sequence[int], inner: Sequence[int], results: Sequence[int]
+    run: Inside,
+    outer: Sequence[Value],
+    inner: Sequence[Value],
+    results: Sequence[Value],
 ) -> Iterator[Op]:
     # A value of one iteration is the initial one or what the last iteration left.
     left = iter(results)

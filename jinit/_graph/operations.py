@@ -8,13 +8,18 @@ and carry the operations of their body, to be read: `Graph.steps`.
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NewType
 
 from jax.extend.core import JaxprEqn
 
 from .bodies import Link, Loop
 from .primitives import traits
 from .traits import Traits
+
+
+# The number of a value in its graph, and of a layer in its model.
+Value = NewType("Value", int)
+LayerIndex = NewType("LayerIndex", int)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,8 +30,8 @@ class Op:
     """
 
     kind: str | Link
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
     equation: JaxprEqn | None = None
     body: "Body | None" = None
 
@@ -41,12 +46,12 @@ class Op:
         return traits(self.kind)
 
     @property
-    def data(self) -> tuple[int, ...]:
+    def data(self) -> tuple[Value, ...]:
         """The inputs that hold data, where others are indices."""
         return self.inputs[self.traits.data]
 
     @property
-    def linear(self) -> tuple[int, ...]:
+    def linear(self) -> tuple[Value, ...]:
         """The inputs that it is linear in."""
         linear = self.traits.linear
         return () if linear is None else self.inputs[linear]
@@ -107,7 +112,7 @@ class Body:
         return (*self.enter, *_steps(self.ops), *self.leave)
 
     @functools.cached_property
-    def values(self) -> frozenset[int]:
+    def values(self) -> frozenset[Value]:
         """The numbers made inside."""
         inner = (step for step in self.steps if step not in self.leave)
         return frozenset(value for step in inner for value in step.outputs)
@@ -117,10 +122,10 @@ class Body:
 class Graph:
     """A flat computation over numbered values, each made by at most one operation."""
 
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
     ops: tuple[Op, ...]
-    constants: Mapping[int, Any]
+    constants: Mapping[Value, Any]
     types: tuple[Any, ...]
 
     @functools.cached_property
@@ -134,23 +139,23 @@ class Graph:
         return {step: i for i, step in enumerate(self.steps)}
 
     @functools.cached_property
-    def makers(self) -> Mapping[int, Op]:
+    def makers(self) -> Mapping[Value, Op]:
         """The step that makes each value."""
         return {value: step for step in self.steps for value in step.outputs}
 
     @functools.cached_property
-    def readers(self) -> Mapping[int, tuple[Op, ...]]:
+    def readers(self) -> Mapping[Value, tuple[Op, ...]]:
         """The steps that read each value."""
-        readers: dict[int, tuple[Op, ...]] = {}
+        readers: dict[Value, tuple[Op, ...]] = {}
         for step in self.steps:
             for value in set(step.inputs):
                 readers[value] = (*readers.get(value, ()), step)
         return readers
 
     @functools.cached_property
-    def loops(self) -> Mapping[int, tuple[Op, ...]]:
+    def loops(self) -> Mapping[Value, tuple[Op, ...]]:
         """Whose bodies each inner value belongs to, outermost first."""
-        loops: dict[int, tuple[Op, ...]] = {}
+        loops: dict[Value, tuple[Op, ...]] = {}
 
         def walk(ops: Iterable[Op], around: tuple[Op, ...]) -> None:
             for op in ops:
@@ -165,7 +170,7 @@ class Graph:
         walk(self.ops, ())
         return loops
 
-    def constant(self, value: int) -> Any:
+    def constant(self, value: Value) -> Any:
         """What a value is that depends on no input; None for others, and from loops."""
         maker = self.makers.get(value)
         if maker is None:
@@ -188,7 +193,7 @@ def _steps(ops: Iterable[Op]) -> Iterator[Op]:
             yield op
 
 
-def live(ops: Sequence[Op], outputs: Sequence[int]) -> tuple[Op, ...]:
+def live(ops: Sequence[Op], outputs: Sequence[Value]) -> tuple[Op, ...]:
     """The operations that the outputs depend on."""
     needed, found = set(outputs), []
     for op in reversed(ops):

@@ -11,19 +11,20 @@ import jax.numpy as jnp
 from .bodies import Link
 from .elementwise import is_elementwise
 from .jaxpr import leaf_equations
-from .operations import Graph, Op
+from .operations import Graph, LayerIndex, Op, Value
 from .primitives import traits
 from .traits import Kind
 
 
 T = TypeVar("T")
+N = TypeVar("N")
 
 
 def sweep(
     graph: Graph,
-    start: Mapping[int, T],
-    rule: Callable[[Op, dict[int, T]], T | None],
-) -> dict[int, T]:
+    start: Mapping[Value, T],
+    rule: Callable[[Op, dict[Value, T]], T | None],
+) -> dict[Value, T]:
     """The least facts by value that contain `start` and agree with `rule` everywhere.
 
     `rule(op, facts)` gives the fact about the outputs of one operation, None for none.
@@ -42,7 +43,7 @@ def sweep(
     return facts
 
 
-def data_values(graph: Graph, n_leaves: int) -> set[int]:
+def data_values(graph: Graph, n_leaves: int) -> set[Value]:
     """The values that depend on an input that is no parameter and no random key."""
     is_key = lambda i: jnp.issubdtype(graph.types[i].dtype, jax.dtypes.prng_key)
     start = {i: True for i in graph.inputs[n_leaves:] if not is_key(i)}
@@ -51,11 +52,11 @@ def data_values(graph: Graph, n_leaves: int) -> set[int]:
 
 
 def parameter_leaves(
-    graph: Graph, n_leaves: int, data: Set[int]
-) -> dict[int, frozenset[int]]:
+    graph: Graph, n_leaves: int, data: Set[Value]
+) -> dict[Value, frozenset[Value]]:
     """Of every value that comes from parameters alone: from which of them."""
 
-    def rule(op: Op, leaves: dict[int, frozenset[int]]) -> frozenset[int] | None:
+    def rule(op: Op, leaves: dict[Value, frozenset[Value]]) -> frozenset[Value] | None:
         if not data.isdisjoint(op.outputs):
             return None
         return frozenset().union(*(leaves.get(i, ()) for i in op.inputs)) or None
@@ -63,7 +64,7 @@ def parameter_leaves(
     return sweep(graph, {i: frozenset({i}) for i in graph.inputs[:n_leaves]}, rule)
 
 
-def upstream(graph: Graph, values: Iterable[int]) -> set[int]:
+def upstream(graph: Graph, values: Iterable[Value]) -> set[Value]:
     """The values that `values` depend on, and themselves."""
     found = set(values)
     waiting = list(found)
@@ -75,7 +76,7 @@ def upstream(graph: Graph, values: Iterable[int]) -> set[int]:
     return found
 
 
-def ancestors(graph: Graph) -> dict[int, int]:
+def ancestors(graph: Graph) -> dict[Value, int]:
     """Of every value: those it depends on in one iteration, and itself, as bits."""
     behind = {i: 1 << i for i in (*graph.inputs, *graph.constants)}
     for op in graph.steps:
@@ -86,8 +87,8 @@ def ancestors(graph: Graph) -> dict[int, int]:
 
 
 def nearest(
-    graph: Graph, makers: Mapping[int, int], around: int | None = 0
-) -> dict[int, frozenset[int]]:
+    graph: Graph, makers: Mapping[Value, N], around: int | None = 0
+) -> dict[Value, frozenset[N]]:
     """Of every value: the layers that reach it with no other layer between.
 
     Args:
@@ -96,10 +97,10 @@ def nearest(
         around: Where an iteration of a loop takes what it carries from: 0, what was
             before the loop; 1, the last iteration; None, from nowhere.
     """
-    start = dict.fromkeys(graph.inputs, frozenset[int]())
+    start = dict.fromkeys(graph.inputs, frozenset[N]())
     start |= {value: frozenset({layer}) for value, layer in makers.items()}
 
-    def rule(op: Op, near: dict[int, frozenset[int]]) -> frozenset[int]:
+    def rule(op: Op, near: dict[Value, frozenset[N]]) -> frozenset[N]:
         inputs = op.inputs
         if op.kind is Link.CARRY:
             inputs = () if around is None else (op.inputs[around],)
@@ -109,23 +110,29 @@ def nearest(
 
 
 def carried(
-    graph: Graph, makers: Mapping[int, int], data: Set[int]
-) -> dict[int, frozenset[int]]:
+    graph: Graph, makers: Mapping[Value, LayerIndex], data: Set[Value]
+) -> dict[Value, frozenset[LayerIndex]]:
     """Of every value: the layers whose output it is linear in, once around a loop."""
     start = {value: frozenset({layer}) for value, layer in makers.items()}
 
-    def rule(op: Op, layers: dict[int, frozenset[int]]) -> frozenset[int]:
+    def rule(
+        op: Op, layers: dict[Value, frozenset[LayerIndex]]
+    ) -> frozenset[LayerIndex]:
         return frozenset().union(*(layers.get(i, ()) for i in op.linear if i in data))
 
     return sweep(graph, start, rule)
 
 
 def compared(
-    graph: Graph, makers: Mapping[int, int], near: Mapping[int, frozenset[int]]
-) -> frozenset[int]:
+    graph: Graph,
+    makers: Mapping[Value, LayerIndex],
+    near: Mapping[Value, frozenset[LayerIndex]],
+) -> frozenset[LayerIndex]:
     """The layers whose outputs meet in a product that a softmax follows."""
 
-    def rule(op: Op, met: dict[int, frozenset[int]]) -> frozenset[int] | None:
+    def rule(
+        op: Op, met: dict[Value, frozenset[LayerIndex]]
+    ) -> frozenset[LayerIndex] | None:
         sides = [near.get(i, frozenset()) for i in op.inputs]
         if op.traits.is_layer and all(sides):
             return frozenset().union(*sides)
@@ -133,7 +140,7 @@ def compared(
             return None
         return frozenset().union(*(met.get(i, ()) for i in op.inputs)) or None
 
-    met = sweep(graph, dict.fromkeys(makers, frozenset[int]()), rule)
+    met = sweep(graph, dict.fromkeys(makers, frozenset[LayerIndex]()), rule)
     soft = (op for op in graph.steps if _exponentiates(op))
     return frozenset().union(*(met.get(i, ()) for op in soft for i in op.inputs))
 
@@ -144,10 +151,10 @@ def _exponentiates(op: Op) -> bool:
     return Kind.EXPONENTIAL in kinds
 
 
-def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:
+def depths(graph: Graph, makers: Mapping[Value, LayerIndex]) -> dict[Value, int]:
     """Of every value: the layers on the longest way to it, once around each loop."""
 
-    def rule(op: Op, depth: dict[int, int]) -> int:
+    def rule(op: Op, depth: dict[Value, int]) -> int:
         inputs = op.inputs[:1] if op.kind is Link.CARRY else op.inputs
         above = max((depth.get(i, 0) for i in inputs), default=0)
         return above + (not makers.keys().isdisjoint(op.outputs))
@@ -155,10 +162,10 @@ def depths(graph: Graph, makers: Mapping[int, int]) -> dict[int, int]:
     return sweep(graph, {}, rule)
 
 
-def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
+def statistics(graph: Graph, data: Set[Value]) -> dict[Value, bool]:
     """The values made of averages of data alone; True where a root was taken."""
 
-    def rule(op: Op, found: dict[int, bool]) -> bool | None:
+    def rule(op: Op, found: dict[Value, bool]) -> bool | None:
         inputs = [i for i in op.inputs if i in data]
         if op.traits.reduces:
             return any(found.get(i, False) for i in inputs)
@@ -173,11 +180,11 @@ def statistics(graph: Graph, data: Set[int]) -> dict[int, bool]:
 
 
 def rooted(
-    graph: Graph, leaves: Mapping[int, frozenset[int]]
-) -> dict[int, frozenset[int]]:
+    graph: Graph, leaves: Mapping[Value, frozenset[Value]]
+) -> dict[Value, frozenset[Value]]:
     """Of every value made of parameters: those of them that a root was taken of."""
 
-    def rule(op: Op, roots: dict[int, frozenset[int]]) -> frozenset[int] | None:
+    def rule(op: Op, roots: dict[Value, frozenset[Value]]) -> frozenset[Value] | None:
         if op.outputs[0] not in leaves:
             return None
         if op.traits.kind is Kind.ROOT:
@@ -189,18 +196,18 @@ def rooted(
 
 def normalized(
     graph: Graph,
-    data: Set[int],
-    leaves: Set[int],
-    average: Mapping[int, bool],
-    stored: Set[int],
-) -> dict[int, Op]:
+    data: Set[Value],
+    leaves: Set[Value],
+    average: Mapping[Value, bool],
+    stored: Set[Value],
+) -> dict[Value, Op]:
     """The signals divided by a standard deviation, with the dividing operation.
 
     That is a root of their own average or, as in a batch norm after training, of a
     stored parameter. What a learned scale and offset make of one counts as well.
     """
 
-    def rule(op: Op, norms: dict[int, Op]) -> Op | None:
+    def rule(op: Op, norms: dict[Value, Op]) -> Op | None:
         signals = [i for i in op.inputs if i in data and i not in average]
         if len(signals) != 1:
             return None

@@ -5,8 +5,7 @@ from typing import Any
 
 from .._core.progress import working
 from .._frameworks import is_model, read, Subject, weights_alone
-from .._reading.model import read_subject
-from .._reading.trace import trace_model
+from .._reading import read_subject, trace_model
 from .auto.choice import plan_of, Residual
 from .auto.laws import Direction, Law
 from .plan import Plan

@@ -6,7 +6,7 @@ import jax
 
 from .._core.draw import is_key
 from .._frameworks import as_key
-from .._reading.trace import Trace
+from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law
 from .explain import plan_model

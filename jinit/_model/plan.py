@@ -13,7 +13,7 @@ from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
 from .._core.text import aligned, rich_table, sizes
-from .._reading.roles import Role
+from .._reading import Role
 from .keys import path_keys
 
 

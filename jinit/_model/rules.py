@@ -12,8 +12,7 @@ import numpy as np
 from .._core.initializer import Initializer
 from .._core.settings import choose
 from .._core.trees import glob, named_arrays
-from .._reading.roles import Role
-from .._reading.trace import Row, Trace
+from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
 from .plan import Choice, Plan
 

@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding
 
 from .._core.draw import is_typed_key
 from .._core.trees import named_leaves, replaced
-from .._reading.trace import Trace
+from .._reading import Trace
 from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
 from .shardings import places
 

@@ -4,10 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from .._graph.bodies import Link
-from .._graph.operations import Graph, Op
-from .._graph.places import Placed
-from .._graph.sweeps import sweep
+from .._graph import Graph, Link, Op, Placed, sweep, Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +15,7 @@ class LeafAxes:
     value is `sliced` if it holds only a part of the leaf, such as one layer of a stack.
     """
 
-    leaf: int
+    leaf: Value
     axes: tuple[tuple[int, ...], ...]
     parts: tuple[int, ...]
     sliced: bool = False
@@ -38,7 +35,9 @@ class LeafAxes:
         )
 
 
-def track(graph: Graph, leaves: Mapping[int, frozenset[int]]) -> dict[int, LeafAxes]:
+def track(
+    graph: Graph, leaves: Mapping[Value, frozenset[Value]]
+) -> dict[Value, LeafAxes]:
     """The axes of every value made of one leaf, or mainly of one: of its largest."""
     types = graph.types
     start = {
@@ -47,7 +46,7 @@ def track(graph: Graph, leaves: Mapping[int, frozenset[int]]) -> dict[int, LeafA
         if leaves.get(i) == {i}
     }
 
-    def rule(op: Op, known: dict[int, LeafAxes]) -> LeafAxes | None:
+    def rule(op: Op, known: dict[Value, LeafAxes]) -> LeafAxes | None:
         found = [known[i] for i in op.inputs if i in known]
         if not found or leaves.get(op.outputs[0]) is None:
             return None
@@ -58,7 +57,7 @@ def track(graph: Graph, leaves: Mapping[int, frozenset[int]]) -> dict[int, LeafA
     return sweep(graph, start, rule)
 
 
-def moved(graph: Graph, op: Op, source: int, axes: LeafAxes) -> LeafAxes | None:
+def moved(graph: Graph, op: Op, source: Value, axes: LeafAxes) -> LeafAxes | None:
     """The axes of what an operation makes of its operand `source`, which has `axes`."""
     before, after = (graph.types[i].shape for i in (source, op.outputs[0]))
     places = op.traits.places

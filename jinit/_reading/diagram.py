@@ -1,24 +1,19 @@
 """The stream of a model as text: its layers from input to output."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from .row import count
-
-
-if TYPE_CHECKING:
-    from .trace import Row, Trace
+from .row import count, Row
 
 
-def draw(trace: "Trace") -> str:
-    """One line per parameter that shapes the stream, in the order of computation."""
-    rows = [row for row in trace.in_order if row.order is not None]
+def draw(rows: Iterable[Row]) -> str:
+    """One line per parameter that shapes the stream, of rows in their order."""
+    rows = [row for row in rows if row.order is not None]
     return "\n".join(
         ["input", *(line for row in rows for line in _lines(row)), "output"]
     )
 
 
-def _lines(row: "Row") -> Iterator[str]:
+def _lines(row: Row) -> Iterator[str]:
     if row.role in {"bias", "norm offset", "norm statistic"}:
         return
     if row.role == "norm scale":
@@ -30,7 +25,7 @@ def _lines(row: "Row") -> Iterator[str]:
     yield f" {mark} {row.path}  {_what(row)}"
 
 
-def _what(row: "Row") -> str:
+def _what(row: Row) -> str:
     if row.fan_in is None:
         return row.role
     copies = "".join(f" × {n}" for n in row.stack)

@@ -8,9 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._graph.evaluation import evaluate
-from .._graph.operations import Graph, Op
-from .._graph.sweeps import nearest
+from .._graph import evaluate, Graph, LayerIndex, nearest, Op, Value
 from .model import Model
 
 
@@ -21,7 +19,7 @@ def first_not_finite(model: Model, params: Any, inputs: Any) -> str | None:
     lets an infinite mask through makes nothing, nor does what reads constants alone.
     A `while` or a `cond` is one operation. None where nothing makes any.
     """
-    graph, known = model.graph, model.found.data | model.found.leaves.keys()
+    graph, known = model.graph, model.facts.data | model.facts.leaves.keys()
     order = {op: place for place, op in enumerate(_visible(graph.ops))}
     values = {i for op in order for i in (*op.inputs, *op.outputs)} | {*graph.inputs}
     faults = _faults(graph, jax.tree.leaves((params, inputs)), values)
@@ -47,8 +45,8 @@ def _visible(ops: Iterable[Op]) -> Iterator[Op]:
 
 
 def _faults(
-    graph: Graph, arrays: Sequence[Any], values: Iterable[int]
-) -> Mapping[int, np.ndarray]:
+    graph: Graph, arrays: Sequence[Any], values: Iterable[Value]
+) -> Mapping[Value, np.ndarray]:
     """Of every value in every iteration: 0 if it is finite, 1 with inf, 2 with nan."""
 
     def look(value: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
@@ -61,7 +59,7 @@ def _faults(
     return jax.device_get(run(*arrays))
 
 
-def _worst(faults: Mapping[int, np.ndarray], values: Iterable[int]) -> np.ndarray:
+def _worst(faults: Mapping[Value, np.ndarray], values: Iterable[Value]) -> np.ndarray:
     seen = (faults.get(i, np.array(0)) for i in values)
     return functools.reduce(np.maximum, seen, np.array(0))
 
@@ -85,7 +83,7 @@ def _place(model: Model, op: Op) -> str:
     for layer, name in zip(model.layers, names, strict=True):
         if op is layer.op or layer.output in op.outputs:
             return name
-    ends = {layer.output: i for i, layer in enumerate(model.layers)}
+    ends = {layer.output: LayerIndex(i) for i, layer in enumerate(model.layers)}
     near = nearest(model.graph, ends)
     after = frozenset().union(*(near.get(i, frozenset()) for i in op.outputs))
     where = f", after {' and '.join(names[i] for i in sorted(after))}" if after else ""

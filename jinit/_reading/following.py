@@ -4,9 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Set
 
-from .._graph.bodies import Link
-from .._graph.elementwise import Activation, follow
-from .._graph.operations import Graph, Op
+from .._graph import Activation, follow, Graph, LayerIndex, Link, Op, Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +19,8 @@ class Feed:
             that theory can predict this layer from it.
     """
 
-    before: frozenset[int]
-    same: frozenset[int]
+    before: frozenset[LayerIndex]
+    same: frozenset[LayerIndex]
     chained: bool
 
 
@@ -42,12 +40,12 @@ class Following:
     """
 
     graph: Graph
-    uniform: Set[int]
-    outputs: Mapping[int, int]
-    first: Mapping[int, frozenset[int]]
+    uniform: Set[Value]
+    outputs: Mapping[Value, LayerIndex]
+    first: Mapping[Value, frozenset[LayerIndex]]
 
     @functools.cached_property
-    def _behind(self) -> dict[int, list[int]]:
+    def _behind(self) -> dict[LayerIndex, list[Value]]:
         # The values that one layer alone reaches, in order: at one of them, its output
         # or what a normalization made of it, its activation starts.
         behind = {i: [output] for output, i in self.outputs.items()}
@@ -69,18 +67,20 @@ class Following:
                 found[-1] = Activation((output,), output, (), {}, graph.types[output])
         return found
 
-    def activation(self, layer: int) -> Activation | None:
+    def activation(self, layer: LayerIndex) -> Activation | None:
         """The function that follows a layer."""
         return self._found[layer]
 
-    def feed(self, signal: int, before: frozenset[int], same: frozenset[int]) -> Feed:
+    def feed(
+        self, signal: Value, before: frozenset[LayerIndex], same: frozenset[LayerIndex]
+    ) -> Feed:
         """What a layer reads, of whose signal these layers come before."""
         return Feed(before, before & same, self._chained(signal, before))
 
     def _chained(
         self,
-        signal: int,
-        before: frozenset[int],
+        signal: Value,
+        before: frozenset[LayerIndex],
         moves: Callable[[Op], bool] = _goes_on,
     ) -> bool:
         if len(before) != 1:
@@ -93,17 +93,19 @@ class Following:
             and signal in _moved(self.graph, found.result, moves)
         )
 
-    def directly(self, signal: int, before: frozenset[int]) -> int | None:
+    def directly(
+        self, signal: Value, before: frozenset[LayerIndex]
+    ) -> LayerIndex | None:
         """The layer whose activation a signal is, axis for axis."""
         casts = lambda op: op.traits.casts
         return min(before) if self._chained(signal, before, casts) else None
 
-    def _start(self, value: int) -> Activation | None:
+    def _start(self, value: Value) -> Activation | None:
         found = follow(self.graph, value, self.uniform)
         changes = found and not all(op.traits.moves for op in found.ops)
         return found if changes else None
 
-    def _goes_straight_on(self, value: int) -> bool:
+    def _goes_straight_on(self, value: Value) -> bool:
         graph = self.graph
         return all(
             reader.traits.is_layer or reader.traits.moves
@@ -112,12 +114,12 @@ class Following:
         )
 
 
-def _alike(graph: Graph, a: int, b: int) -> bool:
+def _alike(graph: Graph, a: Value, b: Value) -> bool:
     same_shape = graph.types[a].shape == graph.types[b].shape
     return same_shape and graph.loops.get(a) == graph.loops.get(b)
 
 
-def _moved(graph: Graph, value: int, moves: Callable[[Op], bool]) -> Set[int]:
+def _moved(graph: Graph, value: Value, moves: Callable[[Op], bool]) -> Set[Value]:
     moved, waiting = {value}, [value]
     while waiting:
         for reader in graph.readers.get(waiting.pop(), ()):

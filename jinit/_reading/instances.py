@@ -5,9 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .._graph.bodies import Link
-from .._graph.operations import Graph, Op
-from .._graph.sweeps import upstream
+from .._graph import Graph, Link, Op, upstream, Value
 from .following import Feed
 from .layers import Layer
 
@@ -29,14 +27,14 @@ class Instance:
     chained: bool
 
 
-def outer(graph: Graph, value: int) -> int:
+def outer(graph: Graph, value: Value) -> Value:
     """The number of a value outside of the loops that do not change it."""
     while value in graph.makers and graph.makers[value].kind is Link.ENTER:
         (value,) = graph.makers[value].inputs
     return value
 
 
-def varying(graph: Graph, value: int) -> tuple[Op, ...]:
+def varying(graph: Graph, value: Value) -> tuple[Op, ...]:
     """The loops around a value that change it as they go on, outermost first."""
     behind = upstream(graph, [value])
     loops = graph.loops.get(value, ())
@@ -76,8 +74,14 @@ def unroll(graph: Graph, layers: Sequence[Layer]) -> tuple[Instance, ...]:
         )
         for layer, run in zip(layers, runs, strict=True)
         for t in range(run.steps)
-        for feed in [layer.later if 0 <= t - run.step < run.steps else layer.first]
+        for feed in [
+            layer.reads.later if 0 <= t - run.step < run.steps else layer.reads.first
+        ]
     )
+
+
+def _feed(layer: Layer, later: bool) -> Feed:
+    return layer.reads.later if later else layer.reads.first
 
 
 class _Run(NamedTuple):
@@ -106,7 +110,7 @@ def _before(feed: Feed, t: int, own: _Run, runs: Sequence[_Run]) -> Iterator[int
             yield run.last
 
 
-def _changing(loop: Op) -> set[int]:
+def _changing(loop: Op) -> set[Value]:
     # What is sliced, or carried and not handed on as it was.
     links = loop.body.enter if loop.body else ()
     changing = (link for link in links if link.kind in {Link.UNSTACK, Link.CARRY})

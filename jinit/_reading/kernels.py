@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from .._graph.operations import Graph, Op
+from .._graph import Graph, Op, Value
 from .axes import LeafAxes
 
 
@@ -16,7 +16,7 @@ class Kernel:
     of a grouped convolution.
     """
 
-    value: int
+    value: Value
     window_axes: tuple[int, ...]
     in_axes: tuple[int, ...]
     out_axes: tuple[int, ...]

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from .._graph.bodies import Link
-from .._graph.operations import Graph, Op
-from .._graph.traits import Kind
+from .._graph import Graph, Kind, Link, Op, Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +32,7 @@ UNCHANGED = Made()
 
 
 def made_of(
-    graph: Graph, leaves: Mapping[int, Set[int]], value: int, leaf: int
+    graph: Graph, leaves: Mapping[Value, Set[Value]], value: Value, leaf: Value
 ) -> Made:
     """What `value` is of a parameter; `leaves` tells which of them a value is of."""
     made = UNCHANGED
@@ -61,7 +59,7 @@ def adds(op: Op) -> bool:
     return op.traits.kind in {Kind.SUM, Kind.COMPLEX}
 
 
-def _keeps(op: Op, value: int) -> bool:
+def _keeps(op: Op, value: Value) -> bool:
     if op.kind is Link.CARRY:
         return op.inputs[1] == value
     return op.traits.keeps or op.kind is Link.EITHER
@@ -77,7 +75,7 @@ def _times(made: Made, factor: np.ndarray) -> Made:
     )
 
 
-def _factor(graph: Graph, op: Op, own: int) -> np.ndarray | None:
+def _factor(graph: Graph, op: Op, own: Value) -> np.ndarray | None:
     """The constant that an operation multiplies one operand by, if it does no more."""
     if not (op.traits.scales or op.traits.kind is Kind.CHOICE):
         return None

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 
 from .._core.trees import leaf_paths, require_arrays
 from .._frameworks import Subject
-from .._graph.evaluation import evaluate
-from .._graph.jaxpr import flatten, has_rule, leaf_equations
-from .._graph.operations import Graph
-from .._graph.primitives import traits
-from .layers import Layer, Layers
+from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
+from .facts import Facts
+from .flow import Flow
+from .layers import Layer, read_layers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,16 +20,13 @@ class Model:
     """A function of parameters and inputs as a graph with its layers, in order."""
 
     graph: Graph
-    found: Layers
+    facts: Facts
+    flow: Flow
+    layers: tuple[Layer, ...]
     paths: tuple[str, ...]
     structure: Any
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers, in the order of computation."""
-        return self.found.layers
-
-    def times(self, value: int) -> tuple[int, ...]:
+    def times(self, value: Value) -> tuple[int, ...]:
         """How often each loop around a value runs, outermost first."""
         return tuple(op.params["length"] for op in self.graph.loops.get(value, ()))
 
@@ -39,9 +35,9 @@ class Model:
         params: Any,
         inputs: Any,
         loss: Callable[[Any], jax.Array],
-        values: Iterable[int],
-        gradients: Iterable[int],
-    ) -> tuple[Any, dict[int, Any], dict[int, jax.Array]]:
+        values: Iterable[Value],
+        gradients: Iterable[Value],
+    ) -> tuple[Any, dict[Value, Any], dict[Value, jax.Array]]:
         """One evaluation, with the gradient of `loss(outputs)`.
 
         Returns:
@@ -52,7 +48,7 @@ class Model:
         see = lambda value, shift: (value if shift is None else value + shift,) * 2
         visits = dict.fromkeys({*values, *gradients}, see)
 
-        def objective(shifts: dict[int, jax.Array]) -> tuple[jax.Array, Any]:
+        def objective(shifts: dict[Value, jax.Array]) -> tuple[jax.Array, Any]:
             outputs, seen = evaluate(self.graph, arrays, visits, shifts)
             return loss(jax.tree.unflatten(self.structure, outputs)), (outputs, seen)
 
@@ -60,7 +56,7 @@ class Model:
         slopes, (outputs, seen) = jax.grad(objective, has_aux=True)(zeros)
         return outputs, seen, slopes
 
-    def _zeros(self, value: int) -> jax.Array:
+    def _zeros(self, value: Value) -> jax.Array:
         kind = self.graph.types[value]
         return jnp.zeros((*self.times(value), *kind.shape), kind.dtype)
 
@@ -83,13 +79,7 @@ def _read(
 ) -> Model:
     jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(*arguments)
     # A derivative rule stays in force unless a layer hides behind it.
-    graph = flatten(jaxpr, lambda e: not has_rule(e) or _holds_layer(e))
+    graph = flatten(jaxpr, lambda e: not has_rule(e) or holds_layer(e))
     paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
-    return Model(graph, Layers(graph, paths, stored), paths, structure)
-
-
-def _holds_layer(equation: Any) -> bool:
-    return any(
-        traits(each.primitive.name).is_layer for each in leaf_equations(equation)
-    )
+    return Model(graph, *read_layers(graph, paths, stored), paths, structure)

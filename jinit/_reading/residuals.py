@@ -4,9 +4,17 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from .._graph.bodies import Link
-from .._graph.operations import Graph, Op
-from .._graph.sweeps import ancestors, carried, depths, nearest
+from .._graph import (
+    ancestors,
+    carried,
+    depths,
+    Graph,
+    LayerIndex,
+    Link,
+    nearest,
+    Op,
+    Value,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +35,11 @@ class Closing:
     first: int
     last: int
     turns: int
-    start: int
-    adds: int
-    layers: tuple[int, ...]
+    start: Value
+    adds: Value
+    layers: tuple[LayerIndex, ...]
 
-    def seen_from(self, graph: Graph, value: int, op: Op) -> "Closing":
+    def seen_from(self, graph: Graph, value: Value, op: Op) -> "Closing":
         """What an operation sees that reads this sum's value."""
         loop, own = (graph.loops.get(i, ()) for i in (value, op.outputs[0]))
         if len(loop) > len(own):  # after the loop
@@ -44,11 +52,11 @@ class Closing:
 
 def find_closings(
     graph: Graph,
-    outputs: Mapping[int, int],
-    sums: Set[int],
-    data: Set[int],
-    excluded: Set[int],
-) -> tuple[dict[int, Closing], dict[int, Closing]]:
+    outputs: Mapping[Value, LayerIndex],
+    sums: Set[Value],
+    data: Set[Value],
+    excluded: Set[LayerIndex],
+) -> tuple[dict[LayerIndex, Closing], dict[Value, Closing]]:
     """The layers that end a residual branch, and the sums that close one.
 
     A sum of two signals that come from a common one closes a branch if one of them is
@@ -67,9 +75,9 @@ def find_closings(
     """
     linear, depth = carried(graph, outputs, data), depths(graph, outputs)
     behind, signals = ancestors(graph), sum(1 << i for i in data)
-    ends: dict[int, frozenset[int]] = {}
-    streams: dict[int, int] = {}
-    parts: dict[int, tuple[int, tuple[int, ...]]] = {}
+    ends: dict[Value, frozenset[LayerIndex]] = {}
+    streams: dict[Value, Value] = {}
+    parts: dict[Value, tuple[Value, tuple[LayerIndex, ...]]] = {}
     for step in graph.steps:
         value = step.outputs[0]
         if value in sums:
@@ -95,12 +103,12 @@ def find_closings(
 
 
 def _count(
-    graph: Graph, streams: Mapping[int, int]
-) -> dict[int, tuple[int, int, int, int, int]]:
+    graph: Graph, streams: Mapping[Value, Value]
+) -> dict[Value, tuple[int, int, int, int, Value]]:
     # Sums are of one stream where one is the next that the other's stream comes from.
     group = {value: value for value in streams}
 
-    def root(value: int) -> int:
+    def root(value: Value) -> Value:
         while group[value] != value:
             value = group[value]
         return value
@@ -110,7 +118,7 @@ def _count(
         for value, stream in streams.items():
             for earlier in near.get(stream, ()):
                 group[root(value)] = root(earlier)
-    members: dict[int, list[int]] = {}
+    members: dict[Value, list[Value]] = {}
     for value in streams:
         members.setdefault(root(value), []).append(value)
     return {
@@ -121,8 +129,8 @@ def _count(
 
 
 def _places(
-    graph: Graph, values: Sequence[int], start: int
-) -> Iterator[tuple[int, tuple[int, int, int, int, int]]]:
+    graph: Graph, values: Sequence[Value], start: Value
+) -> Iterator[tuple[Value, tuple[int, int, int, int, Value]]]:
     # The sums inside one loop take turns; those of earlier loops are all done.
     while start in graph.makers and graph.makers[start].kind is Link.CARRY:
         start = graph.makers[start].inputs[0]

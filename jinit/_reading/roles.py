@@ -1,116 +1,47 @@
 """What a parameter is for, told from the operations in which it meets the data."""
 
 import dataclasses
-import statistics
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterator
 
-from .._graph.bodies import Link
-from .._graph.operations import Op
-from .._graph.recognition import label
-from .._graph.sweeps import upstream
-from .._graph.traits import Kind
+from .._graph import Kind, Link, Op, upstream, Value
 from .axes import LeafAxes, moved
-from .layers import Layer, Layers
-from .made import adds, Made, made_of, UNCHANGED
-
-
-Role = Literal[
-    "kernel",
-    "depthwise kernel",
-    "recurrent kernel",
-    "output head",
-    "embedding",
-    "bias",
-    "norm scale",
-    "norm offset",
-    "norm statistic",
-    "positional",
-    "token",
-    "gate",
-    "unused",
-    "unknown",
-]
-KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
-
-
-def main_use(uses: "Sequence[Use]") -> "Use":
-    """The use that tells what a parameter is for, where it has several."""
-    recurrent = [use for use in uses if use.role == "recurrent kernel"]
-    kernels = [use for use in uses if use.role in KERNELS]
-    if recurrent or uses[0].role == "embedding":
-        return [*recurrent, uses[0]][0]
-    names = slices_read(uses)
-    if len(names) > 1:
-        usual = statistics.mode(names[1:])  # the first slice may read the input
-        return _slices(uses)[names.index(usual)]
-    return [*kernels, uses[0]][0]
-
-
-def slices_read(uses: "Sequence[Use]") -> list[str | None]:
-    """The activation that each slice of one parameter reads, if slices are kernels."""
-    layers = [use.layer for use in _slices(uses)]
-    return [label(layer.reads, layer.factors) for layer in layers if layer]
-
-
-def _slices(uses: "Sequence[Use]") -> "list[Use]":
-    return [use for use in uses if use.layer and use.axes and use.axes.sliced]
-
-
-@dataclasses.dataclass(frozen=True)
-class Use:
-    """One meeting of a parameter with the data.
-
-    Attributes:
-        op: The operation.
-        value: The operand that the parameter has become.
-        role: What it is there.
-        layer: The layer whose kernel it is, if any.
-        axes: Where the axes of the parameter are in the operand, if known.
-        made: What the kernel is of the parameter.
-        note: What is special, or why the role is unknown.
-    """
-
-    op: Op
-    value: int
-    role: Role
-    layer: Layer | None = None
-    axes: LeafAxes | None = None
-    made: Made = UNCHANGED
-    note: str = ""
+from .layers import Layer
+from .made import adds, made_of
+from .model import Model
+from .uses import Role, Use
 
 
 class Roles:
     """The uses of every parameter of a model."""
 
-    def __init__(self, found: Layers):
-        self.found, self.graph = found, found.graph
-        self.layers = {layer.op: layer for layer in found.layers}
+    def __init__(self, model: Model):
+        self.model, self.facts, self.graph = model, model.facts, model.graph
+        self.layers = {layer.op: layer for layer in model.layers}
         self.needed = upstream(self.graph, self.graph.outputs)
-        self.biases = {layer.bias: layer for layer in found.layers}
-        self.dividing = set(found.norms.values())
+        self.biases = {layer.bias: layer for layer in model.layers}
+        self.dividing = set(model.facts.norms.values())
 
-    def uses(self) -> dict[int, list[Use]]:
+    def uses(self) -> dict[Value, list[Use]]:
         """By parameter leaf, in the order of computation."""
-        uses: dict[int, list[Use]] = {}
+        uses: dict[Value, list[Use]] = {}
         for op, value in self._meetings():
-            for leaf in self.found.leaves[value]:
+            for leaf in self.facts.leaves[value]:
                 use = self._use(op, value, leaf)
                 axes = self._axes(value, leaf)
                 use = dataclasses.replace(use, axes=axes)
                 uses.setdefault(leaf, []).append(use)
         return uses
 
-    def _meetings(self) -> Iterator[tuple[Op, int]]:
+    def _meetings(self) -> Iterator[tuple[Op, Value]]:
         for op in self.graph.steps:
             if self.needed.isdisjoint(op.outputs):
                 continue
-            if self.found.data.issuperset(op.outputs):
-                for value in dict.fromkeys(i for i in op.inputs if self.found.fixed(i)):
+            if set(op.outputs) <= self.facts.data:
+                for value in dict.fromkeys(i for i in op.inputs if self.facts.fixed(i)):
                     yield op, value
 
-    def _use(self, op: Op, value: int, leaf: int) -> Use:
-        others = [i for i in op.inputs if i in self.found.data]
+    def _use(self, op: Op, value: Value, leaf: Value) -> Use:
+        others = [i for i in op.inputs if i in self.facts.data]
         layer = self.layers.get(op)
         if layer and layer.kernel.value == value:
             return self._kernel(layer, value, leaf)
@@ -124,7 +55,7 @@ class Roles:
             return Use(op, value, "token")
         return Use(op, value, "unknown", note=f"meets the data in `{op.name}`")
 
-    def _looked_up(self, op: Op, value: int) -> Use:
+    def _looked_up(self, op: Op, value: Value) -> Use:
         readers = self.graph.readers.get(op.outputs[0], ())
         slices = op.params.get("slice_sizes", ())
         if sum(n > 1 for n in slices) > 1 and any(r.traits.is_layer for r in readers):
@@ -132,10 +63,10 @@ class Roles:
             return Use(op, value, "unknown", note=note)
         return Use(op, value, "embedding")
 
-    def _kernel(self, layer: Layer, value: int, leaf: int) -> Use:
+    def _kernel(self, layer: Layer, value: Value, leaf: Value) -> Use:
         joined = self._joined(value, leaf)
-        main = leaf == self.found.main_leaf(value) and value in self.found.axes
-        made = made_of(self.graph, self.found.leaves, value, leaf)
+        main = leaf == self.facts.main_leaf(value) and value in self.facts.axes
+        made = made_of(self.graph, self.facts.leaves, value, leaf)
         note = ""
         if made.through:
             note = f"the fans are those of what `{made.through}` makes of it"
@@ -158,9 +89,9 @@ class Roles:
         return dataclasses.replace(use, role=self._kind(layer))
 
     def _kind(self, layer: Layer) -> Role:
-        if layer.recurrent:
+        if layer.place.recurrent:
             return "recurrent kernel"
-        if self.found.is_head(layer):
+        if _is_head(self.model, layer):
             return "output head"
         kernel = layer.kernel
         shape = self.graph.types[kernel.value].shape
@@ -168,24 +99,24 @@ class Roles:
         depthwise = kernel.groups > 1 and per_group == [1]
         return "depthwise kernel" if depthwise else "kernel"
 
-    def _axes(self, value: int, leaf: int) -> LeafAxes | None:
-        found = self.found.axes.get(value)
+    def _axes(self, value: Value, leaf: Value) -> LeafAxes | None:
+        found = self.facts.axes.get(value)
         if found is None or found.leaf == leaf:
             return found
         # Joined with others: as the one that stands for all, if nothing follows.
         joined = self._joined(value, leaf)
         if joined is None or not (joined.traits.joins or adds(joined)):
             return None
-        whole = self.found.axes.get(joined.outputs[0])
-        parts = ((i, self.found.axes.get(i)) for i in joined.inputs)
+        whole = self.facts.axes.get(joined.outputs[0])
+        parts = ((i, self.facts.axes.get(i)) for i in joined.inputs)
         own = [(i, axes) for i, axes in parts if axes and axes.leaf == leaf]
         if not own or whole is None or whole.axes != found.axes:
             return None
         return moved(self.graph, joined, *own[0])
 
-    def _added(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
+    def _added(self, op: Op, value: Value, leaf: Value, others: list[Value]) -> Role:
         reads = self.graph.readers.get(op.outputs[0], ())
-        norms = self.found.norms
+        norms = self.facts.norms
         if self._stored(reads) and not any(i in norms for i in others):
             return "norm statistic"
         if any(i in norms for i in others):
@@ -193,26 +124,28 @@ class Roles:
         if value in self.biases:
             return "bias"
         shape = self.graph.types[leaf].shape
-        axes = self.found.axes.get(value)
+        axes = self.facts.axes.get(value)
         own = {k for group in axes.axes for k in group} if axes else range(len(shape))
         return "bias" if sum(shape[k] > 1 for k in own) <= 1 else "positional"
 
     def _stored(self, reads: tuple[Op, ...]) -> bool:
         # (x − mean) / √variance with both from the parameters.
         dividing = (op for op in reads if op in self.dividing)
-        return any(i in self.found.roots for op in dividing for i in op.inputs)
+        return any(i in self.facts.roots for op in dividing for i in op.inputs)
 
-    def _multiplied(self, op: Op, value: int, leaf: int, others: list[int]) -> Role:
-        if leaf in self.found.roots.get(value, ()):
+    def _multiplied(
+        self, op: Op, value: Value, leaf: Value, others: list[Value]
+    ) -> Role:
+        if leaf in self.facts.roots.get(value, ()):
             return "norm statistic"
-        norms = self.found.norms
-        signal = any(i in norms or i in self.found.averages for i in others)
-        return "norm scale" if signal or value in self.found.roots else "gate"
+        norms = self.facts.norms
+        signal = any(i in norms or i in self.facts.averages for i in others)
+        return "norm scale" if signal or value in self.facts.roots else "gate"
 
-    def _joined(self, value: int, leaf: int) -> Op | None:
+    def _joined(self, value: Value, leaf: Value) -> Op | None:
         """The operation in which a leaf, on its way to `value`, meets another leaf."""
         alone, first, waiting, met = frozenset({leaf}), None, [value], {value}
-        leaves = self.found.leaves
+        leaves = self.facts.leaves
         while waiting:
             maker = self.graph.makers.get(waiting.pop())
             parts = [leaves.get(i, frozenset()) for i in maker.inputs] if maker else []
@@ -226,17 +159,38 @@ class Roles:
             met.update(more)
         return first
 
-    def _is_factor(self, op: Op, value: int) -> bool:
+    def _is_factor(self, op: Op, value: Value) -> bool:
         # As in W + AB; but not where a product of parameters makes a norm of them.
         product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
         return op.traits.is_layer and product >= kernel
 
-    def _is_term(self, op: Op, leaf: int) -> bool:
+    def _is_term(self, op: Op, leaf: Value) -> bool:
         result, own = (self.graph.types[i].size for i in (op.outputs[0], leaf))
         return adds(op) and own >= result
 
-    def _one_hot(self, signal: int) -> bool:
+    def _one_hot(self, signal: Value) -> bool:
         maker = self.graph.makers.get(signal)
         while maker and maker.traits.moves:
             maker = self.graph.makers.get(maker.inputs[0])
         return maker is not None and maker.traits.kind is Kind.EQUALITY
+
+
+def _is_head(model: Model, layer: Layer) -> bool:
+    """Whether the output of a layer becomes the model's, and gates nothing.
+
+    A router's goes to the output too, but as a factor of what other layers made.
+    """
+    if not layer.place.last or layer.place.closing:
+        return False
+    graph, mine = model.graph, model.flow.outputs[layer.output]
+    reached, waiting = {layer.output}, [layer.output]
+    while waiting:
+        for reader in graph.readers.get(waiting.pop(), ()):
+            waiting += set(reader.outputs) - reached
+            reached.update(reader.outputs)
+    products = (s for s in graph.steps if not reached.isdisjoint(s.inputs))
+    return not any(
+        (step.traits.is_layer or step.traits.kind is Kind.PRODUCT)
+        and any(model.flow.first.get(i, frozenset()) - {mine} for i in step.inputs)
+        for step in products
+    )

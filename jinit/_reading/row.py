@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from .._core.text import digits, sizes
-from .._graph.elementwise import Activation
-from .roles import KERNELS, Role
+from .._graph import Activation
+from .uses import KERNELS, Role
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,18 @@ from collections.abc import Set
 
 import numpy as np
 
-from .._graph.bodies import Link
-from .._graph.elementwise import Activation, between, is_elementwise
-from .._graph.operations import Graph, Op
-from .._graph.recognition import recognize
-from .._graph.sweeps import sweep
-from .._graph.traits import Kind
+from .._graph import (
+    Activation,
+    between,
+    Graph,
+    is_elementwise,
+    Kind,
+    Link,
+    Op,
+    recognize,
+    sweep,
+    Value,
+)
 from .kernels import read_kernel
 
 
@@ -25,12 +31,12 @@ class Signals:
     """
 
     graph: Graph
-    data: Set[int]
-    noise: Set[int]
-    uniform: Set[int]
-    stops: Set[int]
+    data: Set[Value]
+    noise: Set[Value]
+    uniform: Set[Value]
+    stops: Set[Value]
 
-    def activation(self, value: int) -> Activation | None:
+    def activation(self, value: Value) -> Activation | None:
         """The element-wise function that makes a signal, up to pools and scalings.
 
         The identity where none does; None where it is no function of one signal or of
@@ -39,13 +45,13 @@ class Signals:
         found = self._found(value)
         return found if isinstance(found, Activation) else None
 
-    def unclear(self, value: int) -> str:
+    def unclear(self, value: Value) -> str:
         """Why there is no such function; nothing where there is one."""
         found = self._found(value)
         return found if isinstance(found, str) else ""
 
-    def _found(self, value: int) -> Activation | str:
-        graph, met = self.graph, set[int]()
+    def _found(self, value: Value) -> Activation | str:
+        graph, met = self.graph, set[Value]()
         while True:
             maker = graph.makers.get(value)
             if maker is None or value in self.stops or value in met:
@@ -77,7 +83,7 @@ class Signals:
             else:
                 return f"reads what `{maker.name}` makes of a signal"
 
-    def _agreed(self, branches: list[int]) -> Activation | str:
+    def _agreed(self, branches: list[Value]) -> Activation | str:
         found = [self._found(i) for i in branches]
         known = [
             recognize(each)
@@ -99,7 +105,7 @@ class Signals:
         totals = np.sum(weights, kernel.in_axes + kernel.window_axes)
         return np.allclose(totals, 1, rtol=1e-3)
 
-    def _whole(self, value: int) -> int:
+    def _whole(self, value: Value) -> Value:
         # The signal of which a value is a part.
         maker = self.graph.makers.get(value)
         while maker and value not in self.stops and maker.traits.takes_part:
@@ -120,7 +126,7 @@ class Signals:
             between(self.graph, i, self.stops, self.uniform) for i in maker.inputs
         )
 
-    def _identity(self, value: int) -> Activation:
+    def _identity(self, value: Value) -> Activation:
         return Activation((value,), value, (), {}, self.graph.types[value])
 
     def _masks(self, op: Op) -> bool:
@@ -145,21 +151,21 @@ class Signals:
 
 def read_signals(
     graph: Graph,
-    data: Set[int],
-    leaves: Set[int],
-    uniform: Set[int],
-    stops: Set[int],
+    data: Set[Value],
+    leaves: Set[Value],
+    uniform: Set[Value],
+    stops: Set[Value],
 ) -> Signals:
     """Finds the sums of signals that start at different values of `stops`."""
 
-    def parts(op: Op, origins: dict[int, frozenset[int]]) -> list[frozenset[int]]:
+    def parts(op: Op, origins: dict[Value, frozenset[Value]]) -> list[frozenset[Value]]:
         return [origins[i] for i in op.inputs if i in origins]
 
-    def joins(op: Op, origins: dict[int, frozenset[int]]) -> bool:
+    def joins(op: Op, origins: dict[Value, frozenset[Value]]) -> bool:
         each = parts(op, origins)
         return op.traits.sums and len(each) == 2 and each[0].isdisjoint(each[1])
 
-    def rule(op: Op, origins: dict[int, frozenset[int]]) -> frozenset[int] | None:
+    def rule(op: Op, origins: dict[Value, frozenset[Value]]) -> frozenset[Value] | None:
         each = parts(op, origins)
         if each and not joins(op, origins) and (op.traits.moves or is_elementwise(op)):
             return frozenset().union(*each)
@@ -169,6 +175,6 @@ def read_signals(
     start = {i: frozenset({i}) for i in (*inputs, *stops)}
     origins = sweep(graph, start, rule)
     sums = {op.outputs[0] for op in graph.steps if joins(op, origins)} - stops
-    every = range(len(graph.types))
+    every = map(Value, range(len(graph.types)))
     noise = {i for i in every if i not in data | leaves | uniform}
     return Signals(graph, data, noise, uniform, stops | sums)

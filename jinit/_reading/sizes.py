@@ -10,11 +10,19 @@ import jax
 import numpy as np
 
 from .._activations import gaussian_moments
-from .._graph.bodies import Link
-from .._graph.elementwise import Activation, between, is_elementwise
-from .._graph.operations import Op
-from .._graph.recognition import recognize
-from .._graph.traits import Kind
+from .._graph import (
+    Activation,
+    between,
+    Graph,
+    is_elementwise,
+    Kind,
+    Link,
+    Op,
+    recognize,
+    Value,
+)
+from .facts import Facts
+from .flow import Flow
 from .layers import Layer
 from .model import Model
 from .residuals import Closing
@@ -60,37 +68,51 @@ class Sizes:
     """
 
     model: Model
-    parameter: Callable[[frozenset[int]], Size]
+    parameter: Callable[[frozenset[Value]], Size]
     added: float = 1.0
-    known: dict[int, Size] = dataclasses.field(default_factory=dict)
+    known: dict[Value, Size] = dataclasses.field(default_factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        """The computation."""
+        return self.model.graph
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of its values."""
+        return self.model.facts
+
+    @property
+    def flow(self) -> Flow:
+        """What flows from layer to layer."""
+        return self.model.flow
 
     @functools.cached_property
-    def layers(self) -> Mapping[int, Layer]:
+    def layers(self) -> Mapping[Value, Layer]:
         """The layers by the number of their output."""
         return {layer.output: layer for layer in self.model.layers}
 
-    def of(self, value: int) -> Size:
+    def of(self, value: Value) -> Size:
         """E x and E x² of a value; those of a unit signal where nothing is known."""
         if value not in self.known:
             self.known[value] = UNIT  # for a loop that leads back here
             self.known[value] = self._size(value)
         return self.known[value]
 
-    def _size(self, value: int) -> Size:
-        found, graph = self.model.found, self.model.graph
+    def _size(self, value: Value) -> Size:
         if value in self.layers:
-            closing = self.layers[value].closing
+            closing = self.layers[value].place.closing
             return Size(0.0, self.branch(closing) if closing else 1.0)
-        if value in found.leaves:
-            return self.parameter(found.leaves[value])
-        if value in found.norms:
-            return self._normalized(found.norms[value])
-        maker = graph.makers.get(value)
-        if maker is None or value not in found.data:
+        if value in self.facts.leaves:
+            return self.parameter(self.facts.leaves[value])
+        if value in self.facts.norms:
+            return self._normalized(self.facts.norms[value])
+        maker = self.graph.makers.get(value)
+        if maker is None or value not in self.facts.data:
             return UNIT
-        if value in found.closings or (maker.traits.sums and self._is_sum(maker)):
+        if value in self.flow.closings or (maker.traits.sums and self._is_sum(maker)):
             return self.of(maker.inputs[0]).plus(self.of(maker.inputs[1]))
-        if found.signals.averages(maker):
+        if self.flow.signals.averages(maker):
             return self.of(self._signal(maker))
         if maker.kind in _RULES:
             return _RULES[maker.kind](self, maker)
@@ -100,27 +122,26 @@ class Sizes:
             return self.of(self._signal(maker))
         return UNIT
 
-    def _signal(self, op: Op) -> int:
-        return next(i for i in op.inputs if i in self.model.found.data)
+    def _signal(self, op: Op) -> Value:
+        return next(i for i in op.inputs if i in self.facts.data)
 
     def _is_sum(self, op: Op) -> bool:
-        found = self.model.found
-        stops = found.signals.stops
-        return op.outputs[0] in stops or any(i in found.leaves for i in op.inputs)
+        stops = self.flow.signals.stops
+        return op.outputs[0] in stops or any(i in self.facts.leaves for i in op.inputs)
 
     def _normalized(self, op: Op) -> Size:
         """Of a signal over the root of its mean square: 1; over its norm: 1 / count."""
-        found = self.model.found
-        (signal,) = (i for i in op.inputs if i in found.data - found.averages.keys())
+        (signal,) = (
+            i for i in op.inputs if i in self.facts.data - self.facts.averages.keys()
+        )
         (root,) = (i for i in op.inputs if i != signal)
         factor = self._statistic(root) ** (-2 if op.traits.kind is Kind.QUOTIENT else 2)
         second = float(factor) * self.of(signal).second
         return Size(0.0, second) if np.isfinite(second) else UNIT
 
-    def _statistic(self, value: int) -> np.ndarray:
+    def _statistic(self, value: Value) -> np.ndarray:
         """A function of a mean square, as if that did not vary; NaN of all else."""
-        found, graph = self.model.found, self.model.graph
-        maker = graph.makers.get(value)
+        maker = self.graph.makers.get(value)
         if maker is None:
             return np.array(np.nan)
         if maker.traits.spreads:
@@ -128,26 +149,27 @@ class Sizes:
         if maker.traits.kind is Kind.TOTAL:
             (square,) = maker.inputs
             return np.array(self._shrinkage(maker) * self._mean_square(square))
-        function = between(graph, value, set(), found.uniform)
+        function = between(self.graph, value, set(), self.facts.uniform)
         if function is None or function.sources[1:] or function.sources[0] == value:
             return np.array(np.nan)
         return np.asarray(function(self._statistic(function.sources[0])))
 
-    def _mean_square(self, value: int) -> float:
-        maker = self.model.graph.makers.get(value)
+    def _mean_square(self, value: Value) -> float:
+        maker = self.graph.makers.get(value)
         squares = maker and (
             (maker.traits.kind is Kind.POWER and maker.params.get("y", 2) == 2)
             or (maker.traits.kind is Kind.PRODUCT and len(set(maker.inputs)) == 1)
         )
         return self.of(maker.inputs[0]).second if maker and squares else math.nan
 
-    def _elementwise(self, op: Op, value: int) -> Size:
-        found, graph = self.model.found, self.model.graph
-        others = [i for i in op.inputs if i not in found.uniform]
-        fixed = [i for i in others if i not in found.data]
+    def _elementwise(self, op: Op, value: Value) -> Size:
+        others = [i for i in op.inputs if i not in self.facts.uniform]
+        fixed = [i for i in others if i not in self.facts.data]
         if fixed:  # a mask, a learned scale, a gate that starts at 1
             return self.of(self._signal(op))
-        activation = between(graph, value, found.signals.stops, found.uniform)
+        activation = between(
+            self.graph, value, self.flow.signals.stops, self.facts.uniform
+        )
         if activation is not None and len(activation.sources) == 1:
             return self._activated(activation)
         if op.traits.kind is Kind.PRODUCT and len(others) == 2:
@@ -174,7 +196,7 @@ class Sizes:
         return Size(scale * moments.mean, scale**2 * moments.second)
 
     def _concatenate(self, op: Op) -> Size:
-        counts = np.array([self.model.graph.types[i].size for i in op.inputs], float)
+        counts = np.array([self.graph.types[i].size for i in op.inputs], float)
         sizes = np.array([self.of(i) for i in op.inputs])
         return Size(*map(float, counts @ sizes / counts.sum()))
 
@@ -183,9 +205,9 @@ class Sizes:
 
     def _select_n(self, op: Op) -> Size:
         # The mean of what is chosen from, constants such as the 0 of a mask left out.
-        if op.inputs[0] in self.model.found.data:
+        if op.inputs[0] in self.facts.data:
             return self._elementwise(op, op.outputs[0])
-        return self.of(next(i for i in op.inputs[1:] if i in self.model.found.data))
+        return self.of(next(i for i in op.inputs[1:] if i in self.facts.data))
 
     def _reduce_sum(self, op: Op) -> Size:
         return self._summed(op, self._shrinkage(op))
@@ -211,7 +233,7 @@ class Sizes:
         The largest of k standard normal numbers has the density k Φ(z)ᵏ⁻¹ times theirs.
         """
         value = op.inputs[0]
-        activation = self.model.found.signals.activation(value)
+        activation = self.flow.signals.activation(value)
         if activation is None or len(activation.sources) != 1:
             return self.of(value)
         density = np.asarray(jax.scipy.special.ndtr(_Z) ** (count - 1)) * _DENSITY
@@ -221,16 +243,15 @@ class Sizes:
         return Size(largest.mean, _pooled(self.of(value).second, largest.second))
 
     def _shrinkage(self, op: Op) -> int:
-        types = self.model.graph.types
+        types = self.graph.types
         return types[op.inputs[0]].size // max(types[op.outputs[0]].size, 1)
 
     def _dot_general(self, op: Op) -> Size:
         # Two signals, over independent entries. But what an attention averages may be
         # alike, and under a causal mask the first position averages nothing: weights
         # that sum to 1 are counted on as leaving the size of what they weigh.
-        graph = self.model.graph
         (contracted, _), _ = op.params["dimension_numbers"]
-        shape = graph.types[op.inputs[0]].shape
+        shape = self.graph.types[op.inputs[0]].shape
         count = math.prod(shape[axis] for axis in contracted)
         one, other = (self.of(i) for i in op.inputs)
         for weights, values in ((one, other), (other, one)):
@@ -242,7 +263,7 @@ class Sizes:
 
     def _div(self, op: Op) -> Size:
         above, below = op.inputs
-        makers, below_maker = self.model.graph.makers, None
+        makers, below_maker = self.graph.makers, None
         while below in makers and makers[below].traits.selects:
             below_maker = makers[below]
             (below, *_) = below_maker.inputs
@@ -256,22 +277,22 @@ class Sizes:
         # Half of what a loop adds to a stream is there on average. What is no stream is
         # made anew in each iteration.
         first, last = op.inputs
-        if last in self.model.found.closings:
+        if last in self.flow.closings:
             return self.of(first).plus(Size(0.0, self._added(last) / 2))
         self.known[op.outputs[0]] = self.of(first)
         return self.of(last)
 
     def _leave(self, op: Op) -> Size:
         (value,) = op.inputs
-        carries = [s for s in self.model.graph.steps if s.kind is Link.CARRY]
-        for carry in carries if value in self.model.found.closings else ():
+        carries = [s for s in self.graph.steps if s.kind is Link.CARRY]
+        for carry in carries if value in self.flow.closings else ():
             if carry.inputs[1] == value:
                 return self.of(carry.inputs[0]).plus(Size(0.0, self._added(value)))
         return self.of(value)
 
-    def _added(self, value: int) -> float:
+    def _added(self, value: Value) -> float:
         """The second moment that a loop adds to the stream that it carries."""
-        closing = self.model.found.closings.get(value)
+        closing = self.flow.closings.get(value)
         if closing is None:
             return 0.0
         return (closing.last - closing.first + closing.turns) * self.branch(closing)
@@ -281,7 +302,7 @@ class Sizes:
 
         A stream counts as one that starts with 1 if every layer reads it normalized.
         """
-        reads = (layer.stream for layer in self.model.layers)
+        reads = (layer.reads.stream for layer in self.model.layers)
         raw = any(each and each.start == closing.start for each in reads)
         start = self.of(closing.start).second if raw else 1.0
         return self.added * start / closing.branches

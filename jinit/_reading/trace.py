@@ -3,20 +3,34 @@
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterator
-from typing import Any, Literal
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .._core.text import aligned, rich_table
 from .._frameworks import read
-from .._graph.operations import Op
-from .._graph.recognition import label
+from .._graph import Value
+from .diagram import draw
 from .layers import Layer
 from .model import Model, read_subject
-from .residuals import Closing
-from .roles import main_use, Roles, slices_read, Use
+from .roles import Roles
 from .row import cells, HEAD, Row
+from .rows import tell
+from .uses import layer_use, Use
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """What a trace was told from: a model, and the uses of its parameters by number."""
+
+    model: Model
+    uses: Mapping[Value, Sequence[Use]]
+
+    def layers(self) -> dict[str, Layer]:
+        """By path, the layer that the row of a parameter tells of, where it has one."""
+        numbers = dict(zip(self.model.paths, self.model.graph.inputs, strict=False))
+        told = {path: self.uses.get(leaf) for path, leaf in numbers.items()}
+        uses = {path: layer_use(uses) for path, uses in told.items() if uses}
+        return {path: use.layer for path, use in uses.items() if use.layer}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +41,7 @@ class Trace:
     """
 
     rows: tuple[Row, ...]
+    source: Source = dataclasses.field(repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -54,9 +69,7 @@ class Trace:
 
     def diagram(self) -> str:
         """The stream from input to output as text, with what each layer reads."""
-        from .diagram import draw
-
-        return draw(self)
+        return draw(self.in_order)
 
     def __str__(self) -> str:
         return aligned([HEAD, *map(cells, self.in_order)], left=3)
@@ -110,125 +123,5 @@ def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
 
 def trace_model(model: Model) -> Trace:
     """The trace of a model already read."""
-    graph, roles = model.graph, Roles(model.found)
-    uses = roles.uses()
-    first = sorted(uses, key=lambda leaf: graph.order[uses[leaf][0].op])
-    order = {leaf: place for place, leaf in enumerate(first)}
-    return Trace(
-        tuple(
-            _row(model, roles, path, leaf, uses.get(leaf, []), order.get(leaf))
-            for path, leaf in zip(model.paths, graph.inputs, strict=False)
-        )
-    )
-
-
-def _row(
-    model: Model,
-    roles: Roles,
-    path: str,
-    leaf: int,
-    uses: list[Use],
-    order: int | None,
-) -> Row:
-    kind = model.graph.types[leaf]
-    row = Row(path, tuple(kind.shape), np.dtype(kind.dtype), "unused", order=order)
-    if not uses:
-        note = "no output depends on it" if leaf not in model.graph.outputs else ""
-        return dataclasses.replace(row, note=note)
-    use = main_use(uses)
-    every = set(range(len(row.shape)))
-    own = {k for group in use.axes.axes for k in group} if use.axes else every
-    sliced = use.axes is not None and use.axes.sliced
-    notes = [each.note for each in uses]
-    later = list(dict.fromkeys(slices_read(uses)[1:]))
-    if len(later) > 1:
-        notes.append(f"its slices read {', '.join(map(str, later))}")
-    row = dataclasses.replace(
-        row,
-        role=use.role,
-        op=use.op.name,
-        uses=1 if sliced else len({_once(model, each.op) for each in uses}),
-        stack_axes=tuple(sorted(every - own)),
-        note="; ".join(dict.fromkeys(filter(None, notes))),
-    )
-    if row.role == "bias" and use.value in roles.biases:
-        row = dataclasses.replace(row, kernel=roles.biases[use.value].path)
-    if row.role == "norm scale":
-        row = _in_branch(row, None, model.found.closed_by(use.op.outputs[0]))
-    use = use if use.layer else next((each for each in uses if each.layer), use)
-    if row.role == "embedding":
-        row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
-    return _with_layer(model, row, use, use.layer) if use.layer else row
-
-
-def _once(model: Model, op: Op) -> Op:
-    # The branches of one `cond` are one use.
-    around = model.graph.loops.get(op.outputs[0], ())
-    return next((each for each in around if each.body and each.body.is_choice), op)
-
-
-def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
-    kernel, axes, follows = layer.kernel, use.axes, layer.follows
-    row = dataclasses.replace(
-        row,
-        note="; ".join(filter(None, [row.note, layer.unclear])),
-        depth=layer.depth,
-        activation=layer.reads,
-        activation_name=label(layer.reads, layer.factors),
-        normalized=layer.normalization is not None,
-        follows=None if follows is None else model.layers[follows].path,
-        attention=_attention(model, layer),
-        summed=_summed(layer),
-    )
-    row = _in_branch(row, layer.branch, layer.closing)
-    if row.role != "embedding":
-        count = use.made.terms * use.made.kept
-        row = dataclasses.replace(
-            row,
-            multiple=use.made.multiple,
-            fan_in=kernel.fan_in * count,
-            fan_out=kernel.fan_out * count,
-        )
-    if axes is None:
-        return row
-    groups = [
-        tuple(k for axis in own for k in axes.axes[axis])
-        for own in (kernel.window_axes, kernel.in_axes, kernel.out_axes)
-    ]
-    listed = [k for group in groups for k in group]
-    if len(set(listed)) < len(listed):
-        note = "a reshape mixes the axes of inputs and outputs"
-        return dataclasses.replace(row, note="; ".join(filter(None, [row.note, note])))
-    window, in_axes, out_axes = groups
-    stack = tuple(k for k in range(len(row.shape)) if k not in listed)
-    return dataclasses.replace(
-        row,
-        window_axes=window,
-        in_axes=in_axes,
-        out_axes=out_axes,
-        stack_axes=stack,
-    )
-
-
-def _attention(model: Model, layer: Layer) -> Literal["", "scores", "values"]:
-    if layer.scores:
-        return "scores"
-    others = layer.branch.layers if layer.branch else ()
-    return "values" if any(model.layers[i].scores for i in others) else ""
-
-
-def _in_branch(row: Row, branch: Closing | None, closing: Closing | None) -> Row:
-    branch = closing or branch
-    return dataclasses.replace(
-        row,
-        closes_residual=closing is not None,
-        branches=branch.branches if branch else 0,
-        branch_layers=len(branch.layers) if branch else 0,
-    )
-
-
-def _summed(layer: Layer) -> float:
-    # In a loop, half of what its iterations add is there on average.
-    if layer.stream is None:
-        return 0.0
-    return (layer.stream.first + layer.stream.last) / 2 / layer.stream.branches
+    uses = Roles(model).uses()
+    return Trace(tell(model, uses), Source(model, uses))

@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from .._frameworks import find_model
     from .._model.explain import plan_model
-    from .._reading.trace import trace_of
+    from .._reading import trace_of
 
     require("rich")
     command, x = "jinit trace", abstract_input(arguments)

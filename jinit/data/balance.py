@@ -10,7 +10,7 @@ import numpy as np
 
 from .._core.progress import track
 from .._core.text import digits
-from .._graph.evaluation import evaluate
+from .._graph import evaluate
 from .fit import Fit
 from .records import LayerScale, LayerScales, scales_of
 

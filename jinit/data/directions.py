@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._graph.operations import Graph
-from .._reading.layers import Layer
+from .._graph import Graph
+from .._reading import Layer
 from .units import Handle, placed, unit_axes
 
 

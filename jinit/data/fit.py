@@ -12,10 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.progress import working
-from .._graph.evaluation import evaluate, Visit
-from .._reading.finite import first_not_finite
-from .._reading.layers import Layer
-from .._reading.model import read_model
+from .._graph import evaluate, Visit
+from .._reading import first_not_finite, Layer, read_model
 from .directions import as_kernel, as_parameter, can_choose, Choose, samples
 from .moments import joined, moments_of, UnitMoments
 from .records import LayerScales, scales_of

@@ -9,8 +9,7 @@ import jax
 from .._core.initializer import Initializer
 from .._model.auto.choice import plan_of
 from .._model.plan import Plan
-from .._reading.model import read_model
-from .._reading.roles import KERNELS
+from .._reading import KERNELS, read_model
 
 
 def draw_kernels(

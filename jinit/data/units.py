@@ -8,12 +8,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from .._graph.bodies import Link
-from .._graph.operations import Graph
-from .._graph.traits import Kind
-from .._reading.instances import copies, measurable, unmeasured
-from .._reading.layers import Layer
-from .._reading.model import Model
+from .._graph import Graph, Kind, Link
+from .._reading import copies, Layer, measurable, Model, unmeasured
 
 
 Index = tuple[int | None, ...]
@@ -106,11 +102,11 @@ def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
 
 
 def _handle(model: Model, leaf: int, index: Index, layers: list[Layer]) -> Handle:
-    found, graph = model.found, model.graph
+    facts, graph = model.facts, model.graph
     first, *more = layers
     kernel = first.kernel.value
     loops = _iteration_axes(model, kernel, leaf)
-    own = found.leaves[kernel] - found.roots.get(kernel, frozenset()) <= {leaf}
+    own = facts.leaves[kernel] - facts.roots.get(kernel, frozenset()) <= {leaf}
     joined = len(_scaled_leaves(model, kernel)) > 1
     once = not more and len(loops) == len(model.times(first.op.outputs[0]))
     alone = own and once
@@ -130,9 +126,9 @@ def _handle(model: Model, leaf: int, index: Index, layers: list[Layer]) -> Handl
 
 def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
     """The parameters to scale, as one: those that a kernel is put together from."""
-    graph, found = model.graph, model.found
+    graph, facts = model.graph, model.facts
     maker = graph.makers.get(value)
-    parts = [i for i in maker.inputs if found.fixed(i)] if maker else []
+    parts = [i for i in maker.inputs if facts.fixed(i)] if maker else []
     if maker and (maker.traits.kind is Kind.JOIN or len(parts) == 1):
         every = (leaf for i in parts for leaf in _scaled_leaves(model, i))
         return tuple(dict.fromkeys(every))
@@ -141,21 +137,21 @@ def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
 
 def _scaled_leaf(model: Model, value: int) -> int:
     """The parameter to scale: of a normalized kernel not the direction but the gain."""
-    found = model.found
-    main = found.main_leaf(value)
-    normalized = found.roots.get(value, frozenset())
-    gains = sorted(found.leaves[value] - normalized)
+    facts = model.facts
+    main = facts.main_leaf(value)
+    normalized = facts.roots.get(value, frozenset())
+    gains = sorted(facts.leaves[value] - normalized)
     return gains[0] if main in normalized and gains else main
 
 
 def _index(model: Model, value: int, leaf: int) -> Index:
     """Which one of a stack of kernels a value is made of; None along all other axes."""
-    found, graph = model.found, model.graph
-    whole, shape = found.axes.get(leaf), graph.types[leaf].shape
+    facts, graph = model.facts, model.graph
+    whole, shape = facts.axes.get(leaf), graph.types[leaf].shape
     while value in graph.makers:
         maker = graph.makers[value]
-        value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
-        if maker.name == "slice" and found.axes.get(value) == whole:
+        value = next(i for i in maker.inputs if leaf in facts.leaves.get(i, ()))
+        if maker.name == "slice" and facts.axes.get(value) == whole:
             part = graph.types[maker.outputs[0]].shape
             sizes = list(zip(maker.params["start_indices"], part, shape, strict=True))
             if all(n in {1, size} for _, n, size in sizes):
@@ -165,12 +161,12 @@ def _index(model: Model, value: int, leaf: int) -> Index:
 
 def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
     """The axes of a leaf that loops around a value take apart, outermost first."""
-    found, graph, axes = model.found, model.graph, []
+    facts, graph, axes = model.facts, model.graph, []
     while value in graph.makers:
         maker = graph.makers[value]
-        value = next(i for i in maker.inputs if leaf in found.leaves.get(i, ()))
+        value = next(i for i in maker.inputs if leaf in facts.leaves.get(i, ()))
         if maker.kind is Link.UNSTACK:
-            axes += found.axes[value].axes[0]
+            axes += facts.axes[value].axes[0]
     return tuple(reversed(axes))
 
 
@@ -192,15 +188,15 @@ def _unit_axes_of_leaf(
 
 
 def _bias(model: Model, layer: Layer) -> int | None:
-    found, graph = model.found, model.graph
-    axes = found.axes.get(layer.bias) if layer.bias is not None else None
-    if not axes or found.leaves[axes.leaf] != {axes.leaf}:
+    facts, graph = model.facts, model.graph
+    axes = facts.axes.get(layer.bias) if layer.bias is not None else None
+    if not axes or facts.leaves[axes.leaf] != {axes.leaf}:
         return None
     numbers = math.prod((*copies(graph, layer), *_sizes(graph, layer)))
     owners = [
         each
         for each in model.layers
-        if each.bias is not None and axes.leaf in found.leaves.get(each.bias, ())
+        if each.bias is not None and axes.leaf in facts.leaves.get(each.bias, ())
     ]
     matches = graph.types[axes.leaf].size == numbers and len(owners) == 1
     return graph.inputs.index(axes.leaf) if matches else None

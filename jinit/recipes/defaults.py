@@ -5,7 +5,7 @@ import math
 from .._core.initializer import Initializer
 from .._model.auto.laws import per_gate
 from .._model.rules import is_kernel, Leaf, role, Rule, Selector, traced
-from .._reading.trace import Row, Trace
+from .._reading import Row, Trace
 from .._schemes import (
     constant,
     fan_in_uniform,

@@ -3,7 +3,7 @@
 import math
 
 from .._model.rules import Leaf, Selector
-from .._reading.trace import Row
+from .._reading import Row
 from .recipe import UnfitError
 
 

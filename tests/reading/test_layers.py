@@ -69,13 +69,15 @@ def test_the_bias_belongs_to_the_preactivation(name):
 
 def test_a_layer_knows_what_it_follows():
     model = read_model(*SMALL["linen"]())
-    assert [set(each.first.before) for each in model.layers] == [set(), {0}, {1}]
-    assert [each.first.chained for each in model.layers] == [False, True, True]
-    assert [each.last for each in model.layers] == [False, False, True]
+    assert [set(each.reads.first.before) for each in model.layers] == [set(), {0}, {1}]
+    assert [each.reads.first.chained for each in model.layers] == [False, True, True]
+    assert [each.place.last for each in model.layers] == [False, False, True]
 
 
 def test_pooling_and_normalization_break_the_chain():
-    assert [each.first.chained for each in read_model(*SMALL["cnn"]()).layers] == [
+    assert [
+        each.reads.first.chained for each in read_model(*SMALL["cnn"]()).layers
+    ] == [
         False,
         True,
         True,
@@ -84,7 +86,7 @@ def test_pooling_and_normalization_break_the_chain():
     dense, readout = read_model(*SMALL["batch norm"]()).layers
     assert dense.activation is not None
     assert dense.output not in dense.activation.sources
-    assert not readout.first.chained
+    assert not readout.reads.first.chained
 
 
 def test_a_change_of_dtype_is_no_activation():
@@ -98,8 +100,8 @@ def test_a_change_of_dtype_is_no_activation():
 
 def test_attention_is_fed_by_three_layers():
     model = read_model(*SMALL["block"]())
-    assert model.layers[3].first.before == {0, 1, 2}
-    assert not model.layers[3].first.chained
+    assert model.layers[3].reads.first.before == {0, 1, 2}
+    assert not model.layers[3].reads.first.chained
 
 
 def test_a_shared_kernel_is_a_layer_each_time():

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Set
 import numpy as np
 
 from ..._activations import activation_function, gaussian_moments
-from ..._graph.recognition import NAMES, recognize
-from ..._reading.trace import Row, Trace
+from ..._graph import NAMES, recognize
+from ..._reading import Row, Trace
 from ..._schemes import Sides
 
 

@@ -12,11 +12,8 @@ from ..._activations import GATES, gaussian_moments
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
-from ..._graph.recognition import label, recognize
-from ..._reading.model import Model
-from ..._reading.row import count
-from ..._reading.sizes import Size, Sizes
-from ..._reading.trace import Row, Trace, trace_model
+from ..._graph import recognize
+from ..._reading import count, Model, Row, Size, Sizes, Trace, trace_model
 from ..._schemes import normal, ones, Sides, zeros
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
@@ -66,32 +63,27 @@ def plan_of(
 
 def _loops(model: Model) -> set[str]:
     """The kernels that read what the iteration before has left."""
-    layers = (layer for layer in model.layers if layer.later.chained)
-    return {layer.path for layer in layers if layer.later != layer.first}
+    layers = (layer for layer in model.layers if layer.reads.later.chained)
+    return {layer.path for layer in layers if layer.reads.later != layer.reads.first}
 
 
 def _signals(
     model: Model, found: Trace, residual: Residual
 ) -> dict[str, tuple[float, float]]:
-    """By kernel path, the second moment that it reads and the one it makes.
-
-    Of several layers it is the first that reads what the trace says.
-    """
+    """By kernel path, the second moment that it reads and the one it makes."""
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
     def parameter(leaves: frozenset[int]) -> Size:
         return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
 
     sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)
-    signals: dict[str, tuple[float, float]] = {}
+    signals = {}
     for layer in model.layers:
-        target = sizes.branch(layer.closing) if layer.closing else 1.0
-        read = sizes.of(layer.signal).second
-        name = label(layer.reads, layer.factors)
-        for row in (rows[leaf] for leaf in model.found.leaves[layer.kernel.value]):
-            if row.activation_name == name:
-                signals.setdefault(row.path, (read, target))
-    return signals
+        closing = layer.place.closing
+        target = sizes.branch(closing) if closing else 1.0
+        signals[layer] = sizes.of(layer.signal).second, target
+    told = found.source.layers()
+    return {path: signals[layer] for path, layer in told.items()}
 
 
 def _entries(row: Row) -> Size:

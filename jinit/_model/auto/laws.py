@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 from ..._core.initializer import Initializer
-from ..._reading.trace import Row
+from ..._reading import Row
 from ..._schemes import (
     block_orthogonal,
     he_normal,

@@ -11,9 +11,8 @@ import numpy as np
 
 from ..._core.progress import track
 from ..._core.settings import check, Count
-from ..._graph.evaluation import evaluate
-from ..._reading.instances import measurable
-from ..._reading.model import Model, read_model
+from ..._graph import evaluate
+from ..._reading import measurable, Model, read_model
 from .check import CoordinateCheck, TOLERANCE
 
 

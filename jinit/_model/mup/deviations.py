@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._core.initializer import Initializer
-from ..._reading.trace import Trace
+from ..._reading import Trace
 from ...compose import scaled
 from ..rules import Leaf, resolve, Rule, Value
 from .width import Width

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._core.trees import named_leaves
-from ..._reading.trace import Row, Trace
+from ..._reading import Row, Trace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from ..._core.settings import check, choose, Count
-from ..._reading.trace import Trace
+from ..._reading import Trace
 from ..rules import no_trace
 from .growth import growths, Parameter, read_parameters
 from .record import Mup, named_paths

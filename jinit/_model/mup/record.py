@@ -11,7 +11,7 @@ from ..._core.extras import require
 from ..._core.settings import choose
 from ..._core.text import aligned, digits, rich_table, sizes
 from ..._core.trees import bare, bare_paths, named_leaves
-from ..._reading.trace import Trace
+from ..._reading import Trace
 from ..rules import Rule, Rules
 from .deviations import Deviations
 from .scaling import Optimizer

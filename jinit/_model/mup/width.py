@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from ..._reading.trace import Row
+from ..._reading import Row
 from .growth import Parameter
 from .scaling import Form, Kind, Scaling, scaling
 

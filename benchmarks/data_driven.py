@@ -24,7 +24,9 @@ from timing import show, side_by_side
 from torch.nn.functional import cross_entropy
 
 import jinit
-from jinit.data.fit import Fit, Goal
+from jinit._reading.model import read_model
+from jinit.data.passes import Goal, Pass
+from jinit.data.units import handles
 from jinit.datasets import load
 
 
@@ -44,8 +46,9 @@ class Jax:
         ]
         self.batch = jnp.asarray(x), jnp.asarray(y)
         self.gradient = jax.jit(jax.value_and_grad(self.loss))
-        fit = Fit("jinit.lsuv", self.apply, self.params, self.batch[0], Goal("layer"))
-        self.one_pass = jax.jit(fit.one_pass)
+        model = read_model(self.apply, self.params, self.batch[0])
+        one_pass = Pass(model, handles(model), Goal("layer"))
+        self.one_pass = jax.jit(one_pass)
 
     def apply(self, params: Any, x: jax.Array) -> jax.Array:
         for layer in params[:-1]:
@@ -66,7 +69,7 @@ class Jax:
         return leaves
 
     def lsuv(self) -> Any:
-        return jinit.lsuv(self.apply, self.params, self.batch[0], jax.random.key(1))
+        return jinit.lsuv(self.apply, self.params, jax.random.key(1), self.batch[0])
 
     def metainit(self, steps: int) -> Any:
         return jinit.metainit(self.loss, self.params, self.batch, steps=steps)

@@ -19,7 +19,7 @@ class NotFiniteError(ValueError):
 
 
 def require_finite(
-    program: Program, seen: Mapping[str, Any], params: Any, batch: Any
+    program: Program, seen: Mapping[str, Any], weights: Any, others: Any
 ) -> None:
     """Refuses a batch that made something infinite or NaN, and names where first."""
     names = [each.name for each in program.layers]
@@ -32,10 +32,10 @@ def require_finite(
         (f"the gradient at {name}", at["gradient_finite"])
         for name, at in reversed(layers)
     ]
-    given = all((*seen["params"], *seen["batch"]))
+    given = all((*seen["weights"], *seen["others"]))
     advice = " Weights that are too large overflow with depth: use a smaller scale."
     for place, finite in (("the inputs", given), *forward, *backward):
         if not finite:
             if (place, finite) not in backward:
-                place = first_not_finite(program.model, params, batch) or place
+                place = first_not_finite(program.model, weights, others) or place
             raise NotFiniteError(place, advice if given else "")

@@ -20,9 +20,15 @@ Tree = dict[str, Any]
 
 
 def measure(
-    model: Model, loss: Callable[[Any], jax.Array] | None, params: Any, batch: Any, key
+    model: Model,
+    loss: Callable[[Any], jax.Array] | None,
+    weights: Any,
+    others: Any,
+    key: jax.Array,
 ) -> Tree:
     """Every statistic of a probe, as a tree of arrays.
+
+    `others` is what the model reads beside its weights: its state and the inputs.
 
     `loss` maps the outputs to a scalar; without one, each output is weighted by an
     independent standard normal number, drawn from `key`.
@@ -31,10 +37,10 @@ def measure(
     layers = [layer for layer in model.layers if measurable(model.graph, layer)]
     wanted = {i for layer in layers for i in _wanted(model, layer)}
     taps = [layer.output for layer in layers]
-    outputs, values, gradients = model.tap(params, batch, scalar, wanted, taps)
+    outputs, values, gradients = model.tap(weights, others, scalar, wanted, taps)
     return {
-        "params": _finite(params),
-        "batch": _finite(batch),
+        "weights": _finite(weights),
+        "others": _finite(others),
         "layers": [
             _layer(model, layer, values, gradients[layer.output]) for layer in layers
         ],

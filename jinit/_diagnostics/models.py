@@ -2,8 +2,8 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,35 +11,20 @@ import numpy as np
 
 from .._activations import activation_function
 from .._core.initializer import Initializer
-from .._frameworks import bind, fits, holds_weights, Subject
+from .._frameworks import holds_weights
+from .._frameworks.batch import with_batch
+from .._frameworks.subject import Subject
 from .._model.materialize import initialize
 from .._reading import Layer, Model
 
 
-class Applied(NamedTuple):
-    """A function of `(params, batch)` and its parameters."""
-
-    apply: Callable[[Any, Any], Any]
-    params: Any
-
-
-def applied(subject: Subject) -> Applied:
-    """A subject whose state stays as it is."""
-    apply = lambda params, batch: subject.apply(params, subject.state, batch)
-    return Applied(apply, subject.weights)
-
-
-def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Applied:
+def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Subject:
     """Any model with weights: its own where it has them, else those jinit gives it."""
+    own = None
     if not holds_weights(model):
         own = initialize(model, key, batch)
         model, own = (own, None) if holds_weights(own) else (model, own)
-    else:
-        own = None
-    subject = bind(where, model, own, key)
-    with fits(where, batch):
-        jax.eval_shape(subject.apply, subject.weights, subject.state, batch)
-    return applied(subject)
+    return with_batch(where, model, own, key, batch)
 
 
 def mlp(
@@ -50,7 +35,7 @@ def mlp(
     batch: jax.Array,
     key: jax.Array,
     outputs: int = 10,
-) -> Applied:
+) -> Subject:
     """A Flax linen MLP: `depth` hidden layers of `width` units and a linear readout."""
     from flax import linen as nn
 
@@ -70,7 +55,8 @@ def mlp(
             return dense(outputs, name="readout")(x)
 
     model = MLP()
-    return applied(bind("jinit.report", model, jax.jit(model.init)(key, batch)))
+    params = jax.jit(model.init)(key, batch)
+    return with_batch("jinit.report", model, params, key, batch)
 
 
 def redraw(model: Model, params: Any, initializer: Initializer, key: jax.Array) -> Any:

@@ -5,20 +5,24 @@ from typing import Any
 
 import jax
 
+from .._core.batches import first_of
 from .._core.draw import in_mesh
 from .._core.progress import working
+from .._frameworks import as_key
+from .._frameworks.batch import given, with_batch
+from .._frameworks.subject import Subject
 from .._reading import unmeasured
 from .finite import require_finite
 from .layers import layer_probes, of_each
-from .program import Apply, Loss, read_program
+from .program import Loss, read_program
 from .results import Probe
 from .scale import warn_of_scale
 
 
 def probe(
-    apply: Apply,
-    params: Any,
-    batch: Any,
+    model: Any,
+    params: Any = None,
+    batch: Any = None,
     *,
     loss: Loss | None = None,
     key: jax.Array | None = None,
@@ -32,20 +36,23 @@ def probe(
 
         E z² → σw² E φ(√q ξ)² + σb²,     E g² → σw² E φ′(√q ξ)² E g²,     q = E z²
 
-    It reads the model's computation, so it takes any function and needs no hooks:
-    linen, NNX, Equinox and plain JAX alike. A layer in a `scan` over stacked kernels
+    It reads the model's computation, so it takes models of any framework and needs no
+    hooks. A layer in a `scan` over stacked kernels
     gives one record for each; layers inside `while`, `cond` and `shard_map` are not
     seen, and the verdict names them.
 
     Args:
-        apply: A function of `(params, batch)` that returns the outputs.
-        params: The weights, a tree of arrays.
-        batch: The input, an array or a tree of arrays; ideally of mean 0 and variance
-            1, as the schemes assume.
+        model: A model of any framework, in training unless it says otherwise, such as
+            `functools.partial(module, train=False)`; or a function of `(params, batch)`
+            that returns the outputs.
+        params: The weights, a tree of arrays; left out where the model holds them.
+        batch: The input, an array or a tuple or dict of arrays; ideally of mean 0 and
+            variance 1, as the schemes assume. Of a list or any other iterable of such,
+            the first is taken.
         loss: A function from the outputs to a scalar, whose gradient is measured.
             Without it, the outputs are weighted by independent standard normal numbers,
             which sends back a gradient of unit variance.
-        key: The key of these numbers; `jax.random.key(0)` if None.
+        key: The key of these numbers and of dropout; `jax.random.key(0)` if None.
 
     Returns:
         A `Probe`: print it, `.plot()` it, or read its `.layers` and `.verdict`.
@@ -72,26 +79,27 @@ def probe(
         networks. AISTATS 2010, figures 6 and 7.
         https://proceedings.mlr.press/v9/glorot10a.html
     """
-    result = examine(apply, params, batch, loss=loss, key=key)
-    warn_of_scale(batch)
+    where = "jinit.probe"
+    has = given(where, model, params, batch)
+    if key is None and has.key is not None:
+        raise TypeError(
+            f"`{where}` needs params or a batch behind the model. Got a key. Give it "
+            "by name: `key=key`."
+        )
+    first, key = first_of(where, has.batch), as_key(where, key)
+    result = examine(with_batch(where, model, has.params, key, first), key, loss)
+    warn_of_scale(first)
     return result
 
 
-def examine(
-    apply: Apply,
-    params: Any,
-    batch: Any,
-    *,
-    loss: Loss | None = None,
-    key: jax.Array | None = None,
-) -> Probe:
-    """`probe` without the warning about the scale of the input."""
-    key = jax.random.key(0) if key is None else key
-    with working("probing"), _mesh_of((params, batch)):
-        program = read_program(apply, loss, params, batch)
-        seen = jax.device_get(program.measure(params, batch, key))
+def examine(subject: Subject, key: jax.Array, loss: Loss | None = None) -> Probe:
+    """`probe` of a model with its inputs, without the warning about their scale."""
+    weights, others = subject.weights, (subject.state, subject.inputs)
+    with working("probing"), _mesh_of((weights, others)):
+        program = read_program(subject, loss)
+        seen = jax.device_get(program.measure(weights, others, key))
     layers = of_each(program.model, seen["layers"])
-    require_finite(program, seen | {"layers": layers}, params, batch)
+    require_finite(program, seen | {"layers": layers}, weights, others)
     input_std = float(layers[0]["signal"]["std"])
     unseen = unmeasured(program.model.graph, program.model.layers)
     return Probe(tuple(layer_probes(program, layers)), input_std, unseen)

@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._frameworks.subject import Subject
 from .._graph import Activation, label, recognize
-from .._reading import Instance, Model, read_model, unroll
+from .._reading import Instance, Model, read_subject, unroll
 from .measure import measure
 from .ratios import Phi
 
 
-Apply = Callable[[Any, Any], Any]
 Loss = Callable[[Any], jax.Array]
 
 
@@ -29,8 +29,11 @@ class Program:
     names: tuple[str | None, ...]
 
 
-def read_program(apply: Apply, loss: Loss | None, params: Any, batch: Any) -> Program:
-    leaves, structure = jax.tree.flatten((params, batch))
+def read_program(subject: Subject, loss: Loss | None) -> Program:
+    """The program of a model with its inputs; one for all weights of these shapes."""
+    leaves, structure = jax.tree.flatten(
+        (subject.weights, subject.state, subject.inputs)
+    )
     try:
         types = tuple(jax.typeof(leaf) for leaf in leaves)
     except TypeError:
@@ -46,21 +49,21 @@ def read_program(apply: Apply, loss: Loss | None, params: Any, batch: Any) -> Pr
             f"{', '.join(str(each.shape) for each in types)}."
         )
     try:
-        hash((apply, loss))
+        hash((subject.apply, loss, structure))
     except TypeError:
-        return _read(apply, loss, structure, types)
-    return _read_once(apply, loss, structure, types)
+        return _read(subject.apply, loss, structure, types)
+    return _read_once(subject.apply, loss, structure, types)
 
 
-def _read(apply: Apply, loss: Loss | None, structure: Any, types: Any) -> Program:
-    params, batch = jax.tree.unflatten(structure, types)
-    model = read_model(apply, params, batch)
+def _read(apply: Any, loss: Loss | None, structure: Any, types: Any) -> Program:
+    weights, state, inputs = jax.tree.unflatten(structure, types)
+    model = read_subject("jinit.probe", Subject(apply, weights, state, inputs))
     layers = unroll(model.graph, model.layers)
     if not layers:
         raise ValueError(
             "`jinit.probe` needs a model with a layer: a product of a parameter with "
-            f"the data. Got none in {apply!r}. Pass the weights as `params` instead of "
-            "closing over them; inside `while`, `cond` or `shard_map` none is seen."
+            "the data. Got none. Pass the weights as `params` instead of closing over "
+            "them; inside `while`, `cond` or `shard_map` none is seen."
         )
     _require_real(model, layers)
     run = jax.jit(functools.partial(measure, model, loss))

@@ -1,5 +1,6 @@
 """The same model under several initializations, side by side."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 from .._core.initializer import Initializer
 from .._core.settings import check, choose, Count
 from .._core.spelling import get
-from .._frameworks import find_model
+from .._frameworks import as_key, find_model
+from .._frameworks.subject import Subject
 from .._graph import NAMES
-from .._reading import read_model
+from .._reading import read_subject
 from ..data.normalize import standardize
 from ..datasets import DATASETS, load
 from .finite import NotFiniteError
-from .models import Applied, made, mlp, redraw
+from .models import made, mlp, redraw
 from .probe import examine
 from .results import Report
 from .scale import warn_of_scale
@@ -98,24 +100,24 @@ def report(
         words, subject = model, made("jinit report", found, batch, key)
     else:
         words, subject = "The model", made("jinit.report", model, batch, key)
-    return _compare(f"{words} on {source}", subject, chosen, batch, key, say)
+    return _compare(f"{words} on {source}", subject, chosen, key, say)
 
 
 def _compare(
     title: str,
-    subject: Applied,
+    subject: Subject,
     chosen: Mapping[str, Initializer],
-    batch: jax.Array,
     key: jax.Array,
     progress: Callable[[str], None],
 ) -> Report:
-    graph = read_model(subject.apply, subject.params, batch)
+    model = read_subject("jinit.report", subject)
     probes, overflows = {}, {}
+    first = as_key("jinit.report", None)
     for i, (name, initializer) in enumerate(chosen.items(), 1):
         progress(f"{i}/{len(chosen)} {name}")
-        params = redraw(graph, subject.params, initializer, key)
+        weights = redraw(model, subject.weights, initializer, key)
         try:
-            probes[name] = examine(subject.apply, params, batch)
+            probes[name] = examine(dataclasses.replace(subject, weights=weights), first)
         except NotFiniteError as error:
             overflows[name] = error.place
     return Report(title, probes, overflows)

@@ -83,6 +83,8 @@ class _Apply:
     def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
         from flax import nnx
 
+        # A variable may change only within the trace that made it: here it is new.
+        state = jax.tree.map(lambda x: x, state)
         module: Any = nnx.merge(self.graph, weights, state)
         return module(*inputs, **flags(module.__call__, {}, all_=False))
 

@@ -62,7 +62,7 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
     jaxpr = jax.make_jaxpr(activation)(_GRID)
     formula = str(jaxpr), tuple(map(repr, jaxpr.consts))
     if formula not in _recognized:
-        values = np.asarray(jax.jit(activation)(_GRID))
+        values = np.asarray(jax.jit(activation)(jax.device_put(_GRID)))
         # The constants of a function traced in bfloat16 have three digits.
         slack = max(1e-5, getattr(activation, "precision", 0.0))
         found = (_compare(values, name, slack) for name in NAMES)
@@ -94,7 +94,7 @@ _recognized: dict[Any, Known | None] = {}
 
 @functools.cache
 def _known_values(name: str) -> np.ndarray:
-    return np.asarray(jax.jit(activation_function(name))(_GRID))
+    return np.asarray(jax.jit(activation_function(name))(jax.device_put(_GRID)))
 
 
 def _compare(values: np.ndarray, name: str, slack: float) -> Known | None:

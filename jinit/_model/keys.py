@@ -20,7 +20,7 @@ def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
     """
     key = check_key("jinit.materialize", key)
     words = [_words(path) for path in bare_paths(paths)]
-    return _fold(key, np.array(words).reshape(-1, 2))
+    return _fold(key, jax.device_put(np.array(words).reshape(-1, 2)))
 
 
 def _words(name: str) -> np.ndarray:

@@ -102,7 +102,8 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
     if not isinstance(key, tuple):
         return initializer(key, shape, dtype, sharding)
     data, kind = key
-    with in_mesh(sharding):
+    # The keys are ours: they go to the device even where the user forbids transfers.
+    with in_mesh(sharding), jax.transfer_guard_host_to_device("allow"):
         return _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
 
 

@@ -12,6 +12,7 @@ from .._core.progress import track
 from .._core.text import digits
 from .._graph import evaluate
 from .fit import Fit
+from .passes import Pass
 from .records import LayerScale, LayerScales, scales_of
 
 
@@ -19,19 +20,19 @@ CLOSE = 0.01  # how far the logarithm of a rate may be from that of the target
 
 
 def balance(
-    fit: Fit, params: Any, batch: Any, key: jax.Array, rounds: int
+    fit: Fit, weights: Any, key: jax.Array, rounds: int
 ) -> Iterator[tuple[Any, LayerScales[LayerScale]]]:
     """Scales the kernels that `fit` has fitted until their rates of change are equal.
 
     Biases follow: the mean of a unit stays the same in standard deviations. What comes
     of each round is given out once it is measured.
     """
-    leaves, structure = jax.tree.flatten(params)
-    inputs = jax.tree.leaves(batch)
-    step = jax.jit(_Balance(fit, key))
+    leaves, structure = jax.tree.flatten(weights)
+    others = jax.tree.leaves((fit.subject.state, fit.subject.inputs))
+    step = jax.jit(_Balance(fit.first, key))
     seen = []
     for number in track(range(rounds + 1), rounds + 1, "balancing"):
-        scaled, rates, factors = step(leaves, inputs)
+        scaled, rates, factors = step(leaves, others)
         rates, factors = jax.device_get((rates, factors))
         _require_rates(fit, rates)
         seen.append((rates, factors))
@@ -45,14 +46,15 @@ def balance(
 class _Balance:
     """One round: scaled parameters; of every handle its rates and their factors."""
 
-    def __init__(self, fit: Fit, key: jax.Array):
-        self.key, self.handles, self.graph = key, fit.handles, fit.model.graph
-        self.follow = fit.with_goal(dataclasses.replace(fit.goal, std=None))
+    def __init__(self, one: Pass, key: jax.Array):
+        self.key, self.handles, self.graph = key, one.handles, one.model.graph
+        goal = dataclasses.replace(one.goal, std=None)
+        self.follow = dataclasses.replace(one, goal=goal)
 
     def __call__(
-        self, leaves: Sequence[Any], inputs: Sequence[Any]
+        self, leaves: Sequence[Any], others: Sequence[Any]
     ) -> tuple[list[Any], list[jax.Array], list[jax.Array]]:
-        outputs, backward = jax.vjp(lambda w: self._outputs(w, inputs), list(leaves))
+        outputs, backward = jax.vjp(lambda w: self._outputs(w, others), list(leaves))
         keys = jax.random.split(self.key, len(outputs))
         random = [
             jax.random.normal(key, each.shape, each.dtype)
@@ -74,11 +76,11 @@ class _Balance:
             scale = each.onto(factor, leaf.shape)
             leaves[each.leaf] = (leaf * scale).astype(leaf.dtype)
         if self.follow.biases:
-            leaves, _ = self.follow.one_pass(leaves, inputs)
+            leaves, _ = self.follow(leaves, others)
         return leaves, rates, factors
 
-    def _outputs(self, leaves: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-        outputs, _ = evaluate(self.graph, [*leaves, *inputs])
+    def _outputs(self, leaves: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+        outputs, _ = evaluate(self.graph, [*leaves, *others])
         return [each for each in outputs if jnp.issubdtype(each.dtype, jnp.inexact)]
 
 
@@ -90,7 +92,7 @@ def _rms(x: jax.Array, loops: Sequence[int]) -> jax.Array:
 
 
 def _require_rates(fit: Fit, rates: Sequence[np.ndarray]) -> None:
-    for handle, rate in zip(fit.handles, rates, strict=True):
+    for handle, rate in zip(fit.first.handles, rates, strict=True):
         if not (np.isfinite(rate) & (rate > 0)).all():
             raise ValueError(
                 f"`{fit.where}` needs a gradient in every layer. Got "
@@ -101,10 +103,10 @@ def _require_rates(fit: Fit, rates: Sequence[np.ndarray]) -> None:
 
 def _record(fit: Fit, seen: Sequence[Any]) -> LayerScales[LayerScale]:
     layers = []
-    for i, handle in enumerate(fit.handles):
+    for i, handle in enumerate(fit.first.handles):
         rates = [np.asarray(each[i]) for each, _ in seen]
         factors = [np.asarray(each[i]) for _, each in seen[:-1]]
         scale = np.prod([np.ones_like(rates[0]), *factors], axis=0)
-        path = fit.model.paths[handle.leaf]
+        path = fit.first.model.paths[handle.leaf]
         layers += scales_of(handle.name, path, rates[0], scale, rates[-1])
     return LayerScales(tuple(layers), "rate")

@@ -8,21 +8,22 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from .._core.batches import stream
 from .._core.extras import require
 from .._core.settings import check, choose, Count, Positive
-from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
+from .task import learnable, Loss
 
 
 LookAhead = Literal["sgd", "adam"]
 
 
 def gradinit(
-    loss: Callable[[Any, Any], jax.Array],
-    params: Any,
-    batches: Any,
+    model: Any,
+    params: Any = None,
+    batches: Any = None,
     *,
+    loss: Loss | None = None,
+    key: jax.Array | None = None,
     optimizer: LookAhead | Any = "sgd",
     step_size: float = 0.1,
     gamma: float | None = None,
@@ -41,11 +42,17 @@ def gradinit(
     gradients; where there is a known scheme, `jinit.initialize` costs nothing.
 
     Args:
-        loss: A function of `(params, batch)` with one number as its value.
-        params: The weights, a tree of floating-point arrays. What is 0 stays 0.
-        batches: An array or a tuple or dict of arrays, used in every step; or a list or
-            any other iterable of such, rows first. When an iterator ends, so does
-            learning; it takes two batches for a step.
+        model: A model of any framework, whose state, such as statistics and random
+            streams, is carried along; or a function of `(params, inputs)`.
+        params: The weights, a tree of floating-point arrays; left out where the model
+            holds them. What is 0 stays 0.
+        batches: `(inputs, targets)` for a loss, rows first, used in every step; or a
+            list or any other iterable of such. When an iterator ends, so does learning;
+            it takes two batches for a step.
+        loss: A function of `(outputs, targets)` with one number as its value. Without
+            it the model's output is that number: a loss of `(params, batch)` is such a
+            model.
+        key: The key of dropout; `jax.random.key(0)` if None.
         optimizer: "sgd", A(g) = g; "adam", A(g) = sgn g, its first step; or an
             `optax.GradientTransformation`, which brings its own step size. One that
             takes a root of squares, as `optax.adam` does, needs its `eps_root`.
@@ -56,10 +63,10 @@ def gradinit(
         learning_rate: Adam's, for the scales.
 
     Returns:
-        `(params, record)`: the weights, and norms and the loss after the look-ahead
-        step by step. After a Ctrl-C, with a warning, what the last step left; before
-        the first is done, it is raised. A kernel without a gradient is named in a
-        warning.
+        `(params, record)`: the weights, or the module that holds them, and norms and
+        the loss after the look-ahead step by step. After a Ctrl-C, with a warning, what
+        the last step left; before the first is done, it is raised. A kernel without a
+        gradient is named in a warning.
 
     Raises:
         TypeError: When `params` or a batch hold something other than arrays, or
@@ -72,13 +79,10 @@ def gradinit(
         >>> model = nn.Sequential([nn.Dense(32), nn.relu, nn.Dense(10)])
         >>> x = jax.random.normal(jax.random.key(0), (64, 16))
         >>> y = jax.random.randint(jax.random.key(1), (64,), 0, 10)
-        >>> loss = lambda params, batch: (
-        ...     optax.softmax_cross_entropy_with_integer_labels(
-        ...         model.apply(params, batch[0]), batch[1]
-        ...     ).mean()
-        ... )
+        >>> cross_entropy = optax.softmax_cross_entropy_with_integer_labels
+        >>> loss = lambda outputs, targets: cross_entropy(outputs, targets).mean()
         >>> params = model.init(jax.random.key(2), x)
-        >>> params, record = jinit.gradinit(loss, params, (x, y), steps=50)
+        >>> params, record = jinit.gradinit(model, params, (x, y), loss=loss, steps=50)
         >>> record.history[-1] < record.history[0]
         True
 
@@ -92,26 +96,25 @@ def gradinit(
     check(where, "steps", Count, steps)
     check(where, "step_size", Positive, step_size)
     check(where, "learning_rate", Positive, learning_rate)
-    require_arrays((params,), where)
+    task = learnable(where, loss, key, model, params, batches)
     ahead, order = _look_ahead(optimizer, step_size), 2 if optimizer == "sgd" else 1
-    own = scalable(where, params, lambda _: True)
+    own = scalable(task, lambda _: True)
     count = sum(leaf.size for leaf in own.leaves)
     bound = (1.0 if order == 2 else count**0.5) if gamma is None else gamma
     check(where, "gamma", Positive, bound)
-    _, data = stream(where, batches)
     # Steps on the loss and on the gradient's norm have momentum each of their own.
     learner = optax.chain(optax.clip(1.0), optax.adam(learning_rate))
-    start = learner.init(own.ones), learner.init(own.ones)
-    step = _Step(loss, ahead, learner, order, bound)
-    pairs = _overlapping(data)
-    return learn(where, "loss after a step", own, step, start, pairs, steps)
+    start = jax.jit(lambda ones: (learner.init(ones),) * 2)(own.ones)
+    step = _Step(task.loss, ahead, learner, order, bound)
+    pairs = _overlapping(task.data)
+    return learn(task, "loss after a step", own, step, start, pairs, steps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Step:
     """One step of the scales: on the loss, or on the gradient's norm."""
 
-    loss: Callable[[Any, Any], jax.Array]
+    loss: Callable[[Any, Any, Any], jax.Array]
     ahead: Any
     learner: Any
     order: int
@@ -119,14 +122,15 @@ class _Step:
 
     def __call__(self, own: Scalable, scales: Any, states: Any, batches: Any) -> Any:
         first, second = batches
-        gradient = lambda scales: jax.grad(self.loss)(own.times(scales), first)
+        loss = lambda weights, batch: self.loss(weights, own.state, batch)
+        gradient = lambda scales: jax.grad(loss)(own.times(scales), first)
         g, backward = jax.vjp(gradient, scales)
 
         def after(scales: Any, g: Any) -> jax.Array:
             """L(θ − η A(g))."""
             params = own.times(scales)
             steps, _ = self.ahead.update(g, self.ahead.init(params), params)
-            return self.loss(jax.tree.map(jnp.add, params, steps), second)
+            return loss(jax.tree.map(jnp.add, params, steps), second)
 
         def shrink() -> Any:
             (slopes,) = backward(jax.grad(self._norm)(g))

@@ -13,6 +13,7 @@ from .._core.progress import last, track
 from .._core.text import digits
 from .._core.trees import leaf_paths
 from .records import LayerScale, LayerScales, Learned
+from .task import Task
 
 
 Step = Callable[["Scalable", list[jax.Array], Any, Any], tuple[Any, Any, Any]]
@@ -24,9 +25,13 @@ SMALLEST = 0.01  # of a scale: none may reach 0 or turn a parameter round
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scalable:
-    """Parameters times one number each, for those at `places` among all leaves."""
+    """Parameters times one number each, for those at `places` among all leaves.
+
+    With the state of their model, which is an argument of a step as they are.
+    """
 
     leaves: list[jax.Array]
+    state: Any
     structure: Any = dataclasses.field(metadata={"static": True})
     places: tuple[int, ...] = dataclasses.field(metadata={"static": True})
     paths: tuple[str, ...] = dataclasses.field(metadata={"static": True})
@@ -34,7 +39,7 @@ class Scalable:
     @property
     def ones(self) -> list[jax.Array]:
         """The scales to begin with."""
-        return [jnp.ones(()) for _ in self.places]
+        return jax.jit(lambda: [jnp.ones(()) for _ in self.places])()
 
     def times(self, scales: Sequence[jax.Array]) -> Any:
         """The parameters with the scales in."""
@@ -56,48 +61,49 @@ class Rescaled(NamedTuple):
     record: Learned
 
 
-def scalable(where: str, params: Any, which: Callable[[jax.Array], bool]) -> Scalable:
+def scalable(task: Task, which: Callable[[jax.Array], bool]) -> Scalable:
     """The parameters that can be scaled: those that are not 0, and are `which`."""
-    leaves, structure = jax.tree.flatten(params)
+    leaves, structure = jax.tree.flatten(task.weights)
     places = tuple(
         place
         for place, leaf in enumerate(leaves)
-        if jnp.issubdtype(leaf.dtype, jnp.inexact) and which(leaf) and jnp.any(leaf)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and which(leaf) and _is_drawn(leaf)
     )
     if not places:
         raise ValueError(
-            f"`{where}` needs a parameter to scale. Got {len(leaves)}, all of them "
-            "0 or without a matrix. Draw weights first."
+            f"`{task.where}` needs a parameter to scale. Got {len(leaves)}, all of "
+            "them 0 or without a matrix. Draw weights first."
         )
-    every = leaf_paths(params)
+    every = leaf_paths(task.weights)
     paths = tuple(every[place] for place in places)
-    return Scalable(leaves, structure, places, paths)
+    return Scalable(leaves, task.state, structure, places, paths)
 
 
 def learn(
-    where: str,
+    task: Task,
     objective: str,
     own: Scalable,
     step: Step,
-    state: Any,
+    memory: Any,
     data: Iterator[Any],
     steps: int,
 ) -> Rescaled:
-    """Runs `(own, scales, state, batch) → (scales, state, value)` over the data."""
+    """Runs `(own, scales, memory, batch) → (scales, memory, value)` over the data."""
+    where = task.where
 
     def states() -> Iterator[list[jax.Array]]:
-        scales, memory, run = own.ones, state, jax.jit(step)
+        scales, kept, run = own.ones, memory, jax.jit(step)
         name = where.removeprefix("jinit.")
         for _, batch in track(zip(range(steps), data, strict=False), steps, name):
-            scales, memory, value = run(own, scales, memory, batch)
-            history.append(float(value))
-            if not np.isfinite([*history[-1:], *map(float, scales)]).all():
+            scales, kept, value = run(own, scales, kept, batch)
+            history.append(float(jax.device_get(value)))
+            if not np.isfinite([history[-1], *jax.device_get(scales)]).all():
                 raise _not_finite(where, objective, history, batch)
             yield scales
 
     history: list[float] = []
     scales = last(where, states())
-    pairs = zip(own.paths, own.places, scales, strict=True)
+    pairs = zip(own.paths, own.places, jax.device_get(scales), strict=True)
     still = [path for path, i, s in pairs if s == 1 and own.leaves[i].ndim > 1]
     if still:
         warnings.warn(
@@ -105,7 +111,8 @@ def learn(
             " its units are dead, or the loss does not read it.",
             stacklevel=3,
         )
-    return Rescaled(own.times(scales), _record(own, scales, objective, history))
+    weights = task.finish(own.times(scales))
+    return Rescaled(weights, _record(own, scales, objective, history))
 
 
 def _not_finite(
@@ -132,8 +139,13 @@ def _not_finite(
 def _record(
     own: Scalable, scales: Sequence[Any], objective: str, history: Sequence[float]
 ) -> Learned:
+    numbers = jax.device_get((jax.jit(lambda own: own.norms)(own), scales))
     layers = tuple(
         LayerScale(path, path, float(norm), float(scale), float(norm * scale))
-        for path, norm, scale in zip(own.paths, own.norms, scales, strict=True)
+        for path, norm, scale in zip(own.paths, *numbers, strict=True)
     )
     return Learned(LayerScales(layers, "norm"), objective, tuple(history))
+
+
+def _is_drawn(leaf: jax.Array) -> bool:
+    return bool(np.any(jax.device_get(leaf)))

@@ -8,8 +8,10 @@ import jax
 from .._core.batches import lasting, stream
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Positive
-from .._core.trees import require_arrays
-from .fit import Fit, Goal
+from .._frameworks.batch import given, with_batch
+from .._reading import read_subject
+from .fit import Fit
+from .passes import Goal
 from .records import LayerScale, LayerScales
 from .start import draw_kernels
 
@@ -25,10 +27,10 @@ class Scaled(NamedTuple):
 
 
 def lsuv(
-    apply: Callable[[Any, Any], Any],
-    params: Any,
-    batch: Any,
+    model: Any,
+    params: Any = None,
     key: jax.Array | None = None,
+    batch: Any = None,
     *,
     start: Start = "orthogonal",
     target: float = 1.0,
@@ -48,13 +50,15 @@ def lsuv(
     `scan` get a scale each. It reads the model's computation: no hooks, any framework.
 
     Args:
-        apply: A function of `(params, batch)`.
-        params: The weights, a tree of arrays. Only kernels change (of a kernel that is
+        model: A model of any framework, or a function of `(params, batch)`. Its state,
+            such as statistics and random streams, is carried along.
+        params: The weights, a tree of arrays; left out where the model holds them. Only
+            kernels change (of a kernel that is
             divided by its own norm, the gain instead; a tied embedding is one), with
             `center` biases too.
+        key: The key of the orthonormal start; left out where there is none.
         batch: The input, an array or a tuple or dict of arrays, large enough for a
             variance. Of a list or any other iterable of such, each pass takes the next.
-        key: The key of the orthonormal start.
         start: "orthogonal", or "given" to scale the weights as they are.
         target: The standard deviation to reach, without the bias's part.
         tolerance: How far the variance may be from its target, relative to it.
@@ -63,9 +67,9 @@ def lsuv(
         progress: Called with a line of text before each pass.
 
     Returns:
-        `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer. After a Ctrl-C, with a warning, what the last whole pass
-        left; before the first is done, it is raised.
+        `(params, record)`: weights of the structure, shapes and dtypes given, or the
+        module that holds them, and what was done per layer. After a Ctrl-C, with a
+        warning, what the last whole pass left; before the first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -78,7 +82,7 @@ def lsuv(
         >>> model = nn.Sequential([nn.Dense(64), nn.tanh, nn.Dense(64), nn.tanh])
         >>> x = 3 * jax.random.normal(jax.random.key(0), (128, 32))
         >>> params = model.init(jax.random.key(1), x)
-        >>> params, record = jinit.lsuv(model.apply, params, x, jax.random.key(2))
+        >>> params, record = jinit.lsuv(model, params, jax.random.key(2), x)
         >>> print([round(each.after, 3) for each in record])
         [1.0, 1.0]
 
@@ -86,16 +90,24 @@ def lsuv(
         Mishkin, Matas. All you need is a good init. ICLR 2016. Algorithm 1.
         https://arxiv.org/abs/1511.06422
     """
-    choose("jinit.lsuv", "start", start, get_args(Start))
-    check("jinit.lsuv", "target", Positive, target)
-    check("jinit.lsuv", "tolerance", Positive, tolerance)
-    check("jinit.lsuv", "max_passes", Count, max_passes)
-    require_arrays((params,), "jinit.lsuv")
-    first, batches = stream("jinit.lsuv", batch)
+    where = "jinit.lsuv"
+    choose(where, "start", start, get_args(Start))
+    check(where, "target", Positive, target)
+    check(where, "tolerance", Positive, tolerance)
+    check(where, "max_passes", Count, max_passes)
+    has = given(where, model, params, key, batch)
+    first, batches = stream(where, has.batch)
+    subject = with_batch(where, model, has.params, has.key, first)
+    read, weights = read_subject(where, subject), subject.weights
     if start == "orthogonal":
-        params = draw_kernels("jinit.lsuv", apply, params, first, key)
-    goal = Goal("layer", target, 0.0 if center else None)
-    fit = Fit("jinit.lsuv", apply, params, first, goal)
-    batches = lasting(batches)
-    passes = fit.run(params, batches, tolerance, max_passes, progress=progress)
-    return Scaled(*last("jinit.lsuv", passes))
+        weights = draw_kernels(where, read, weights, has.key)
+    fit = Fit(where, subject, read, Goal("layer", target, 0.0 if center else None))
+    passes = fit.run(
+        weights,
+        lasting(batches),
+        tolerance=tolerance,
+        max_passes=max_passes,
+        progress=progress,
+    )
+    weights, record = last(where, passes)
+    return Scaled(subject.finish(weights, None), record)

@@ -6,10 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.batches import stream
 from .._core.settings import check, Count, NonNegative, Positive
-from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
+from .task import learnable, Loss
 
 
 def gradient_quotient(
@@ -54,10 +53,12 @@ def gradient_quotient(
 
 
 def metainit(
-    loss: Callable[[Any, Any], jax.Array],
-    params: Any,
-    batches: Any,
+    model: Any,
+    params: Any = None,
+    batches: Any = None,
     *,
+    loss: Loss | None = None,
+    key: jax.Array | None = None,
     steps: int = 500,
     learning_rate: float = 0.1,
     momentum: float = 0.9,
@@ -77,20 +78,26 @@ def metainit(
     where there is one, `jinit.initialize` costs nothing.
 
     Args:
-        loss: A function of `(params, batch)` with one number as its value.
-        params: The weights, a tree of floating-point arrays. Arrays of two and more
-            axes are scaled.
-        batches: An array or a tuple or dict of arrays, used in every step; or a list or
-            any other iterable of such. When an iterator ends, so does learning.
+        model: A model of any framework, whose state, such as statistics and random
+            streams, is carried along; or a function of `(params, inputs)`.
+        params: The weights, a tree of floating-point arrays; left out where the model
+            holds them. Arrays of two and more axes are scaled.
+        batches: `(inputs, targets)` for a loss, used in every step; or a list or any
+            other iterable of such. When an iterator ends, so does learning.
+        loss: A function of `(outputs, targets)` with one number as its value. Without
+            it the model's output is that number: a loss of `(params, batch)` is such a
+            model.
+        key: The key of dropout; `jax.random.key(0)` if None.
         steps: How many steps.
         learning_rate: The step, in units of a norm.
         momentum: What is kept of the step before.
         eps: ε of the gradient quotient.
 
     Returns:
-        `(params, record)`: the weights, and norms and gradient quotient by step. After
-        a Ctrl-C, with a warning, what the last step left; before the first is done, it
-        is raised. A kernel without a gradient is named in a warning.
+        `(params, record)`: the weights, or the module that holds them, and norms and
+        gradient quotient by step. After a Ctrl-C, with a warning, what the last step
+        left; before the first is done, it is raised. A kernel without a gradient is
+        named in a warning.
 
     Raises:
         TypeError: When `params` or a batch hold something other than arrays.
@@ -98,12 +105,13 @@ def metainit(
             a batch or the gradient quotient is not finite.
 
     Example:
-        >>> import flax.linen as nn, jax, jinit
+        >>> import flax.linen as nn, jax, jax.numpy as jnp, jinit
         >>> model = nn.Sequential([nn.Dense(32), nn.relu, nn.Dense(32), nn.relu])
         >>> x = jax.random.normal(jax.random.key(0), (64, 16))
         >>> params = jax.tree.map(lambda w: 3 * w, model.init(jax.random.key(1), x))
-        >>> loss = lambda params, x: (model.apply(params, x) ** 2).sum(1).mean()
-        >>> params, record = jinit.metainit(loss, params, x, steps=50)
+        >>> loss = lambda outputs, targets: ((outputs - targets) ** 2).sum(1).mean()
+        >>> batch = x, jnp.zeros((64, 32))
+        >>> params, record = jinit.metainit(model, params, batch, loss=loss, steps=50)
         >>> record.history[-1] < record.history[0] / 2
         True
 
@@ -117,11 +125,11 @@ def metainit(
     check(where, "momentum", NonNegative, momentum)
     check(where, "learning_rate", Positive, learning_rate)
     check(where, "eps", Positive, eps)
-    require_arrays((params,), where)
-    _, data = stream(where, batches)
-    own = scalable(where, params, lambda leaf: leaf.ndim > 1)
+    task = learnable(where, loss, key, model, params, batches)
+    own = scalable(task, lambda leaf: leaf.ndim > 1)
 
     def step(own: Scalable, scales: Any, velocity: Any, batch: Any) -> Any:
+        loss = lambda weights, batch: task.loss(weights, own.state, batch)
         quotient = lambda s: gradient_quotient(loss, own.times(s), batch, eps=eps)
         value, slopes = jax.value_and_grad(quotient)(scales)
         rates = [learning_rate / norm for norm in own.norms]  # of a scale, not a norm
@@ -134,5 +142,5 @@ def metainit(
         ]
         return moved, velocity, value
 
-    start = [jnp.zeros(()) for _ in own.places]
-    return learn(where, "gradient quotient", own, step, start, data, steps)
+    start = jax.jit(lambda: [jnp.zeros(()) for _ in own.places])()
+    return learn(task, "gradient quotient", own, step, start, task.data, steps)

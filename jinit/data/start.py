@@ -1,7 +1,6 @@
 """Kernels to begin with: drawn anew, all else as it was."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,28 +8,26 @@ import jax
 from .._core.initializer import Initializer
 from .._model.auto.choice import plan_of
 from .._model.plan import Plan
-from .._reading import KERNELS, read_model
+from .._reading import KERNELS, Model
 
 
 def draw_kernels(
     where: str,
-    apply: Callable[[Any, Any], Any],
-    params: Any,
-    batch: Any,
+    model: Model,
+    weights: Any,
     key: jax.Array | None,
     law: Initializer | None = None,
 ) -> Any:
-    """The parameters with kernels drawn from `law`, by default orthonormal ones.
+    """The weights with kernels drawn from `law`, by default orthonormal ones.
 
     Every kernel is made where the one given was put.
     """
     if key is None:
         raise ValueError(
-            f"`{where}` needs a key to draw kernels with. Got None. Give one, or "
-            "`start='given'` to fit the weights as they are."
+            f"`{where}` needs a key to draw kernels with. Got None. Give one before "
+            "the batch, or `start='given'` to fit the weights as they are."
         )
-    model = read_model(apply, params, batch)
-    plan = plan_of(where, model, params, law="orthogonal", mirror=False)
+    plan = plan_of(where, model, weights, law="orthogonal", mirror=False)
     chosen = (
         dataclasses.replace(
             choice,
@@ -39,5 +36,5 @@ def draw_kernels(
         for choice in plan
     )
     put = lambda leaf: leaf.sharding if getattr(leaf, "committed", False) else None
-    places = list(map(put, jax.tree.leaves(params)))
-    return Plan(tuple(chosen)).draw(key, params, places)
+    places = list(map(put, jax.tree.leaves(weights)))
+    return Plan(tuple(chosen)).draw(key, weights, places)

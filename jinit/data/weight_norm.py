@@ -8,9 +8,11 @@ import jax
 from .._core.batches import lasting, stream
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Positive
-from .._core.trees import require_arrays
+from .._frameworks.batch import given, with_batch
+from .._reading import read_subject
 from .._schemes import normal
-from .fit import Fit, Goal
+from .fit import Fit
+from .passes import Goal
 from .records import LayerScales, UnitScale
 from .start import draw_kernels
 
@@ -26,10 +28,10 @@ class UnitsScaled(NamedTuple):
 
 
 def weight_norm_init(
-    apply: Callable[[Any, Any], Any],
-    params: Any,
-    batch: Any,
+    model: Any,
+    params: Any = None,
     key: jax.Array | None = None,
+    batch: Any = None,
     *,
     start: UnitStart = "normal",
     stddev: float = 0.05,
@@ -48,12 +50,13 @@ def weight_norm_init(
     Units without a bias of their own keep their mean.
 
     Args:
-        apply: A function of `(params, batch)`.
-        params: The weights, a tree of arrays. Only kernels (or gains) and biases
-            change.
+        model: A model of any framework, or a function of `(params, batch)`. Its state,
+            such as statistics and random streams, is carried along.
+        params: The weights, a tree of arrays; left out where the model holds them. Only
+            kernels (or gains) and biases change.
+        key: The key of the normal start; left out where there is none.
         batch: The input, an array or a tuple or dict of arrays; the paper takes 100 to
             500 rows. Of a list or any other iterable of such, each pass takes the next.
-        key: The key of the normal start.
         start: "normal", or "given" to keep the directions of the weights.
         stddev: The standard deviation of the normal start: it sets only ‖v‖ of
             weight-normalized layers, which is the scale of their learning rate.
@@ -62,9 +65,9 @@ def weight_norm_init(
         progress: Called with a line of text before each pass.
 
     Returns:
-        `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer. After a Ctrl-C, with a warning, what the last whole pass
-        left; before the first is done, it is raised.
+        `(params, record)`: weights of the structure, shapes and dtypes given, or the
+        module that holds them, and what was done per layer. After a Ctrl-C, with a
+        warning, what the last whole pass left; before the first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -77,9 +80,7 @@ def weight_norm_init(
         >>> model = nn.Sequential([nn.Dense(64), nn.relu, nn.Dense(10)])
         >>> x = 5 + jax.random.normal(jax.random.key(0), (256, 32))
         >>> params = model.init(jax.random.key(1), x)
-        >>> params, _ = jinit.weight_norm_init(
-        ...     model.apply, params, x, jax.random.key(2)
-        ... )
+        >>> params, _ = jinit.weight_norm_init(model, params, jax.random.key(2), x)
         >>> z = model.apply(params, x)
         >>> bool(abs(z.mean(0)).max() < 1e-4), bool(abs(z.std(0) - 1).max() < 1e-4)
         (True, True)
@@ -94,12 +95,19 @@ def weight_norm_init(
     check(where, "stddev", Positive, stddev)
     check(where, "tolerance", Positive, tolerance)
     check(where, "max_passes", Count, max_passes)
-    require_arrays((params,), where)
-    first, batches = stream(where, batch)
+    has = given(where, model, params, key, batch)
+    first, batches = stream(where, has.batch)
+    subject = with_batch(where, model, has.params, has.key, first)
+    read, weights = read_subject(where, subject), subject.weights
     if start == "normal":
-        law = normal(stddev=stddev)
-        params = draw_kernels(where, apply, params, first, key, law)
-    fit = Fit(where, apply, params, first, Goal("unit", std=1.0, mean=0.0))
-    batches = lasting(batches)
-    passes = fit.run(params, batches, tolerance, max_passes, progress=progress)
-    return UnitsScaled(*last(where, passes))
+        weights = draw_kernels(where, read, weights, has.key, normal(stddev=stddev))
+    fit = Fit(where, subject, read, Goal("unit", std=1.0, mean=0.0))
+    passes = fit.run(
+        weights,
+        lasting(batches),
+        tolerance=tolerance,
+        max_passes=max_passes,
+        progress=progress,
+    )
+    weights, record = last(where, passes)
+    return UnitsScaled(subject.finish(weights, None), record)

@@ -7,15 +7,18 @@ from typing import Any, get_args, Literal, NamedTuple
 
 import jax
 
-from .._core.batches import stream
+from .._core.batches import first_of
+from .._core.draw import check_key
 from .._core.figures import drawn
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Finite
-from .._core.trees import require_arrays
+from .._frameworks.batch import given, with_batch
+from .._reading import read_subject
 from .._schemes import normal
 from .balance import balance
 from .directions import clusters, principal
-from .fit import Fit, Goal
+from .fit import Fit
+from .passes import Goal
 from .records import LayerScale, LayerScales, UnitScale
 from .start import draw_kernels
 
@@ -60,10 +63,10 @@ class Balanced(NamedTuple):
 
 
 def within_layer(
-    apply: Callable[[Any, Any], Any],
-    params: Any,
-    batch: Any,
-    key: jax.Array,
+    model: Any,
+    params: Any = None,
+    key: jax.Array | None = None,
+    batch: Any = None,
     *,
     directions: Directions = "normal",
     mean: float = 0.0,
@@ -84,12 +87,13 @@ def within_layer(
     that was pre-trained is to be matched without labels, take "kmeans" or "pca".
 
     Args:
-        apply: A function of `(params, batch)`.
-        params: The weights, a tree of arrays. Only kernels (of a normalized kernel,
-            the gain) and biases change.
+        model: A model of any framework, or a function of `(params, batch)`. Its state,
+            such as statistics and random streams, is carried along.
+        params: The weights, a tree of arrays; left out where the model holds them. Only
+            kernels (of a normalized kernel, the gain) and biases change.
+        key: A PRNG key, for kernels and for the random direction.
         batch: The input, an array or a tuple or dict of arrays. Of a list or any other
             iterable of such, the first is fitted.
-        key: A PRNG key, for kernels and for the random direction.
         directions: The kernels before they are scaled: "normal" draws N(0, 1); "pca"
             takes the whitened principal axes of what the layer reads; "kmeans" the
             centers of spherical k-means on it, whitened; "given" keeps the kernels.
@@ -101,10 +105,10 @@ def within_layer(
         progress: Called with a line of text before each pass.
 
     Returns:
-        `(params, record)`: weights of the structure, shapes and dtypes given, and what
-        was done per layer: `record.units` within and `record.rates` between them. After
-        a Ctrl-C, with a warning, what the last whole pass or round left; before the
-        first is done, it is raised.
+        `(params, record)`: weights of the structure, shapes and dtypes given, or the
+        module that holds them, and what was done per layer: `record.units` within and
+        `record.rates` between them. After a Ctrl-C, with a warning, what the last whole
+        pass or round left; before the first is done, it is raised.
 
     Raises:
         TypeError: When `params` or `batch` hold something other than arrays.
@@ -117,7 +121,7 @@ def within_layer(
         >>> model = nn.Sequential([nn.Dense(64), nn.relu, nn.Dense(64), nn.relu])
         >>> x = jax.random.normal(jax.random.key(0), (256, 32))
         >>> params = model.init(jax.random.key(1), x)
-        >>> _, record = jinit.within_layer(model.apply, params, x, jax.random.key(2))
+        >>> _, record = jinit.within_layer(model, params, jax.random.key(2), x)
         >>> rates = [each.after for each in record.rates]
         >>> max(rates) / min(rates) < 1.02
         True
@@ -132,21 +136,23 @@ def within_layer(
     check(where, "mean", Finite, mean)
     if rounds != 0:
         check(where, "rounds", Count, rounds)
-    require_arrays((params,), where)
-    first, _ = stream(where, batch)
-    draw, choice, cotangent = jax.random.split(key, 3)
+    has = given(where, model, params, key, batch)
+    first = first_of(where, has.batch)
+    subject = with_batch(where, model, has.params, has.key, first)
+    draw, choice, cotangent = jax.random.split(check_key(where, has.key), 3)
+    read, weights = read_subject(where, subject), subject.weights
     if directions != "given":
-        params = draw_kernels(where, apply, params, first, draw, normal(stddev=1.0))
+        weights = draw_kernels(where, read, weights, draw, normal(stddev=1.0))
     goal = Goal("unit", std=1.0, mean=mean)
-    fit = Fit(where, apply, params, first, goal, _CHOOSE.get(directions))
+    fit = Fit(where, subject, read, goal, _CHOOSE.get(directions))
 
-    def states() -> Iterator[Balanced]:
-        fitted, units = params, LayerScales[UnitScale](())
-        again = itertools.repeat(first)
-        passes = fit.run(fitted, again, key=choice, progress=progress)
+    def states() -> Iterator[tuple[Any, WithinLayer]]:
+        fitted, units = weights, LayerScales[UnitScale](())
+        passes = fit.run(fitted, itertools.repeat(first), key=choice, progress=progress)
         for fitted, units in passes:
-            yield Balanced(fitted, WithinLayer(units, LayerScales((), "rate")))
-        for balanced, rates in balance(fit, fitted, first, cotangent, rounds):
-            yield Balanced(balanced, WithinLayer(units, rates))
+            yield fitted, WithinLayer(units, LayerScales((), "rate"))
+        for balanced, rates in balance(fit, fitted, cotangent, rounds):
+            yield balanced, WithinLayer(units, rates)
 
-    return last(where, states())
+    weights, record = last(where, states())
+    return Balanced(subject.finish(weights, None), record)

@@ -61,7 +61,7 @@ def test_the_probe_sees_what_the_record_says():
 
 def test_nothing_but_kernels_changes_and_the_draw_is_deterministic():
     apply, params, x = SMALL["linen"]()
-    first, again = (jinit.lsuv(apply, params, x, KEY).params for _ in range(2))
+    first, again = (jinit.lsuv(apply, params, KEY, x).params for _ in range(2))
     kernels = {row.path for row in jinit.trace(apply, params, x) if row.is_kernel}
     pairs = zip(jax.tree.leaves(params), jax.tree.leaves(first), strict=True)
     for row, (old, new) in zip(jinit.trace(apply, params, x), pairs, strict=True):
@@ -112,7 +112,7 @@ def test_parts_of_a_kernel_that_overlap_are_scaled_as_one():
 def test_shared_and_composed_kernels_take_more_passes():
     tied = lambda p, x: jnp.tanh(jnp.tanh(x @ p["w"]) @ p["w"].T)
     params = {"w": jax.random.normal(KEY, (8, 8))}
-    _, record = jinit.lsuv(tied, params, X, KEY, tolerance=0.02)
+    _, record = jinit.lsuv(tied, params, KEY, X, tolerance=0.02)
     assert len(record) == 1
     assert record.layers[0].after == pytest.approx(1.0, abs=0.01)
 
@@ -136,7 +136,7 @@ def test_kernels_put_together_are_scaled_as_one():
 
 def test_center_gives_every_unit_mean_zero():
     apply, params, x = SMALL["linen"]()
-    scaled, _ = jinit.lsuv(apply, params, x + 5.0, KEY, center=True)
+    scaled, _ = jinit.lsuv(apply, params, KEY, x + 5.0, center=True)
     first = scaled["params"]["Dense_0"]
     z = (x + 5.0) @ first["kernel"] + first["bias"]
     assert jnp.allclose(z.mean(0), 0, atol=1e-5)
@@ -145,7 +145,7 @@ def test_center_gives_every_unit_mean_zero():
 
 def test_the_target_and_the_dtype_are_kept():
     model = nn.Dense(16, param_dtype=jnp.bfloat16)
-    scaled, record = jinit.lsuv(model.apply, model.init(KEY, X), X, KEY, target=2.0)
+    scaled, record = jinit.lsuv(model.apply, model.init(KEY, X), KEY, X, target=2.0)
     assert scaled["params"]["kernel"].dtype == jnp.bfloat16
     assert record.layers[0].after == pytest.approx(2.0, rel=0.02)
 
@@ -168,15 +168,15 @@ def test_new_kernels_lie_where_the_given_ones_were_put(kind):
     mesh = jax.make_mesh((8,), ("units",), (getattr(jax.sharding.AxisType, kind),))
     place = jax.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "units"))
     apply, given = lambda w, x: x @ w, jax.device_put(jnp.zeros((8, 16)), place)
-    scaled, _ = jinit.lsuv(apply, given, X, KEY)
+    scaled, _ = jinit.lsuv(apply, given, KEY, X)
     assert scaled.sharding.is_equivalent_to(place, 2)
-    expected = jinit.lsuv(apply, jnp.zeros((8, 16)), X, KEY).params
+    expected = jinit.lsuv(apply, jnp.zeros((8, 16)), KEY, X).params
     assert jnp.allclose(scaled, expected, atol=1e-5)
 
 
 def test_the_record_prints_and_plots(tmp_path):
     apply, params, x = SMALL["plain"]()
-    _, record = jinit.lsuv(apply, params, x, KEY)
+    _, record = jinit.lsuv(apply, params, KEY, x)
     assert str(record).splitlines()[0].split() == [
         "layer", "std", "before", "scale", "std", "after",
     ]  # fmt: skip
@@ -188,7 +188,7 @@ def test_the_record_prints_and_plots(tmp_path):
 def test_progress_is_told_pass_by_pass():
     said: list[str] = []
     apply, params, x = SMALL["plain"]()
-    jinit.lsuv(apply, params, x, KEY, progress=said.append)
+    jinit.lsuv(apply, params, KEY, x, progress=said.append)
     assert said == ["lsuv: pass 1", "lsuv: pass 2"]
 
 
@@ -232,7 +232,7 @@ def test_the_orthonormal_start_needs_a_key():
 )
 def test_settings_out_of_range_are_refused(settings, named):
     with pytest.raises((TypeError, ValueError), match=rf"`jinit.lsuv` needs {named}"):
-        jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), X, KEY, **settings)
+        jinit.lsuv(lambda w, x: x @ w, jnp.eye(8), KEY, X, **settings)
 
 
 def test_what_is_no_array_is_refused():
@@ -241,12 +241,12 @@ def test_what_is_no_array_is_refused():
 
 
 FITS = {
-    "lsuv": lambda x, **more: jinit.lsuv(MLP.apply, PARAMS, x, KEY, **more),
+    "lsuv": lambda x, **more: jinit.lsuv(MLP.apply, PARAMS, KEY, x, **more),
     "weight_norm_init": lambda x, **more: jinit.weight_norm_init(
-        MLP.apply, PARAMS, x, KEY, **more
+        MLP.apply, PARAMS, KEY, x, **more
     ),
     "within_layer": lambda x, **more: jinit.within_layer(
-        MLP.apply, PARAMS, x, KEY, **more
+        MLP.apply, PARAMS, KEY, x, **more
     ),
 }
 MLP: Any = nn.Sequential([nn.Dense(6), nn.relu, nn.Dense(4)])

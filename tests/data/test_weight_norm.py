@@ -33,7 +33,7 @@ def test_it_equals_the_paper_layer_by_layer():
 @pytest.mark.parametrize("name", ["cnn", "equinox", "nnx", "block"])
 def test_every_unit_of_any_framework_gets_variance_one(name):
     apply, params, x = SMALL[name]()
-    new, record = jinit.weight_norm_init(apply, params, x, KEY)
+    new, record = jinit.weight_norm_init(apply, params, KEY, x)
     for each in record:
         assert each.after.low == pytest.approx(1, abs=1e-3)
         assert each.after.high == pytest.approx(1, abs=1e-3)
@@ -48,7 +48,7 @@ def test_every_unit_of_any_framework_gets_variance_one(name):
 def test_a_weight_normalized_layer_gets_its_gain():
     model: Any = nn.WeightNorm(nn.Dense(16))
     given: Any = model.init(KEY, X)
-    params, record = jinit.weight_norm_init(model.apply, given, X, KEY)
+    params, record = jinit.weight_norm_init(model.apply, given, KEY, X)
     v = params["params"]["layer_instance"]["kernel"]
     assert abs(v.std() / 0.05 - 1) < 0.3  # drawn, and then left
     assert record.layers[0].path.endswith("kernel/scale")
@@ -61,7 +61,7 @@ def test_scanned_layers_and_heads_are_fitted_unit_by_unit():
     model = GPT(depth=3, width=16, heads=2, vocab=11)
     tokens = jax.random.randint(jax.random.key(2), (8, 4), 0, 11)
     params = model.init(KEY, tokens)
-    _, record = jinit.weight_norm_init(model.apply, params, tokens, KEY)
+    _, record = jinit.weight_norm_init(model.apply, params, KEY, tokens)
     inner = [each for each in record if each.name.startswith("blocks/")]
     assert len(inner) == 3 * len({each.path for each in inner})
     for each in inner:
@@ -72,8 +72,8 @@ def test_scanned_layers_and_heads_are_fitted_unit_by_unit():
 def test_nothing_but_kernels_and_biases_changes():
     apply, params, x = SMALL["block"]()
     rows = jinit.trace(apply, params, x)
-    new, _ = jinit.weight_norm_init(apply, params, x, KEY)
-    again, _ = jinit.weight_norm_init(apply, params, x, KEY)
+    new, _ = jinit.weight_norm_init(apply, params, KEY, x)
+    again, _ = jinit.weight_norm_init(apply, params, KEY, x)
     leaves = map(jax.tree.leaves, (params, new, again))
     for row, old, first, second in zip(rows, *leaves, strict=True):
         assert jnp.array_equal(first, second)
@@ -84,8 +84,8 @@ def test_nothing_but_kernels_and_biases_changes():
 def test_each_pass_takes_the_next_batch_of_a_stream():
     model: Any = nn.Dense(4)
     params = model.init(KEY, X)
-    once = jinit.weight_norm_init(model.apply, params, X, KEY)
-    many = jinit.weight_norm_init(model.apply, params, iter([X, X + 1]), KEY)
+    once = jinit.weight_norm_init(model.apply, params, KEY, X)
+    many = jinit.weight_norm_init(model.apply, params, KEY, iter([X, X + 1]))
     kernel, same = (each.params["params"]["kernel"] for each in (once, many))
     assert jnp.array_equal(kernel, same)
     assert once.record.layers[0].mean < 1e-5
@@ -109,7 +109,7 @@ def test_what_can_not_be_fitted_is_refused_by_the_layers_name(x, message):
 
     params = Net().init(KEY, X)
     with pytest.raises(ValueError, match=rf"`jinit.weight_norm_init` needs.*{message}"):
-        jinit.weight_norm_init(Net().apply, params, x, KEY)
+        jinit.weight_norm_init(Net().apply, params, KEY, x)
 
 
 def test_a_dead_unit_is_named():
@@ -120,7 +120,7 @@ def test_a_dead_unit_is_named():
 
 def test_the_record_prints_and_plots(tmp_path):
     apply, params, x = SMALL["plain"]()
-    _, record = jinit.weight_norm_init(apply, params, x, KEY)
+    _, record = jinit.weight_norm_init(apply, params, KEY, x)
     lines = str(record).splitlines()
     assert lines[0].split() == [
         "layer",

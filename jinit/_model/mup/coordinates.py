@@ -1,7 +1,6 @@
 """The coordinate check: how much training moves each layer, at growing widths."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -11,14 +10,17 @@ import numpy as np
 
 from ..._core.progress import track
 from ..._core.settings import check, Count
+from ..._frameworks.batch import again, with_batch
+from ..._frameworks.subject import Subject
 from ..._graph import evaluate
-from ..._reading import measurable, Model, read_model
+from ..._reading import measurable, Model, read_subject
 from .check import CoordinateCheck, TOLERANCE
 
 
 OUTPUTS = "outputs"
+_WHERE = "jinit.coord_check"
 
-Make: TypeAlias = Callable[[int, jax.Array], tuple[Callable[..., Any], Any, Any]]
+Make: TypeAlias = Callable[[int, jax.Array], tuple[Any, ...]]
 Loss: TypeAlias = Callable[[Any, Any], jax.Array]
 Features: TypeAlias = Callable[[Any, Any], list[jax.Array]]
 
@@ -45,9 +47,10 @@ def coord_check(
     falls with the width. It needs no hooks: layers are found as in `jinit.probe`.
 
     Args:
-        make: A function of a width and a key that returns `(apply, params, optimizer)`:
-            a function of `(params, inputs)`, weights, and an optax optimizer. The key
-            is for the weights alone.
+        make: A function of a width and a key that returns `(model, params, optimizer)`:
+            a model of any framework or a function of `(params, inputs)`, its weights,
+            left out where the model holds them, and an optax optimizer. The key is for
+            the weights alone.
         widths: Widths, two or more.
         batches: Pairs `(inputs, targets)`, one per step, begun anew when used up.
         loss: A function of `(outputs, targets)` to a scalar.
@@ -119,21 +122,40 @@ class _Training:
         """The layers at a width, and E (z_t − z_0)² by step and layer."""
         key = jax.random.key(0)
         keys = [jax.random.fold_in(key, seed) for seed in range(self.seeds)]
-        made = [self.make(width, key) for key in keys]
-        apply, params, optimizer = made[0]
-        names, features = _features(read_model(apply, params, self.batches[0][0]))
-        run = functools.partial(self._run, features, _step(apply, optimizer, self.loss))
-        runs = [list(run(params, optimizer.init(params))) for _, params, _ in made]
+        made = [_made(self.make(width, key), self.batches[0][0]) for key in keys]
+        subject, optimizer = made[0]
+        names, features = _features(read_subject(_WHERE, subject))
+        step = _step(subject, optimizer, self.loss)
+        runs = [list(self._run(features, step, *each)) for each in made]
         return names, np.mean(runs, axis=0)
 
     def _run(
-        self, features: Features, step: Callable[..., Any], params: Any, state: Any
+        self,
+        features: Features,
+        step: Callable[..., Any],
+        subject: Subject,
+        optimizer: Any,
     ) -> Iterator[list[float]]:
-        inputs, _ = self.batches[0]
-        first = features(params, inputs)
+        weights, memory = subject.weights, optimizer.init(subject.weights)
+        others = subject.state, subject.inputs
+        first = features(weights, others)
         for t in range(self.steps):
-            params, state = step(params, state, *self.batches[t % len(self.batches)])
-            yield list(map(float, _distances(features(params, inputs), first)))
+            inputs, targets = self.batches[t % len(self.batches)]
+            seen = subject.state, again(subject, inputs).inputs
+            weights, memory = step(weights, memory, seen, targets)
+            yield list(map(float, _distances(features(weights, others), first)))
+
+
+def _made(made: Any, inputs: Any) -> tuple[Subject, Any]:
+    """The model that `make` returned, with inputs, and its optimizer."""
+    if not isinstance(made, tuple) or len(made) not in {2, 3}:
+        raise TypeError(
+            f"`{_WHERE}` needs `make` to return (model, params, optimizer), or (model, "
+            f"optimizer) where the model holds its weights. Got {made!r}."
+        )
+    model, *params, optimizer = made
+    params = params[0] if params else None
+    return with_batch(_WHERE, model, params, None, inputs), optimizer
 
 
 def _features(model: Model) -> tuple[tuple[str, ...], Features]:
@@ -142,23 +164,29 @@ def _features(model: Model) -> tuple[tuple[str, ...], Features]:
     taps = [layer.output for layer in layers]
 
     @jax.jit
-    def features(params: Any, inputs: Any) -> list[jax.Array]:
+    def features(weights: Any, others: Any) -> list[jax.Array]:
         visits = dict.fromkeys(taps, lambda value, _: (value, value))
-        outputs, seen = evaluate(model.graph, jax.tree.leaves((params, inputs)), visits)
+        arrays = jax.tree.leaves((weights, others))
+        outputs, seen = evaluate(model.graph, arrays, visits)
         return [*(seen[i] for i in taps), _joined(outputs)]
 
     return (*(layer.name for layer in layers), OUTPUTS), features
 
 
-def _step(apply: Callable[..., Any], optimizer: Any, loss: Loss) -> Callable[..., Any]:
-    """A step of training, as a function of weights, state, inputs and targets."""
+def _step(subject: Subject, optimizer: Any, loss: Loss) -> Callable[..., Any]:
+    """A step of training: weights and the optimizer's memory to the next.
+
+    `others` is what the model reads beside its weights: its state and the inputs.
+    """
 
     @jax.jit
-    def step(params: Any, state: Any, inputs: Any, targets: Any) -> Any:
-        slope = jax.grad(lambda params: loss(apply(params, inputs), targets))(params)
-        updates, state = optimizer.update(slope, state, params)
+    def step(weights: Any, memory: Any, others: Any, targets: Any) -> Any:
+        state, inputs = others
+        outputs = lambda weights: subject.apply(weights, state, *inputs)
+        slope = jax.grad(lambda weights: loss(outputs(weights), targets))(weights)
+        updates, memory = optimizer.update(slope, memory, weights)
         move = lambda w, update: (w + update).astype(w.dtype)
-        return jax.tree.map(move, params, updates), state
+        return jax.tree.map(move, weights, updates), memory
 
     return step
 

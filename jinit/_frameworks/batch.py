@@ -1,0 +1,130 @@
+"""A model with weights and a batch: what the functions that look at data take."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from . import as_key, bind, holds_weights
+from .calls import asks_for, is_a
+from .subject import Computation, is_key, Subject
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What stands behind the model in a call: `(params, key, batch)`.
+
+    Attributes:
+        params: The weights; None where the model holds them.
+        key: The key; None where none was given.
+        batch: The data.
+    """
+
+    params: Any
+    key: Any
+    batch: Any
+
+
+def given(where: str, model: Any, *arguments: Any) -> Given:
+    """What is given behind the model: `(params, key, batch)`, or fewer.
+
+    Params are left out where the model holds its weights, and the key where nothing is
+    drawn. A key is told from the others wherever it stands.
+    """
+    keys = [x for x in arguments if _is_key(x)]
+    others = [x for x in arguments if x is not None and not _is_key(x)]
+    if not keys and (len(others) == 3 or _has_old_key(model, others)):
+        keys = [others.pop(-2)]
+    if len(keys) > 1 or not others:
+        got = "several keys" if len(keys) > 1 else "none"
+        raise TypeError(
+            f"`{where}` needs one key at most and a batch, behind the model and its "
+            f"params. Got {got}."
+        )
+    *params, batch = others
+    if not params and not holds_weights(model) and asks_for(model) is None:
+        raise TypeError(
+            f"`{where}` needs params and a batch behind a model that holds no weights. "
+            f"Got {type(batch).__name__} alone. Add what is missing."
+        )
+    key = as_key(where, keys[0]) if keys else None
+    return Given(params[0] if params else None, key, batch)
+
+
+def with_batch(where: str, model: Any, params: Any, key: Any, batch: Any) -> Subject:
+    """The model with its weights as a function of `(weights, state, *inputs)`.
+
+    A batch is the model's one input; a tuple where it does not take it so is its
+    inputs. An Equinox module, which takes one example, is mapped over the rows.
+    """
+    subject = bind(where, model, params, key)
+    if isinstance(subject.apply, Computation) and subject.apply.one_example:
+        subject = dataclasses.replace(subject, apply=Mapped(subject.apply))
+    subject = dataclasses.replace(subject, inputs=(batch,))
+    if isinstance(batch, tuple) and len(batch) > 1 and not _runs(subject):
+        subject = dataclasses.replace(subject, inputs=batch)
+    return subject
+
+
+def again(subject: Subject, batch: Any) -> Subject:
+    """The same with another batch, taken as the first was."""
+    inputs = batch if len(subject.inputs) > 1 else (batch,)
+    return dataclasses.replace(subject, inputs=inputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mapped:
+    """A function of one example as one of a batch, each row with keys of its own."""
+
+    one: Computation
+
+    def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
+        """The outputs, rows first."""
+        rows = len(jax.tree.leaves(inputs)[0])
+        keys = jax.tree.map(lambda x: _split(x, rows) if is_key(x) else None, state)
+        rest = jax.tree.map(lambda x: None if is_key(x) else x, state)
+
+        def run(keys: Any, inputs: Any) -> Any:
+            own = jax.tree.map(
+                lambda x, key: x if key is None else key,
+                rest, keys, is_leaf=lambda x: x is None,
+            )  # fmt: skip
+            return self.one.run(weights, own, *inputs)
+
+        return self._named(run, keys, inputs)
+
+    def _named(self, run: Any, *arguments: Any, name: str | None = None) -> Any:
+        # A batch norm asks for the batch by the name of its axis.
+        try:
+            return jax.vmap(run, axis_name=name)(*arguments)
+        except NameError as error:
+            asked = str(error).partition("unbound axis name: ")[2].split(". ")[0]
+            if name or not asked:
+                raise
+            return self._named(run, *arguments, name=asked)
+
+
+def _split(key: jax.Array, rows: int) -> jax.Array:
+    split = lambda key: jax.random.split(key, rows)
+    for _ in key.shape:
+        split = jax.vmap(split, out_axes=1)
+    return split(key)
+
+
+def _runs(subject: Subject) -> bool:
+    arguments = subject.weights, subject.state, *subject.inputs
+    try:
+        jax.eval_shape(subject.apply, *arguments)  # pyright: ignore[reportArgumentType]
+    except Exception:
+        return False
+    return True
+
+
+def _has_old_key(model: Any, others: Sequence[Any]) -> bool:
+    """Whether there is an array where only a key of numbers may stand."""
+    return len(others) == 2 and holds_weights(model) and hasattr(others[0], "shape")
+
+
+def _is_key(x: Any) -> bool:
+    return is_a(x, "flax.nnx", "Rngs") or is_key(x)

@@ -24,7 +24,9 @@ def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Subject:
     if not holds_weights(model):
         own = initialize(model, key, batch)
         model, own = (own, None) if holds_weights(own) else (model, own)
-    return with_batch(where, model, own, key, batch)
+    subject = with_batch(where, model, own, key, batch)
+    jax.eval_shape(subject.apply, subject.weights, subject.state, *subject.inputs)
+    return subject
 
 
 def mlp(

@@ -8,7 +8,7 @@ import jax
 
 from . import as_key, bind, holds_weights
 from .calls import asks_for, is_a
-from .subject import Computation, is_key, Subject
+from .subject import Computation, fits, is_key, Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Mapped:
             )  # fmt: skip
             return self.one.run(weights, own, *inputs)
 
-        return self._named(run, keys, inputs)
+        with fits(self.one.where, inputs):
+            return self._named(run, keys, inputs)
 
     def _named(self, run: Any, *arguments: Any, name: str | None = None) -> Any:
         # A batch norm asks for the batch by the name of its axis.
@@ -115,7 +116,7 @@ def _split(key: jax.Array, rows: int) -> jax.Array:
 def _runs(subject: Subject) -> bool:
     arguments = subject.weights, subject.state, *subject.inputs
     try:
-        jax.eval_shape(subject.apply, *arguments)  # pyright: ignore[reportArgumentType]
+        jax.eval_shape(subject.apply, *arguments)
     except Exception:
         return False
     return True

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, get_args, Literal, NamedTuple
 
-import jax
-
 from .._core.batches import lasting, stream
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Positive
@@ -29,7 +27,7 @@ class Scaled(NamedTuple):
 def lsuv(
     model: Any,
     params: Any = None,
-    key: jax.Array | None = None,
+    key: Any = None,
     batch: Any = None,
     *,
     start: Start = "orthogonal",

@@ -54,7 +54,7 @@ def learnable(
 
     def value(weights: Any, state: Any, batch: Any) -> jax.Array:
         inputs, targets = (batch, None) if loss is None else batch
-        outputs = subject.apply(weights, state, *again(subject, inputs).inputs)  # pyright: ignore[reportOptionalCall]
+        outputs = subject.apply(weights, state, *again(subject, inputs).inputs)
         return outputs if loss is None else loss(outputs, targets)
 
     finish = lambda weights: subject.finish(weights, None)

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, get_args, Literal, NamedTuple
 
-import jax
-
 from .._core.batches import lasting, stream
 from .._core.progress import last
 from .._core.settings import check, choose, Count, Positive
@@ -30,7 +28,7 @@ class UnitsScaled(NamedTuple):
 def weight_norm_init(
     model: Any,
     params: Any = None,
-    key: jax.Array | None = None,
+    key: Any = None,
     batch: Any = None,
     *,
     start: UnitStart = "normal",

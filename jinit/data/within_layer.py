@@ -65,7 +65,7 @@ class Balanced(NamedTuple):
 def within_layer(
     model: Any,
     params: Any = None,
-    key: jax.Array | None = None,
+    key: Any = None,
     batch: Any = None,
     *,
     directions: Directions = "normal",

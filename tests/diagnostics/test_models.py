@@ -10,7 +10,7 @@ from flax import linen as nn
 import jinit
 from jinit._diagnostics.models import made, mlp, redraw
 from jinit._frameworks import find_model
-from jinit._reading.model import read_model
+from jinit._reading.model import read_model, read_subject
 from tests.zoo.small import NNX, SMALL
 
 
@@ -59,22 +59,23 @@ def found(spec, x):
     return made("jinit report", find_model(spec, "jinit report"), x, KEY)
 
 
+def outputs(subject):
+    return subject.apply(subject.weights, subject.state, *subject.inputs)
+
+
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("name", ["Trained", "NNX", "pair", "functional", "linen"])
 def test_a_factory_may_return_any_kind_of_model(name):
-    apply, params = found(f"their_models:{name}", X)
-    assert apply(params, X).shape == (16, 3)
+    assert outputs(found(f"their_models:{name}", X)).shape == (16, 3)
 
 
 @pytest.mark.usefixtures("models")
 def test_a_linen_module_runs_as_in_training():
-    apply, params = found("their_models:Trained", X)
-    model = read_model(apply, params, X)
-    first, _ = model.layers
+    subject = found("their_models:Trained", X)
+    first, _ = read_subject("jinit.report", subject).layers
     assert first.activation is not None
     assert first.output not in first.activation.sources  # the batch norm normalizes
-    outputs = apply(params, X), apply(params, X)
-    assert jnp.array_equal(*outputs)
+    assert jnp.array_equal(outputs(subject), outputs(subject))
 
 
 @pytest.mark.usefixtures("models")
@@ -103,8 +104,8 @@ def test_an_input_that_does_not_fit_is_refused_with_its_shape(name):
 
 
 def test_the_mlp_is_what_it_says():
-    apply, params = mlp("tanh", 3, 6, True, X, KEY)
-    layers = read_model(apply, params, X).layers
+    subject = mlp("tanh", 3, 6, True, X, KEY)
+    layers = read_subject("jinit.report", subject).layers
     assert [each.name for each in layers] == [
         "layer_1",
         "layer_2",
@@ -112,7 +113,7 @@ def test_the_mlp_is_what_it_says():
         "readout",
     ]
     assert [each.kernel.fan_out for each in layers] == [6, 6, 6, 10]
-    assert "BatchNorm_0" in params["params"]
+    assert "BatchNorm_0" in subject.weights["params"]
 
 
 # Kernels drawn anew

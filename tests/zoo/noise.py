@@ -16,13 +16,14 @@ X = jax.random.normal(jax.random.key(5), (256, 128))
 @functools.cache
 def _subject(activation, depth, width, batch_norm):
     subject = mlp(activation, depth, width, batch_norm, X, jax.random.key(0))
-    return subject, read_model(subject.apply, subject.params, X)
+    apply = lambda weights, x: subject.apply(weights, subject.state, x)
+    return apply, subject.weights, read_model(apply, subject.weights, X)
 
 
 def probed(
     activation, init, depth=5, width=128, batch_norm=False, seed=0, **settings
 ) -> Any:
     """The probe of an MLP whose kernels `init` drew."""
-    subject, model = _subject(activation, depth, width, batch_norm)
-    params = redraw(model, subject.params, jinit.get(init), jax.random.key(seed))
-    return jinit.probe(subject.apply, params, X, **settings)
+    apply, weights, model = _subject(activation, depth, width, batch_norm)
+    weights = redraw(model, weights, jinit.get(init), jax.random.key(seed))
+    return jinit.probe(apply, weights, X, **settings)

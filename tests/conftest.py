@@ -1,7 +1,8 @@
 """What every test needs before JAX starts, and test ids that a person can read.
 
-Eight host devices. Programs that XLA compiled are kept between runs and shared by the
-workers, outside the checkout; JAX_COMPILATION_CACHE_DIR names another place.
+Eight host devices, and Keras on JAX. Programs that XLA compiled are kept between runs
+and shared by the workers, outside the checkout; JAX_COMPILATION_CACHE_DIR names another
+place.
 """
 
 import os
@@ -13,6 +14,7 @@ from .ids import name_of
 CACHES = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{CACHES}/jinit-tests")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ["KERAS_BACKEND"] = "jax"
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )

@@ -113,7 +113,7 @@ def test_raw_data_is_warned_of_on_stderr(capsys):
         ("report --model json", "Got 'json'"),
         ("report --model json:nothing", "no attribute 'nothing'"),
         ("report --model json:dumps", "missing a required argument: 'obj'"),
-        ("report --model flax.nnx:Rngs", "Got Rngs"),
+        ("report --model flax.nnx:Rngs", "Got a key in its place"),
         ("report --init dirac --input-shape 4,8 --width 6", "(8, 6)"),
         ("theory --activation tahn", "Did you mean 'tanh'?"),
         ("theory --weight-variance -1", "Got -1.0"),
@@ -226,7 +226,7 @@ def test_trace_explains_what_auto_would_draw(models, capsys):
         (["mlp", "--input-shape", "2,5", "--input-dtype", "flot"], "a dtype. Got"),
         (["sized", "--input-shape", "2,5"], "a factory without arguments"),
         (["nothing", "--input-shape", "2,5"], "`jinit trace` finds no"),
-        (["tokens", "--input-shape", "2,5"], "`jinit trace` needs an input that"),
+        (["tokens", "--input-shape", "2,5"], "`jinit trace` needs inputs that"),
     ],
 )
 def test_trace_refuses_in_one_line(models, capsys, arguments, reason):

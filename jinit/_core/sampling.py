@@ -174,7 +174,7 @@ def _compiled_erf_root2(bound: jax.Array) -> jax.Array:
 def _concrete_erf_root2(bound: np.floating) -> np.floating:
     """As the device computes it: XLA folds a constant with another rounding."""
     with jax.ensure_compile_time_eval():
-        return bound.dtype.type(_compiled_erf_root2(bound))
+        return bound.dtype.type(_compiled_erf_root2(jax.device_put(bound)))
 
 
 def scalar(value, dtype: np.dtype):

@@ -14,7 +14,7 @@ from .._core.initializer import Initializer
 from .._frameworks import holds_weights
 from .._frameworks.batch import with_batch
 from .._frameworks.subject import Subject
-from .._model.materialize import initialize
+from .._model.explain import plan_model
 from .._reading import Layer, Model
 
 
@@ -22,7 +22,8 @@ def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Subject:
     """Any model with weights: its own where it has them, else those jinit gives it."""
     own = None
     if not holds_weights(model):
-        own = initialize(model, key, batch)
+        subject, plan = plan_model(where, model, key, (batch,), None, {})
+        own = subject.finish(plan.draw(key, subject.weights), None)
         model, own = (own, None) if holds_weights(own) else (model, own)
     subject = with_batch(where, model, own, key, batch)
     jax.eval_shape(subject.apply, subject.weights, subject.state, *subject.inputs)

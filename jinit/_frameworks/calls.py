@@ -73,7 +73,7 @@ def asks_for(make: Any) -> str | None:
     """
     if not callable(make):
         return None
-    found = parameters(make)
+    found = {name: x for name, x in parameters(make).items() if _is_named(x)}
     required = {name for name, each in found.items() if is_required(each)}
     asked = [name for name in ("rngs", "key") if name in found]
     return asked[0] if len(asked) == 1 and required <= {*asked} else None

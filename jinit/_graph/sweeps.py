@@ -172,7 +172,8 @@ def statistics(graph: Graph, data: Set[Value]) -> dict[Value, bool]:
         known = [found[i] for i in inputs if i in found]
         if not known or len(known) < len(inputs):
             return None
-        if op.traits.moves or op.traits.spreads or is_elementwise(op):
+        places = op.traits.spreads or op.traits.takes_part or op.traits.joins
+        if places or is_elementwise(op):
             return any(known) or op.traits.kind is Kind.ROOT
         return None
 

@@ -3,12 +3,25 @@
 import functools
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
-from .._core.draw import check_key
+from .._core.draw import check_key, is_key
 from .._core.trees import bare_paths
+from .._frameworks import as_key
+
+
+def key_for(where: str, key: Any, tree: Any) -> jax.Array | None:
+    """The key that the public function `where` was given beside a model or a tree."""
+    if is_key(tree):
+        first = "model" if where == "jinit.initialize" else "tree"
+        raise TypeError(
+            f"`{where}` needs the {first} first and the key second. Got a key first. "
+            f"Write `{where}({first}, key, ...)`."
+        )
+    return None if key is None else as_key(where, key)
 
 
 def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:

@@ -4,12 +4,11 @@ from typing import Any
 
 import jax
 
-from .._core.draw import is_key
-from .._frameworks import as_key
 from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law
 from .explain import plan_model
+from .keys import key_for
 from .plan import Plan
 from .rules import no_trace, plan_by_rules, Rules
 from .shardings import check_devices, estimate, places
@@ -79,11 +78,11 @@ def materialize(
         jinit._model.rules.UnmatchedError: `jinit.materialize` needs every parameter ...
     """
     where = "jinit.materialize"
-    _require_order(where, tree, key)
+    key = key_for(where, key, tree)
     read = no_trace(where) if trace is None else lambda: trace
     plan = plan_by_rules(tree, rules, where, read)
     found = places(tree, shardings, mesh, where)
-    return _draw(plan, _key(where, key), tree, found, where)
+    return _draw(plan, key, tree, found, where)
 
 
 def initialize(
@@ -151,8 +150,7 @@ def initialize(
         (8, 10)
     """
     where = "jinit.initialize"
-    _require_order(where, model, key)
-    key = _key(where, key)
+    key = key_for(where, key, model)
     options = {
         "law": law,
         "direction": direction,
@@ -164,20 +162,6 @@ def initialize(
         shardings = subject.specs()
     found = places(subject.weights, shardings, mesh, where)
     return subject.finish(_draw(plan, key, subject.weights, found, where), mesh)
-
-
-def _key(where: str, key: Any) -> jax.Array | None:
-    return None if key is None else as_key(where, key)
-
-
-def _require_order(where: str, model: Any, key: Any) -> None:
-    """Refuses a key in the first place, with the order that is right."""
-    if is_key(model) and not is_key(key):
-        name = "model, key" if where == "jinit.initialize" else "tree, key"
-        raise TypeError(
-            f"`{where}` needs the key in the second place. Got it in the first. Write "
-            f"`{where}({name}, ...)`."
-        )
 
 
 def _draw(

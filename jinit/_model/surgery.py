@@ -11,6 +11,7 @@ from jax.sharding import NamedSharding
 from .._core.draw import is_typed_key
 from .._core.trees import named_leaves, replaced
 from .._reading import Trace
+from .keys import key_for
 from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
 from .shardings import places
 
@@ -47,6 +48,7 @@ def reinit(
         >>> float(new["head"].sum()), new["body"] is tree["body"]
         (0.0, True)
     """
+    key = key_for("jinit.reinit", key, tree)
     leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
     read = no_trace("jinit.reinit") if trace is None else lambda: trace
     chosen = as_test(where)
@@ -107,6 +109,7 @@ def fill_missing(
         (True, (4, 2))
     """
     where = "jinit.fill_missing"
+    key = key_for(where, key, partial)
     wanted = {p: x for p, x in named_leaves(abstract).items() if hasattr(x, "shape")}
     there = {
         path: leaf

@@ -230,3 +230,63 @@ def test_random_streams_of_any_name_have_a_key():
 
     drawn = jinit.initialize(Noisy(), KEY, X)
     assert drawn["params"]["Dense_0"]["kernel"].shape == (6, 3)
+
+
+X6 = jax.ShapeDtypeStruct((4, 6), "float32")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: jinit.initialize(KEY, Linen(), X6), "model first and the key second"),
+        (lambda: jinit.materialize(KEY, {"w": X6}, [("w", 0)]), "tree first and the"),
+        (lambda: jinit.materialize({"w": X6}, [("w", 0)], KEY), "a key to draw. Got"),
+        (lambda: jinit.reinit(KEY, {"w": X6}, "w", [("w", 0)]), "tree first and the"),
+        (lambda: jinit.trace(KEY, X6), "model first. Got a key"),
+        (lambda: jinit.trace(({"w": X6}, jnp.dot), X6), "Swap them"),
+        (lambda: jinit.explain(Linen, X6), "Got the class Linen. Call it"),
+        (lambda: jinit.explain({"w": X6}), "needs a model: .* Got dict"),
+        (lambda: jinit.trace(Linen()), "needs the inputs of the model. Got none"),
+        (lambda: jinit.trace(NNX, jnp.ones((4, 7))), r"takes. Got float32\[4,7\]"),
+        (lambda: jinit.trace(jnp.dot), "params and the inputs of a function"),
+    ],
+)
+def test_what_is_in_the_wrong_place_is_said_with_the_fix(call, said):
+    with pytest.raises((TypeError, ValueError), match=said) as refusal:
+        call()
+    assert str(refusal.value).startswith("`jinit.")
+
+
+def test_a_key_of_any_form_will_do():
+    drawn = jinit.initialize(NNX, KEY, X6)
+    legacy = jinit.initialize(NNX, jax.random.PRNGKey(0), X6)
+    streams = jinit.initialize(NNX, nnx.Rngs(0), X6)
+    for other in (legacy, streams):
+        assert jnp.array_equal(drawn.a.kernel[...], other.a.kernel[...])
+
+
+def test_constants_and_keys_are_put_under_a_guard():
+    with jax.transfer_guard("disallow"):
+        jinit.trace(NNX, X6)
+        jinit.explain(Linen(), X6)
+        module = jinit.initialize(NNX, KEY, X6)
+        jinit.estimate(Linen(), X6)
+    assert module.a.kernel[...].std() > 0.1
+
+
+def test_keys_among_the_params_are_no_weights():
+    def apply(params, x):
+        noise = jax.random.normal(params["key"], (2,))
+        return x @ params["w"] + noise
+
+    params = {"w": shape(6, 2), "key": KEY}
+    assert [row.path for row in jinit.trace(apply, params, X6)] == ["w"]
+    drawn = jinit.initialize((apply, params), KEY, X6)
+    assert drawn["key"] is params["key"]
+    assert drawn["w"].shape == (6, 2)
+
+
+def test_a_function_with_an_optional_key_is_no_constructor():
+    apply = lambda params, x, key=None: x @ params
+    (row,) = jinit.trace(apply, shape(6, 2), X6)
+    assert row.shape == (6, 2)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._core.sampling import normal
-from .._graph import Activation, Graph, Op
+from .._graph import Activation, Graph, Op, Value
 from .._reading import Layer, measurable, Model, outer, varying
 
 
@@ -48,7 +48,7 @@ def measure(
     }
 
 
-def _wanted(model: Model, layer: Layer) -> list[int]:
+def _wanted(model: Model, layer: Layer) -> list[Value]:
     found = layer.activation
     return [
         layer.signal,
@@ -59,7 +59,7 @@ def _wanted(model: Model, layer: Layer) -> list[int]:
     ]
 
 
-def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) -> Tree:
+def _layer(model: Model, layer: Layer, values: dict[Value, Any], gradient: Any) -> Tree:
     # Iterations that change the kernel are layers of their own. Those that share it are
     # more examples of one.
     graph, found = model.graph, layer.activation
@@ -83,7 +83,7 @@ def _layer(model: Model, layer: Layer, values: dict[int, Any], gradient: Any) ->
 
 
 def _kernel(
-    graph: Graph, layer: Layer, values: dict[int, Any], loops: Sequence[Op]
+    graph: Graph, layer: Layer, values: dict[Value, Any], loops: Sequence[Op]
 ) -> jax.Array:
     # Of the iterations that do not change it, the first is as good as any.
     value = outer(graph, layer.kernel.value)
@@ -96,7 +96,7 @@ def _none(model: Model, layer: Layer) -> jax.Array:
 
 
 def _slope(
-    model: Model, layer: Layer, activation: Activation, values: dict[int, Any]
+    model: Model, layer: Layer, activation: Activation, values: dict[Value, Any]
 ) -> jax.Array:
     slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
     for _ in model.times(layer.output):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from .._graph import evaluate, Visit
+from .._graph import evaluate, Value, Visit
 from .._reading import Layer, Model
 from .directions import as_kernel, as_parameter, can_choose, Choose, samples
 from .moments import joined, moments_of, UnitMoments
@@ -110,15 +110,15 @@ class Pass:
         pairs = zip(self.handles, found, strict=True)
         return leaves, (found, [self.goal.stds(*pair) for pair in pairs])
 
-    def _visits(self, key: jax.Array | None) -> dict[int, Visit]:
-        visits: dict[int, Visit] = {
+    def _visits(self, key: jax.Array | None) -> dict[Value, Visit]:
+        visits: dict[Value, Visit] = {
             layer.op.outputs[0]: functools.partial(self._brought, handle, layer)
             for handle in self.handles
             for layer in handle.layers
         }
         if key is None or self.choose is None:
             return visits
-        read: dict[int, jax.Array] = {}
+        read: dict[Value, jax.Array] = {}
         keys = jax.random.split(key, len(self.handles))
         for handle, own in zip(self.handles, keys, strict=True):
             if can_choose(self.model.graph, handle):
@@ -147,7 +147,7 @@ class Pass:
         self,
         handle: Handle,
         layer: Layer,
-        read: dict[int, jax.Array],
+        read: dict[Value, jax.Array],
         key: jax.Array,
         value: Any,
         _: Any,
@@ -164,7 +164,9 @@ class Pass:
         return value, (moments, chosen)
 
 
-def _kept(number: int, read: dict[int, Any], visit: Visit | None, x: Any, given: Any):
+def _kept(
+    number: Value, read: dict[Value, Any], visit: Visit | None, x: Any, given: Any
+):
     x, seen = visit(x, given) if visit else (x, None)
     read[number] = x
     return x, seen

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from .._graph import Graph, Kind, Link
+from .._graph import Graph, Kind, Link, Value
 from .._reading import copies, Layer, measurable, Model, unmeasured
 
 
@@ -71,14 +71,14 @@ def handles(model: Model) -> tuple[Handle, ...]:
             f"outputs can not be seen. Got {', '.join(unseen)}.",
             stacklevel=4,
         )
-    uses: dict[int, list[tuple[Index, Layer]]] = {}
+    uses: dict[Value, list[tuple[Index, Layer]]] = {}
     for layer in model.layers:
         if measurable(model.graph, layer):
             kernel = layer.kernel.value
             for leaf in _scaled_leaves(model, kernel):
                 index = _index(model, kernel, leaf)
                 uses.setdefault(leaf, []).append((index, layer))
-    layers: dict[tuple[int, Index], list[Layer]] = {}
+    layers: dict[tuple[Value, Index], list[Layer]] = {}
     for leaf, every in uses.items():
         # Parts along other axes overlap: then all is one.
         apart = len({tuple(i is None for i in index) for index, _ in every}) == 1
@@ -101,7 +101,7 @@ def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
     return (*range(stacked), *range(end - units, end))
 
 
-def _handle(model: Model, leaf: int, index: Index, layers: list[Layer]) -> Handle:
+def _handle(model: Model, leaf: Value, index: Index, layers: list[Layer]) -> Handle:
     facts, graph = model.facts, model.graph
     first, *more = layers
     kernel = first.kernel.value
@@ -124,7 +124,7 @@ def _handle(model: Model, leaf: int, index: Index, layers: list[Layer]) -> Handl
     )
 
 
-def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
+def _scaled_leaves(model: Model, value: Value) -> tuple[Value, ...]:
     """The parameters to scale, as one: those that a kernel is put together from."""
     graph, facts = model.graph, model.facts
     maker = graph.makers.get(value)
@@ -135,7 +135,7 @@ def _scaled_leaves(model: Model, value: int) -> tuple[int, ...]:
     return (_scaled_leaf(model, value),)
 
 
-def _scaled_leaf(model: Model, value: int) -> int:
+def _scaled_leaf(model: Model, value: Value) -> Value:
     """The parameter to scale: of a normalized kernel not the direction but the gain."""
     facts = model.facts
     main = facts.main_leaf(value)
@@ -144,7 +144,7 @@ def _scaled_leaf(model: Model, value: int) -> int:
     return gains[0] if main in normalized and gains else main
 
 
-def _index(model: Model, value: int, leaf: int) -> Index:
+def _index(model: Model, value: Value, leaf: Value) -> Index:
     """Which one of a stack of kernels a value is made of; None along all other axes."""
     facts, graph = model.facts, model.graph
     whole, shape = facts.axes.get(leaf), graph.types[leaf].shape
@@ -159,7 +159,7 @@ def _index(model: Model, value: int, leaf: int) -> Index:
     return (None,) * len(shape)
 
 
-def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
+def _iteration_axes(model: Model, value: Value, leaf: Value) -> tuple[int, ...]:
     """The axes of a leaf that loops around a value take apart, outermost first."""
     facts, graph, axes = model.facts, model.graph, []
     while value in graph.makers:
@@ -171,7 +171,7 @@ def _iteration_axes(model: Model, value: int, leaf: int) -> tuple[int, ...]:
 
 
 def _unit_axes_of_leaf(
-    model: Model, layer: Layer, leaf: int, loops: tuple[int, ...]
+    model: Model, layer: Layer, leaf: Value, loops: tuple[int, ...]
 ) -> tuple[int, ...] | None:
     graph, kernel = model.graph, layer.kernel
     shape = graph.types[leaf].shape

@@ -12,7 +12,7 @@ from ..._activations import GATES, gaussian_moments
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
-from ..._graph import recognize
+from ..._graph import recognize, Value
 from ..._reading import count, Model, Row, Size, Sizes, Trace, trace_model
 from ..._schemes import normal, ones, Sides, zeros
 from ..plan import Choice, Plan
@@ -73,7 +73,7 @@ def _signals(
     """By kernel path, the second moment that it reads and the one it makes."""
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
-    def parameter(leaves: frozenset[int]) -> Size:
+    def parameter(leaves: frozenset[Value]) -> Size:
         return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
 
     sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)

@@ -9,12 +9,14 @@ from flax import linen as nn
 
 import jinit
 from jinit.data import gradient_quotient
+from tests.zoo.adapters import started
+from tests.zoo.entry import ids, normals
 
 
-X = jax.random.normal(jax.random.key(0), (32, 8))
-Y = jax.random.randint(jax.random.key(1), (32,), 0, 3)
+X = normals(32, 8)
+Y = ids(3, 32, seed=1)
 MODEL: Any = nn.Sequential([nn.Dense(12), nn.relu, nn.Dense(12), nn.relu, nn.Dense(3)])
-PARAMS = jax.tree.map(lambda w: 3 * w, MODEL.init(jax.random.key(2), X))
+PARAMS = jax.tree.map(lambda w: 3 * w, started(MODEL, X))
 
 
 def loss(params, batch):

@@ -8,6 +8,7 @@ import pytest
 
 import jinit
 from jinit._diagnostics.measure import BINS
+from tests.zoo.entry import normals
 from tests.zoo.noise import probed, X
 from tests.zoo.small import SMALL
 
@@ -18,8 +19,7 @@ X = X[:, :64]
 
 
 def test_every_number_is_that_of_the_hand_written_network():
-    keys = jax.random.split(jax.random.key(0), 3)
-    w1, w2 = jax.random.normal(keys[0], (64, 32)), jax.random.normal(keys[1], (32, 3))
+    w1, w2 = normals(64, 32), normals(32, 3, seed=1)
     w1 = w1.at[:, :4].set(-jnp.abs(w1[:, :4]))
     x = jnp.abs(X) / jnp.sqrt(jnp.mean(X**2))
     b1 = jnp.where(jnp.arange(32) < 4, -1.0, 0.5)
@@ -266,8 +266,8 @@ def _unrolled(params, x):
 
 
 def test_scanned_layers_are_probed_as_if_unrolled():
-    weights = jax.random.normal(jax.random.key(0), (4, 32, 32)) / 5
-    x = jax.random.normal(jax.random.key(1), (64, 32))
+    weights = normals(4, 32, 32) / 5
+    x = normals(64, 32, seed=1)
     scanned, unrolled = (
         jinit.probe(_scanned, weights, x),
         jinit.probe(_unrolled, list(weights), x),
@@ -292,8 +292,8 @@ def test_a_mesh_of_explicit_axes_changes_no_number():
     place = lambda x, *spec: jax.device_put(
         x, jax.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
     )
-    weights = jax.random.normal(jax.random.key(0), (2, 8, 8)) / 3
-    x = jax.random.normal(jax.random.key(1), (64, 8))
+    weights = normals(2, 8, 8) / 3
+    x = normals(64, 8, seed=1)
     seen = jinit.probe(_scanned, place(weights), place(x, "rows"))
     expected = jinit.probe(_scanned, weights, x)
     for one, other in zip(seen.layers, expected.layers, strict=True):
@@ -306,8 +306,8 @@ def test_a_reversed_scan_is_probed_from_its_last_slice_to_its_first():
         step = lambda x, w: (jnp.tanh(x @ w), None)
         return jax.lax.scan(step, x, params, reverse=True)[0]
 
-    weights = jax.random.normal(jax.random.key(0), (3, 32, 32)) / 5
-    x = jax.random.normal(jax.random.key(1), (64, 32))
+    weights = normals(3, 32, 32) / 5
+    x = normals(64, 32, seed=1)
     seen = jinit.probe(backwards, weights, x).layers
     expected = jinit.probe(_unrolled, list(weights[::-1]), x).layers
     for one, other in zip(reversed(seen), expected, strict=True):
@@ -323,12 +323,11 @@ def test_a_kernel_that_a_loop_shares_is_one_layer_over_all_steps():
 
         return jax.lax.scan(step, jnp.zeros((16, 8)), x)[1]
 
-    keys = jax.random.split(jax.random.key(0), 3)
     params = {
-        "wi": jax.random.normal(keys[0], (4, 8)),
-        "wh": jax.random.normal(keys[1], (8, 8)),
+        "wi": normals(4, 8),
+        "wh": normals(8, 8, seed=1),
     }
-    x = jax.random.normal(keys[2], (5, 16, 4))
+    x = normals(5, 16, 4, seed=2)
     layers = {layer.path: layer for layer in jinit.probe(rnn, params, x).layers}
     assert list(layers) == ["wi", "wh"]
     assert layers["wi"].std == pytest.approx(float((x @ params["wi"]).std()), rel=1e-4)
@@ -344,6 +343,6 @@ def test_the_operation_that_first_makes_nan_is_named():
         return jnp.log(x - 2) @ params["second"]["w"]
 
     params = {"first": {"w": jnp.eye(4)}, "second": {"w": jnp.eye(4)}}
-    x = jax.random.normal(jax.random.key(0), (8, 4))
+    x = normals(8, 4)
     with pytest.raises(ValueError, match=r"first at `log`, after first"):
         jinit.probe(apply, params, x)

@@ -2,7 +2,6 @@ import csv
 import io
 import json
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import jinit
 from jinit._diagnostics import report
 from jinit._diagnostics.report import schemes
+from tests.zoo.entry import normals
 
 
 SMALL = {"data": "digits", "width": 48, "depth": 3}
@@ -107,7 +107,7 @@ def test_a_model_of_ones_own():
 
 
 def test_an_array_is_taken_as_it_is():
-    x = np.asarray(jax.random.normal(jax.random.key(0), (64, 8)))
+    x = np.asarray(normals(64, 8))
     assert report(["he_normal"], data=x, width=8, depth=1).probes["he_normal"]
     with pytest.warns(UserWarning, match="mean 10 "):
         report(["he_normal"], data=x + 10, width=8, depth=1)

@@ -8,6 +8,8 @@ import pytest
 
 import jinit
 from jinit._diagnostics.verdict import suited
+from tests.zoo.adapters import started
+from tests.zoo.entry import normals
 from tests.zoo.noise import probed, X
 
 
@@ -142,8 +144,8 @@ def test_a_stride_does_not_count_as_a_vanishing_gradient():
                 x = nn.relu(conv(x))
             return nn.Dense(10)(x.mean((1, 2)))
 
-    x = jax.random.normal(jax.random.key(0), (16, 32, 32, 16))
-    params = Strided().init(jax.random.key(1), x)
+    x = normals(16, 32, 32, 16)
+    params = started(Strided(), x)
     seen = jinit.probe(Strided().apply, params, x)
     assert seen.condition == "keeps"
     assert all((layer.gradient_ratio or 1) < 0.8 for layer in seen.layers[:2])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import jinit
-from tests.zoo.entry import image
+from tests.zoo.entry import image, normals
 
 
-X = jax.random.normal(jax.random.key(1), (256, 64))
+X = normals(256, 64, seed=1)
 W, V = image(64, 64), image(64, 64)
 LOWER = np.tril(np.ones((64, 64), "f4"))
 

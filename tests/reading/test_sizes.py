@@ -8,11 +8,12 @@ from flax import linen as nn
 import jinit
 from jinit._reading.model import read_model
 from jinit._reading.sizes import Size, Sizes
+from tests.zoo.entry import ids, normals
 
 
 KEY = jax.random.key(0)
 W = jnp.eye(64)
-X = jax.random.normal(jax.random.key(1), (64, 64))
+X = normals(64, 64, seed=1)
 
 
 def _told(apply, *inputs, parameter=lambda _: Size(0.0, 1.0)):
@@ -40,7 +41,7 @@ SIGNALS = {
 def test_the_told_second_moment_is_the_measured_one(name):
     signal = SIGNALS[name]
     told = _told(lambda p, x: signal(x, p["w"], p["w"].T) @ p["w"], X).second
-    w, v = jax.random.normal(KEY, (2, 64, 64)) / 8
+    w, v = normals(2, 64, 64) / 8
     # Of 64 rows through 64 × 64 random weights: good to a few percent.
     assert told == pytest.approx(float(jnp.mean(signal(X, w, v) ** 2)), rel=0.1)
 
@@ -51,7 +52,7 @@ def test_pools_lie_between_equal_and_independent_entries():
     assert 1 / 64 < mean < 1
     pooled = lambda p, x: nn.max_pool(jax.nn.relu(x @ p["w"]), (2, 2), (2, 2)) @ p["w"]
     largest = _told(pooled, image).second
-    of_four = jnp.maximum(jax.random.normal(KEY, (4, 100_000)).max(0), 0)
+    of_four = jnp.maximum(normals(4, 100_000).max(0), 0)
     assert 0.5 < largest < float(jnp.mean(of_four**2))
 
 
@@ -81,7 +82,7 @@ def test_the_readers_of_a_small_tied_embedding_see_unit_signals():
                 x = x + nn.Dense(64, name=f"out{i}")(y)
             return embed.attend(x)
 
-    tokens = jax.random.randint(KEY, (64, 8), 0, 50)
+    tokens = ids(50, 64, 8)
     params = jax.eval_shape(Net().init, KEY, tokens)
     drawn = jinit.initialize((Net().apply, params), KEY, tokens)
     probe = jinit.probe(Net().apply, drawn, tokens)

@@ -12,7 +12,7 @@ from flax import linen as nn
 import jinit
 from jinit import recipes
 from tests.zoo.adapters import shapes
-from tests.zoo.entry import image, text
+from tests.zoo.entry import image, normals, text
 from tests.zoo.language import GPT
 from tests.zoo.plans import draw, laws
 from tests.zoo.vision import ResNet
@@ -102,12 +102,12 @@ def test_fixup_scales_a_branch_by_its_layers_and_the_number_of_branches(
 
 def test_fixup_and_skipinit_start_as_the_skip_path():
     model = residual(6, 2)
-    x = jax.random.normal(KEY, (4, 8))
-    head = jax.random.normal(KEY, (8, 3))
+    x, head, forward = normals(4, 8), normals(8, 3, seed=1), jax.jit(model[0])
+    slope = jax.jit(jax.grad(lambda p: model[0](p, x).sum()))
     for recipe in (recipes.fixup(), recipes.skipinit(), recipes.rezero()):
         params = draw(model, [("head", lambda *_: head), *recipe])
-        assert jnp.array_equal(model[0](params, x), x @ head)
-        slopes = jax.grad(lambda p: model[0](p, x).sum())(params)["blocks"][0]
+        assert jnp.array_equal(forward(params, x), x @ head)
+        slopes = slope(params)["blocks"][0]
         # The last layer or the multiplier learns first: nothing else has a gradient.
         assert not slopes["kernels"][0].any()
         assert any(abs(w).max() > 0 for w in jax.tree.leaves(slopes))
@@ -131,8 +131,8 @@ def test_resnet_starts_every_block_as_its_skip_connection():
         rules=[(lambda leaf: inside(leaf.path) and "kernel" in leaf.path, 7.0),
                *recipes.resnet()],
     )  # fmt: skip
-    x = jax.random.normal(KEY, x.shape)
-    assert jnp.array_equal(apply(drawn, x), apply(other, x))
+    x, forward = normals(*x.shape), jax.jit(apply)
+    assert jnp.array_equal(forward(drawn, x), forward(other, x))
 
 
 def test_resnet_counts_fans_as_published_where_there_is_a_stride():
@@ -179,9 +179,13 @@ class EncoderDecoder(nn.Module):
 
 def gains(model, recipe, side):
     """By kernel, the gain on Xavier's initialization, of one side of a transformer."""
+    return side_of(laws(model, recipe), side)
+
+
+def side_of(plan, side):
     return {
         path.split("/", 2)[2]: law.settings.get("gain", 1.0)
-        for path, law in laws(model, recipe).items()
+        for path, law in plan.items()
         if path.startswith(f"params/{side}0") and path.endswith("kernel")
     }
 
@@ -234,9 +238,11 @@ def test_deepnorm_bounds_the_update_of_a_deep_encoder(n, beta):
 
 def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
     model = shapes(EncoderDecoder(2, 6, norm=True), text(2, 4))
-    sides = lambda recipe: [
-        gains(model, recipe, side)["fc1/kernel"] for side in ("encoder", "decoder")
-    ]
+
+    def sides(recipe):
+        plan = laws(model, recipe)
+        return [side_of(plan, each)["fc1/kernel"] for each in ("encoder", "decoder")]
+
     log = math.log
     for n in (2, None):  # told, and as the computation shows
         assert sides(recipes.deepnorm(n)) == pytest.approx(

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,18 +51,17 @@ class Entry:
 
     def batch(self, key: jax.Array) -> tuple[Any, ...]:
         """Inputs with values: unit normals, ids, coin flips or keys, by their dtype."""
-        leaves, tree = jax.tree.flatten(self.inputs)
-        keys = jax.random.split(key, len(leaves))
-        return tree.unflatten(map(self._values, keys, leaves))
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+        return jax.tree.map(lambda leaf: self._values(rng, leaf), self.inputs)
 
-    def _values(self, key: jax.Array, leaf: Any) -> jax.Array:
+    def _values(self, rng: np.random.Generator, leaf: Any) -> jax.Array:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return jax.random.split(key, leaf.shape)
+            return jax.random.split(jax.random.key(rng.integers(2**31)), leaf.shape)
         if leaf.dtype == bool:
-            return jax.random.bernoulli(key, 0.5, leaf.shape)
+            return jnp.asarray(rng.integers(0, 2, leaf.shape) == 1)
         if jnp.issubdtype(leaf.dtype, jnp.integer):
-            return jax.random.randint(key, leaf.shape, 0, self.ids, leaf.dtype)
-        return jax.random.normal(key, leaf.shape, leaf.dtype)
+            return jnp.asarray(rng.integers(0, self.ids, leaf.shape), leaf.dtype)
+        return jnp.asarray(rng.standard_normal(leaf.shape), leaf.dtype)
 
 
 ZOO: dict[str, Entry] = {}
@@ -91,3 +91,13 @@ def image(*shape: int) -> jax.ShapeDtypeStruct:
 def text(*shape: int) -> jax.ShapeDtypeStruct:
     """The shape of an input of ids."""
     return jax.ShapeDtypeStruct(shape, jnp.int32)
+
+
+def normals(*shape: int, seed: int = 0) -> jax.Array:
+    """Unit normals, by NumPy: XLA would compile a program for every shape."""
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, "f4"))
+
+
+def ids(below: int, *shape: int, seed: int = 0) -> jax.Array:
+    """Integers in `[0, below)`, by NumPy."""
+    return jnp.asarray(np.random.default_rng(seed).integers(0, below, shape, "i4"))

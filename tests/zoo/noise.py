@@ -9,8 +9,10 @@ import jinit
 from jinit._diagnostics.models import mlp, redraw
 from jinit._reading.model import read_model
 
+from .entry import normals
 
-X = jax.random.normal(jax.random.key(5), (256, 128))
+
+X = normals(256, 128, seed=5)
 
 
 @functools.cache

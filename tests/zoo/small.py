@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn, nnx
 
 from .adapters import drawn
+from .entry import normals
 
 
 class MLP(nn.Module):
@@ -56,25 +57,24 @@ class NNX(nnx.Module):
 
 def flax_nnx():
     graph, state = nnx.split(NNX())
-    x = jax.random.normal(jax.random.key(1), (7, 5))
+    x = normals(7, 5, seed=1)
     return lambda state, x: nnx.merge(graph, state)(x), state, x
 
 
 def equinox():
     mlp = eqx.nn.MLP(5, 3, 8, 2, key=jax.random.key(0))
     params, static = eqx.partition(mlp, eqx.is_array)
-    x = jax.random.normal(jax.random.key(1), (7, 5))
+    x = normals(7, 5, seed=1)
     return lambda p, x: jax.vmap(eqx.combine(p, static))(x), params, x
 
 
 def plain():
-    keys = jax.random.split(jax.random.key(0), 3)
     params = {
-        "w1": jax.random.normal(keys[0], (5, 8)),
+        "w1": normals(5, 8, seed=0),
         "b1": jnp.full(8, 0.1),
-        "w2": jax.random.normal(keys[1], (3, 8)),
+        "w2": normals(3, 8, seed=2),
     }
-    x = jax.random.normal(keys[2], (7, 5))
+    x = normals(7, 5, seed=1)
     return lambda p, x: jax.nn.elu(x @ p["w1"] + p["b1"]) @ p["w2"].T, params, x
 
 

@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+from .._frameworks import find_model
+from .._model.checkpoint import check_free, save
+from .._model.explain import plan_model
 from .options import abstract_input, add_model, add_seed
 from .output import require, say, show
 from .rules import recipe
@@ -31,10 +34,6 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     import jax
-
-    from .._frameworks import find_model
-    from .._model.checkpoint import check_free, save
-    from .._model.explain import plan_model
 
     command, key = "jinit init", jax.random.key(arguments.seed)
     require("rich")

@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Any
 
+from .._diagnostics.report import report
 from .options import add_seed, shape
 from .output import check_figure, require, say
 
@@ -66,8 +67,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .._diagnostics.report import report
-
     tables = not (arguments.json or arguments.csv)
     path = arguments.out or (FIGURE if tables else None)
     check_figure(path or FIGURE)

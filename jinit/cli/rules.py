@@ -5,6 +5,10 @@ import ast
 import inspect
 from typing import Any
 
+from .._core.settings import choose
+from .._core.text import aligned
+from .._frameworks import find_object
+from ..recipes import claim, RECIPES
 from .options import RefusalError
 
 
@@ -20,9 +24,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .._core.text import aligned
-    from ..recipes import claim, RECIPES
-
     if arguments.name:
         make = _named_recipe(arguments.name, "jinit rules")
         settings = ", ".join(map(str, inspect.signature(make).parameters.values()))
@@ -34,8 +35,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def recipe(text: str | None, command: str) -> Any:
     """A recipe from its text, such as `gpt2(stddev=0.01)`, or rules in a module."""
-    from .._frameworks import find_object
-
     if text is None:
         return None
     if ":" in text:
@@ -60,7 +59,4 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def _named_recipe(name: str, command: str) -> Any:
-    from .._core.settings import choose
-    from ..recipes import RECIPES
-
     return RECIPES[choose(command, "rules", name, RECIPES)]

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from ..theory.summary import summarize
 from .options import RefusalError
 from .output import check_figure, require, say
 
@@ -37,8 +38,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..theory.summary import summarize
-
     check_figure(arguments.out)
     require("matplotlib")
     weights, biases = arguments.weight_variance, arguments.bias_variance

@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+from .._frameworks import find_model
+from .._model.explain import plan_model
+from .._reading import trace_of
 from .options import abstract_input, add_model
 from .output import require, show
 
@@ -27,10 +30,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .._frameworks import find_model
-    from .._model.explain import plan_model
-    from .._reading import trace_of
-
     require("rich")
     command, x = "jinit trace", abstract_input(arguments)
     model = find_model(arguments.model, command)

@@ -69,7 +69,7 @@ def handles(model: Model) -> tuple[Handle, ...]:
         warnings.warn(
             "Layers inside a `while`, `cond` or `shard_map` are not scaled: their "
             f"outputs can not be seen. Got {', '.join(unseen)}.",
-            stacklevel=4,
+            stacklevel=5,
         )
     uses: dict[Value, list[tuple[Index, Layer]]] = {}
     for layer in model.layers:

@@ -1,5 +1,7 @@
 """One face: models of every framework, keys and batches wherever they belong."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,7 +37,7 @@ def nnx_model():
     return nnx.Sequential(*layers, nnx.Linear(8, 4, rngs=rngs))
 
 
-MODELS = {
+MODELS: dict[str, Any] = {
     "linen": lambda: (Linen(), Linen().init(KEY, X, train=False)),
     "nnx": lambda: (nnx_model(),),
     "equinox": lambda: (eqx.nn.MLP(6, 4, 8, 1, key=KEY),),
@@ -49,7 +51,7 @@ def test_every_kind_of_model_is_probed_and_scaled_and_comes_back_as_it_was(name)
     scaled, record = jinit.lsuv(*model, KEY, X)
     assert [each.after for each in record] == pytest.approx([1.0, 1.0], abs=0.05)
     assert jax.tree.structure(scaled) == jax.tree.structure(model[-1])
-    again = (model[0], scaled) if name == "linen" else (scaled,)
+    again: Any = (model[0], scaled) if name == "linen" else (scaled,)
     stds = [layer.std for layer in jinit.probe(*again, X, key=KEY).layers]
     assert stds == pytest.approx([1.0, 1.0], abs=0.2)  # another mask of dropout
 
@@ -66,10 +68,8 @@ def test_one_network_is_measured_alike_with_and_without_its_params():
     module = eqx.nn.MLP(6, 4, 8, 1, key=KEY)
     params, static = eqx.partition(module, eqx.is_inexact_array)
     apply = lambda params, x: jax.vmap(eqx.combine(params, static))(x)
-    own, beside, pair = (
-        jinit.probe(*each, X).layers
-        for each in ((module,), (apply, params), ((apply, params),))
-    )
+    forms: Any = (module,), (apply, params), ((apply, params),)
+    own, beside, pair = (jinit.probe(*form, X).layers for form in forms)
     for each in (beside, pair):
         assert np.allclose([x.std for x in own], [x.std for x in each], rtol=1e-5)
         gradients = [[x.gradient_std for x in layers] for layers in (own, each)]
@@ -79,7 +79,8 @@ def test_one_network_is_measured_alike_with_and_without_its_params():
 def test_a_key_is_taken_wherever_it_stands():
     apply, w = lambda w, x: x @ w, jnp.ones((6, 4))
     expected = jinit.lsuv(apply, w, KEY, X).params
-    for arguments in ((w, X, KEY), (w, jax.random.key_data(KEY), X)):
+    orders: Any = ((w, X, KEY), (w, jax.random.key_data(KEY), X))
+    for arguments in orders:
         assert jnp.array_equal(jinit.lsuv(apply, *arguments).params, expected)
     assert isinstance(jinit.lsuv(nnx_model(), nnx.Rngs(0), X).params, nnx.Sequential)
 
@@ -103,7 +104,7 @@ def test_what_stands_in_the_wrong_place_is_refused(call, message):
 
 
 def test_nothing_is_moved_in_silence():
-    model = Linen(), Linen().init(KEY, X, train=False)
+    model: Any = Linen(), Linen().init(KEY, X, train=False)
     with jax.transfer_guard("disallow"):
         assert jinit.probe(*model, X).layers
         assert len(jinit.lsuv(*model, KEY, X).record) == 2

@@ -16,4 +16,5 @@ from .entry import (
 
 
 for each in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{each.name}")
+    if not each.name.startswith("test_"):
+        importlib.import_module(f"{__name__}.{each.name}")

@@ -26,7 +26,8 @@ class Entry:
         name: What test ids call it.
         make: Makes the model: a module, a constructor, a transform, or
             `(apply, params)`. Called once, by `model`.
-        inputs: A `jax.ShapeDtypeStruct` for each input, or trees of them.
+        inputs: A `jax.ShapeDtypeStruct` for each input, or trees of them; an array
+            where the values are part of the model, such as positions.
         right: Which starts are right, and why: the docstring of `make`.
         own: The starts of its author that stay, as `path glob: what and why`.
         unsure: Globs of the parameters whose row may say that it is not understood.
@@ -55,6 +56,8 @@ class Entry:
         return jax.tree.map(lambda leaf: self._values(rng, leaf), self.inputs)
 
     def _values(self, rng: np.random.Generator, leaf: Any) -> jax.Array:
+        if isinstance(leaf, jax.Array):
+            return leaf
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return jax.random.split(jax.random.key(rng.integers(2**31)), leaf.shape)
         if leaf.dtype == bool:

@@ -48,18 +48,20 @@ each_model = pytest.mark.parametrize("name", MODELS)
 @each_model
 def test_every_kind_of_model_is_probed_and_scaled_and_comes_back_as_it_was(name):
     model = MODELS[name]()
-    scaled, record = jinit.lsuv(*model, KEY, X)
+    scaled, record = jinit.lsuv(*model, key=KEY, batch=X)
     assert [each.after for each in record] == pytest.approx([1.0, 1.0], abs=0.05)
     assert jax.tree.structure(scaled) == jax.tree.structure(model[-1])
-    again: Any = (model[0], scaled) if name == "linen" else (scaled,)
-    stds = [layer.std for layer in jinit.probe(*again, X, key=KEY).layers]
+    measured = (
+        jinit.probe(model[0], scaled, X) if name == "linen" else jinit.probe(scaled, X)
+    )
+    stds = [layer.std for layer in measured.layers]
     assert stds == pytest.approx([1.0, 1.0], abs=0.2)  # another mask of dropout
 
 
 @each_model
 def test_gradients_teach_every_kind_of_model(name):
     model = MODELS[name]()
-    learned, record = jinit.metainit(*model, DATA, loss=mse, steps=2)
+    learned, record = jinit.metainit(*model, batches=DATA, loss=mse, steps=2)
     assert len(record.history) == 2
     assert jax.tree.structure(learned) == jax.tree.structure(model[-1])
 
@@ -68,8 +70,9 @@ def test_one_network_is_measured_alike_with_and_without_its_params():
     module = eqx.nn.MLP(6, 4, 8, 1, key=KEY)
     params, static = eqx.partition(module, eqx.is_inexact_array)
     apply = lambda params, x: jax.vmap(eqx.combine(params, static))(x)
-    forms: Any = (module,), (apply, params), ((apply, params),)
-    own, beside, pair = (jinit.probe(*form, X).layers for form in forms)
+    own = jinit.probe(module, X).layers
+    beside = jinit.probe(apply, params, X).layers
+    pair = jinit.probe((apply, params), X).layers
     for each in (beside, pair):
         assert np.allclose([x.std for x in own], [x.std for x in each], rtol=1e-5)
         gradients = [[x.gradient_std for x in layers] for layers in (own, each)]
@@ -79,9 +82,8 @@ def test_one_network_is_measured_alike_with_and_without_its_params():
 def test_a_key_is_taken_wherever_it_stands():
     apply, w = lambda w, x: x @ w, jnp.ones((6, 4))
     expected = jinit.lsuv(apply, w, KEY, X).params
-    orders: Any = ((w, X, KEY), (w, jax.random.key_data(KEY), X))
-    for arguments in orders:
-        assert jnp.array_equal(jinit.lsuv(apply, *arguments).params, expected)
+    for second, third in ((X, KEY), (jax.random.key_data(KEY), X)):
+        assert jnp.array_equal(jinit.lsuv(apply, w, second, third).params, expected)
     assert isinstance(jinit.lsuv(nnx_model(), nnx.Rngs(0), X).params, nnx.Sequential)
 
 
@@ -104,9 +106,9 @@ def test_what_stands_in_the_wrong_place_is_refused(call, message):
 
 
 def test_nothing_is_moved_in_silence():
-    model: Any = Linen(), Linen().init(KEY, X, train=False)
+    module, params = MODELS["linen"]()
     with jax.transfer_guard("disallow"):
-        assert jinit.probe(*model, X).layers
-        assert len(jinit.lsuv(*model, KEY, X).record) == 2
-        assert len(jinit.within_layer(*model, KEY, X).record.units) == 2
-        assert jinit.metainit(*model, DATA, loss=mse, steps=2).record.history
+        assert jinit.probe(module, params, X).layers
+        assert len(jinit.lsuv(module, params, KEY, X).record) == 2
+        assert jinit.within_layer(module, params, KEY, X).record.units
+        assert jinit.metainit(module, params, DATA, loss=mse, steps=2).record.history

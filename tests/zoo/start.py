@@ -117,7 +117,8 @@ def _keras(model: keras.Model, train: bool) -> Start:
 
 def _equinox(module: eqx.Module, state: eqx.nn.State) -> Start:
     weights, rest = eqx.partition(module, eqx.is_inexact_array)
-    apply = lambda w, s, *x: _alone(lambda: eqx.combine(w, rest)(*x, s)[0])
+    copy = lambda state: jax.tree.map(jnp.asarray, state)  # a state is used up
+    apply = lambda w, s, *x: _alone(lambda: eqx.combine(w, rest)(*x, copy(s))[0])
     return Start(apply, weights, state)
 
 

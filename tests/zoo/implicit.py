@@ -17,7 +17,7 @@ WIDTH = 64
 
 
 class SIREN(eqx.Module):
-    """Sines of 30 times a linear map (Sitzmann et al.)."""
+    """Sines of 30 times a linear map of many points (Sitzmann et al.)."""
 
     layers: list[eqx.nn.Linear]
     head: eqx.nn.Linear
@@ -37,11 +37,11 @@ class SIREN(eqx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         for layer in self.layers:
-            x = jnp.sin(30 * layer(x))
-        return self.head(x)
+            x = jnp.sin(30 * jax.vmap(layer)(x))
+        return jax.vmap(self.head)(x)
 
 
-@entry((image(2),))
+@entry((image(32, 2),))
 def siren() -> type[eqx.Module]:
     """The factor 30 stands in the computation: kernels of variance 2/(30² fan), so that
     the argument of the sine has std √2; biases as the author has them or 0.

@@ -124,7 +124,7 @@ def _equinox(module: eqx.Module, state: eqx.nn.State) -> Start:
 
 def losses(entry: Entry, begun: Start, inputs: Any, steps: int = 20) -> jax.Array:
     """The loss of each step of Adam on one batch."""
-    optimizer = optax.adam(2e-3)
+    optimizer = optax.adam(1e-3)
     judge = entry.loss or squared_error
     apply, weights, state = begun
 

@@ -95,7 +95,7 @@ PRIMITIVES = {
     ),
     # Products that sum.
     **_each("conv_general_dilated dot_general", _linear(Kind.LAYER)),
-    "ragged_dot_general": Traits(data=_TWO, linear=_TWO),
+    "ragged_dot_general": Traits(Kind.LAYER, data=_TWO, linear=_TWO),
     # What runs a jaxpr.
     **_each("call closed_call", Traits(unrolls=Call("call_jaxpr"))),
     **_each("checkpoint composite jit remat2", Traits(unrolls=Call("jaxpr"))),

@@ -133,7 +133,7 @@ def compared(
     def rule(
         op: Op, met: dict[Value, frozenset[LayerIndex]]
     ) -> frozenset[LayerIndex] | None:
-        sides = [near.get(i, frozenset()) for i in op.inputs]
+        sides = [near.get(i, frozenset()) for i in op.data]
         if op.traits.is_layer and all(sides):
             return frozenset().union(*sides)
         if not op.linear and not is_elementwise(op):
@@ -221,6 +221,8 @@ def normalized(
             return None
         affine = op.traits.sums or op.traits.kind is Kind.PRODUCT
         if op.traits.moves or (affine and any(i in leaves for i in others)):
+            return norms[signal]
+        if op.traits.sums and average.keys() >= {*others}:  # less its average
             return norms[signal]
         return None
 

@@ -49,6 +49,19 @@ def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
     return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
 
 
+def _ragged(op: Op, position: int, shape: tuple[int, ...]) -> Kernel | None:
+    # Each row of the signal meets the kernel of its group: (groups, in, out).
+    numbers = op.params["ragged_dot_dimension_numbers"]
+    contracted, batched = numbers.dot_dimension_numbers
+    groups = tuple(numbers.rhs_group_dimensions)
+    if position != 1 or not groups:
+        return None
+    in_axes, copies = tuple(contracted[1]), groups + tuple(batched[1])
+    out_axes = tuple(k for k in range(len(shape)) if k not in in_axes + copies)
+    fans = _size(shape, in_axes), _size(shape, out_axes)
+    return Kernel(op.inputs[1], (), in_axes, out_axes, *fans)
+
+
 def _convolution(op: Op, position: int, shape: tuple[int, ...]) -> Kernel | None:
     if position != 1:
         return None
@@ -68,4 +81,8 @@ def _size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return math.prod(shape[axis] for axis in axes)
 
 
-_KERNELS = {"dot_general": _dense, "conv_general_dilated": _convolution}
+_KERNELS = {
+    "dot_general": _dense,
+    "conv_general_dilated": _convolution,
+    "ragged_dot_general": _ragged,
+}

@@ -75,7 +75,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer: `output = signal · kernel + bias`, each a value's number in the graph.
+    """One layer: `output = factors · signal · kernel + bias`, by numbers of values.
 
     Attributes:
         name: The layer, by its module's path.
@@ -85,7 +85,9 @@ class Layer:
         kernel: The kernel, with its fans.
         axes: Where the axes of the kernel leaf are in the kernel; None if unknown.
         bias: What is added to the product, if anything.
-        output: The pre-activation: the product with its bias.
+        factors: What the product is multiplied with or divided by before that, numbers
+            and parameters.
+        output: The pre-activation: the product with its factors and its bias.
         activation: The one function that follows the output, if there is one.
         reads: What is known of the signal.
         place: Where it stands.
@@ -98,6 +100,7 @@ class Layer:
     kernel: Kernel
     axes: LeafAxes | None
     bias: Value | None
+    factors: tuple[Value, ...]
     output: Value
     activation: Activation | None
     reads: Reading
@@ -126,6 +129,7 @@ def read_layers(
             kernel=product.kernel,
             axes=facts.axes.get(product.kernel.value),
             bias=product.bias,
+            factors=product.factors,
             output=product.output,
             activation=flow.following.activation(product.index),
             reads=_reading(facts, flow, product),

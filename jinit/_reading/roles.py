@@ -27,6 +27,9 @@ class Roles:
         for op, value in self._meetings():
             for leaf in self.facts.leaves[value]:
                 use = self._use(op, value, leaf)
+                known = {each.role for each in uses.get(leaf, ())}
+                if use.role == "norm offset" and "norm scale" in known:
+                    continue  # γ in x · (γ / σ) + (β − mean · γ / σ)
                 axes = self._axes(value, leaf)
                 use = dataclasses.replace(use, axes=axes)
                 uses.setdefault(leaf, []).append(use)
@@ -117,16 +120,22 @@ class Roles:
     def _added(self, op: Op, value: Value, leaf: Value, others: list[Value]) -> Role:
         reads = self.graph.readers.get(op.outputs[0], ())
         norms = self.facts.norms
-        if self._stored(reads) and not any(i in norms for i in others):
-            return "norm statistic"
-        if any(i in norms for i in others):
+        if any(i in norms for i in others) or self._shifts_norm(others, reads):
             return "norm offset"
+        if op.kind == "sub" and op.inputs[1] == value and self._stored(reads):
+            return "norm statistic"
         if value in self.biases:
             return "bias"
         shape = self.graph.types[leaf].shape
         axes = self.facts.axes.get(value)
         own = {k for group in axes.axes for k in group} if axes else range(len(shape))
         return "bias" if sum(shape[k] > 1 for k in own) <= 1 else "positional"
+
+    def _shifts_norm(self, others: list[Value], reads: tuple[Op, ...]) -> bool:
+        # As in x · (γ / σ) + (β − mean · γ / σ).
+        shifts = set(others) <= self.facts.averages.keys()
+        norms = self.facts.norms
+        return shifts and any(i in norms for op in reads for i in op.inputs)
 
     def _stored(self, reads: tuple[Op, ...]) -> bool:
         # (x − mean) / √variance with both from the parameters.

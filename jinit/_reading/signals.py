@@ -73,6 +73,9 @@ class Signals:
                 value = whole.pop() if len(signals) > 1 else signals[0]
             elif is_elementwise(maker):
                 found = between(graph, value, self.stops, self.uniform)
+                if maker.traits.scales and self._hides(found) and len(signals) == 1:
+                    (value,) = signals
+                    continue
                 if found is None or (found.sources[1:] and not self.factors(found)):
                     return _SEVERAL
                 if not self._scales(found):
@@ -132,6 +135,11 @@ class Signals:
     def _masks(self, op: Op) -> bool:
         # A product with what is neither data nor parameter, as in dropout.
         return op.traits.scales and any(i in self.noise for i in op.inputs)
+
+    def _hides(self, activation: Activation | None) -> bool:
+        # A mask is among what it is made of, as in `kept * x / rate`.
+        sources = activation.sources if activation else ()
+        return not self.noise.isdisjoint(sources)
 
     def _chooses(self, op: Op) -> bool:
         # max(x, 0) written as a selection is an activation; a mask is not.

@@ -16,6 +16,7 @@ from ..marginal import Marginal
 from . import draw as drawing
 from .fans import Fans
 from .law import Law
+from .misplaced import refuse_misplaced
 from .registry import Registry
 from .settings import check, Values
 from .signature import CALL, CONFIGURE, shown, Signature
@@ -106,6 +107,8 @@ class Initializer(Generic[P]):
                 f"`{self.law.public_name}` needs a shape after the key. Got a key "
                 f"alone. To draw, write `{self.law.name}(key, shape)`."
             )
+        is_set = next(iter(self.law.parameters)) in self.settings
+        refuse_misplaced(self.law, args, kwargs, is_set)
         return self.configure(*args, **kwargs)
 
     def _draw(

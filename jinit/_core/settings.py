@@ -145,6 +145,11 @@ def _axes(where: str, what: str, value: Any) -> int | tuple[int, ...]:
             f"`{where}` needs `{what}` to be axes of an array. Got {value!r}."
             f"{_shape_hint(where, value)}"
         )
+    if isinstance(axes, tuple) and len({*axes}) < len(axes):
+        raise ValueError(
+            f"`{where}` needs `{what}` to be axes that differ. Got {value!r}."
+            f"{_shape_hint(where, value)}"
+        )
     return axes
 
 

@@ -1,6 +1,7 @@
 """One plain distribution for every weight, whatever the shape."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -194,12 +195,30 @@ def normal(
     return _shifted(sampling.normal(key, shape, dtype, stddev), mean)
 
 
+# Cuts within it are rarely meant in standard deviations: PyTorch's are absolute.
+NARROW = 0.5
+
+
+def _cuts(
+    where: str, stddev: Any, lower: Any, upper: Any, corrected: bool, **_: Any
+) -> None:
+    _ordered("lower", "upper")(where, lower=lower, upper=upper)
+    if max(abs(lower), abs(upper)) <= NARROW and not corrected:
+        factor = marginal.truncated_std(lower, upper)
+        warnings.warn(
+            f"`{where}` takes `lower` and `upper` in standard deviations. Got {lower} "
+            f"and {upper}, which leave weights of {factor:.2g} times `stddev`. For "
+            f"absolute bounds as in PyTorch, divide by it: `lower={lower} / {stddev}`.",
+            stacklevel=4,
+        )
+
+
 def _truncated(shape, stddev, lower, upper, mean, corrected) -> Marginal:
     scale = stddev / marginal.truncated_std(lower, upper) if corrected else stddev
     return marginal.truncated_normal(mean, scale, lower, upper)
 
 
-@law(marginal=_truncated, check=_ordered("lower", "upper"))
+@law(marginal=_truncated, check=_cuts)
 def truncated_normal(
     key: jax.Array,
     shape: tuple[int, ...],
@@ -233,6 +252,10 @@ def truncated_normal(
 
     Raises:
         ValueError: Unless `lower < upper`, or for a negative `stddev`.
+
+    Warns:
+        UserWarning: When both cuts lie within ±0.5, as absolute bounds would, and the
+            result is not `corrected`.
 
     Example:
         >>> import jinit

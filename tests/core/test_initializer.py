@@ -114,11 +114,30 @@ def test_shapes_of_a_draw():
         (lambda: jinit.variance_scaling(1.0), TypeError, "'mode', 'distribution'"),
         (lambda: jinit.constant(), TypeError, "'value'"),
         (lambda: jinit.constant(key(), (3,)), TypeError, "needs 'value'"),
+        (lambda: jinit.he_normal(0, (4, 4)), TypeError, r"key\(0\), \(4, 4\)\)`"),
+        (lambda: jinit.he_normal(3, (3, 4)), TypeError, "needs a key.*Got 3 in its"),
+        (lambda: jinit.he_normal(42, (64, 32)), TypeError, "Got 42 in its place"),
+        (lambda: jinit.normal(np.int32(7), [5, 4]), TypeError, "needs a key before"),
+        (lambda: jinit.constant(0.5)(0, (4, 4)), TypeError, "needs a key before"),
+        (lambda: jinit.orthogonal(1, (4, 4)), TypeError, "needs a key before"),
+        (lambda: jinit.he_normal((4, 4)), ValueError, r"axes that differ.*key first"),
+        (lambda: jinit.he_normal(batch_axis=(0, 0)), ValueError, "axes that differ"),
+        (lambda: jinit.he_normal(shape=(4, 3)), TypeError, r"`he_normal\(key, \(4, 3"),
+        (lambda: jinit.zeros((3, 4), "float32"), TypeError, r"`zeros\(None, \(3, 4"),
+        (lambda: jinit.ones(3), TypeError, r"Got 3 alone.*`ones\(None, 3\)`"),
+        (lambda: jinit.constant(0.5)((3,), "float32"), TypeError, r"Got \(3,\) alone"),
     ],
 )
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_axes_and_values_that_look_like_a_shape_are_settings():
+    init: Any = jinit.lecun_normal(0, (1, 2))  # as JAX has it
+    assert init == jinit.lecun_normal(in_axis=0, out_axis=(1, 2))
+    assert jinit.lecun_normal(-3, (-2, -1)).settings["out_axis"] == (-2, -1)
+    assert jinit.constant((2, 2), "float32")(None, (3, 2)).shape == (3, 2)
 
 
 def test_a_traced_shape_is_refused_with_the_fix():

@@ -79,3 +79,14 @@ def test_a_spread_of_zero_is_a_point():
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_cuts_that_look_absolute_are_warned_of():
+    cut = 2 * 0.036
+    with pytest.warns(UserWarning, match=r"0\.042 times.*lower=-0.072 / 0.036") as seen:
+        init = jinit.truncated_normal(0.036, lower=-cut, upper=cut)
+    assert seen[0].filename == __file__
+    assert init.std((4,)) < 0.036 / 20
+    init = jinit.truncated_normal(1.0, lower=-0.5, upper=0.5, corrected=True)
+    assert init.std((4,)) == pytest.approx(1.0)
+    jinit.truncated_normal(0.036, lower=-2, upper=2)

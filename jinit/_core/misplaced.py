@@ -1,0 +1,64 @@
+"""Calls that mean to draw but lack the key: refused with the call that was meant."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .law import Law
+from .settings import Axes, Values
+
+
+def refuse_misplaced(
+    law: Law, args: Sequence[Any], kwargs: Mapping[str, Any], is_set: bool
+) -> None:
+    """Refuses a number in the place of the key, and a shape before it.
+
+    Args:
+        law: The law that was called.
+        args: What a call has by position, which was not read as a key and a shape.
+        kwargs: What it has by name.
+        is_set: Whether the first setting of the law has a value already.
+    """
+    first, *rest = (*args, None)
+    if _is_whole(first) and _is_shape(rest[0]) and not _are_axes(law, first, rest[0]):
+        meant = f"`{law.name}(jax.random.key({operator.index(first)}), {rest[0]!r})`"
+        raise TypeError(
+            f"`{law.public_name}` needs a key before the shape. Got {first!r} in its "
+            f"place. To draw, write {meant}; settings that are meant go by name."
+        )
+    named = "shape" in kwargs and "shape" not in law.parameters
+    shape = kwargs["shape"] if named else first
+    if named or (args and _is_first_a_shape(law, first, is_set)):
+        key = "key" if law.is_random else "None"
+        raise TypeError(
+            f"`{law.public_name}` needs a key, or None where nothing is random, before "
+            f"the shape, also where Keras and Haiku give none. Got {shape!r} alone. To "
+            f"draw, write `{law.name}({key}, {shape!r})`."
+        )
+
+
+def _is_first_a_shape(law: Law, first: Any, is_set: bool) -> bool:
+    """Whether a first argument can be nothing but a shape."""
+    positional = [p for p in law.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    if not positional:
+        return _is_whole(first) or _is_shape(first)
+    takes_values = law.hints.get(positional[0].name) is Values
+    return takes_values and is_set and _is_shape(first)
+
+
+def _are_axes(law: Law, first: Any, second: Any) -> bool:
+    """Whether both may be axes: those that are made stand beside the one read."""
+    hints = [law.hints.get(name) for name in [*law.parameters][:2]]
+    axes = sorted({operator.index(first), *second})
+    adjacent = axes == list(range(axes[0], axes[-1] + 1)) and len(axes) > len(second)
+    return hints == [Axes, Axes] and (axes[0] < 0 or adjacent)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(map(_is_whole, value))

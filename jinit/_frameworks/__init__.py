@@ -15,6 +15,7 @@ from . import equinox, haiku, keras, linen, nnx, plain
 from .calls import is_a as is_a
 from .find import find_model as find_model, find_object as find_object
 from .subject import (
+    blank as blank,
     first_line as first_line,
     fits as fits,
     Subject as Subject,

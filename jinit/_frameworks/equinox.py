@@ -48,7 +48,8 @@ def bind(where: str, model: Any, params: Any, key: jax.Array) -> Subject:
         return made if state is None else (made, state)
 
     apply = Computation(where, run, one_example=True)
-    return Subject(apply, weights, (keys, state, key), (), finish)
+    held = params is None
+    return Subject(apply, weights, (keys, state, key), (), finish, held=held)
 
 
 def constructed(
@@ -92,7 +93,11 @@ def constructed(
         real = eqx.filter_jit(lambda key: keep(jax.tree.leaves(made(key))))(key)
         leaves = [y if x is None else x for x, y in zip(real, leaves, strict=True)]
         model = jax.tree.unflatten(structure, leaves)
-    return read(where, model, key, inputs)
+    own = lambda key, *_: [
+        x for x, y in zip(arrays(key), leaves, strict=True) if id(y) in weights
+    ]
+    subject = read(where, model, key, inputs)
+    return dataclasses.replace(subject, start=own, held=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,9 +21,9 @@ def owns(model: Any) -> bool:
 def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
     """The subject with the shapes that `init` makes."""
     said, with_state = flags(model.init, {}, all_=True), _has_state(model)
-    init = lambda *inputs: model.init(key, *inputs, **said)
+    init = lambda key, *inputs: model.init(key, *inputs, **said)
     with fits(where, inputs):
-        made = jax.eval_shape(init, *inputs)
+        made = jax.eval_shape(init, key, *inputs)
     params, state = made if with_state else (made, {})
 
     def finish(weights: Any, mesh: Any) -> Any:
@@ -35,13 +35,15 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         def start(given: list[Any]) -> Any:
             pairs = zip(given, leaves, strict=True)
             filled = [blank(like) if x is None else x for x, like in pairs]
-            return init(*jax.tree.unflatten(structure, filled))[1]
+            return init(key, *jax.tree.unflatten(structure, filled))[1]
 
         return weights, start(given)
 
     own = finish if with_state else lambda weights, mesh: weights
     apply = Computation(where, _Apply(model, tuple(said.items())))
-    return Subject(apply, params, (shapes(state), shapes(key)), inputs, own)
+    start = lambda *x: init(*x)[0] if with_state else init(*x)
+    state = shapes(state), shapes(key)
+    return Subject(apply, params, state, inputs, own, start=start)
 
 
 def bind(where: str, model: Any, params: Any, key: jax.Array) -> Subject:

@@ -46,7 +46,8 @@ def bind(where: str, model: Any, params: Any, key: jax.Array) -> Subject:
         return model
 
     apply = Computation(where, _Apply(model, tuple(said.items())))
-    return Subject(apply, weights if params is None else params, state, (), finish)
+    held = params is None
+    return Subject(apply, weights if held else params, state, (), finish, held=held)
 
 
 @dataclasses.dataclass(frozen=True)

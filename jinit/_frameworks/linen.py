@@ -23,10 +23,11 @@ def owns(model: Any) -> bool:
 def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
     """The subject with the shapes of the variables that the inputs ask for."""
     module, said = _module(model), _flags(model)
-    keys = {"params": key, "dropout": key}
-    init = lambda *x: module.init(keys, *x, **said)
+    streams = lambda key: {"params": key, "dropout": key}
+    keys = streams(key)
+    init = lambda key, *x: module.init(streams(key), *x, **said)
     with fits(where, inputs):
-        variables = jax.eval_shape(init, *inputs)
+        variables = jax.eval_shape(init, key, *inputs)
     weights, other = _split(variables)
 
     def finish(weights: Any, mesh: Any) -> Any:
@@ -40,6 +41,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         inputs,
         finish if other else lambda weights, mesh: weights,
         lambda: _specs(weights),
+        lambda key, *inputs: _split(init(key, *inputs))[0],
     )
 
 

@@ -30,15 +30,18 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         return dataclasses.replace(bind(where, model, None, key), inputs=inputs)
     from flax import nnx
 
-    def split() -> Any:
+    def split(key: jax.Array) -> Any:
         with nnx.use_eager_sharding(False):  # places are found later, given a mesh
             return nnx.split(model(rngs=_streams(key)), nnx.Param, ...)
 
     with fits(where, inputs):
-        graph, weights, rest = nnx.eval_shape(split)
+        graph, weights, rest = nnx.eval_shape(lambda: split(key))
     # What is no parameter, such as averages and random streams, is made as it says.
-    other = lambda: nnx.jit(lambda: split()[2])() if jax.tree.leaves(rest) else rest
-    return _subject(where, graph, weights, rest, inputs, other)
+    made = nnx.jit(lambda: split(key)[2])
+    other = lambda: made() if jax.tree.leaves(rest) else rest
+    subject = _subject(where, graph, weights, rest, inputs, other)
+    start = lambda key, *_: jax.tree.leaves(split(key)[1])
+    return dataclasses.replace(subject, start=start)
 
 
 def bind(where: str, model: Any, params: Any, key: jax.Array) -> Subject:
@@ -51,7 +54,8 @@ def bind(where: str, model: Any, params: Any, key: jax.Array) -> Subject:
     if params is not None:
         weights, other = nnx.split_state(params, nnx.Param, ...)
         rest = other if jax.tree.leaves(other) else rest
-    return _subject(where, graph, weights, rest, (), lambda: rest)
+    subject = _subject(where, graph, weights, rest, (), lambda: rest)
+    return dataclasses.replace(subject, held=params is None)
 
 
 def _subject(

@@ -30,7 +30,9 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     if _is_object(model):
         with fits(where, inputs):
             params = jax.eval_shape(model.init, key, *inputs)
-        return _subject(where, model.apply, params, inputs)
+        subject = _subject(where, model.apply, params, inputs)
+        start = lambda *x: apart(model.init(*x), is_key)[1]
+        return dataclasses.replace(subject, start=start)
     if asks_for(model) == "key":
         return _constructed(where, model, key, inputs)
     if not inputs:
@@ -98,4 +100,6 @@ def _constructed(
             return subject
     with fits(where, inputs):
         made = jax.eval_shape(lambda key: make(key=key), key)
-    return dataclasses.replace(weights_alone(where, made), inputs=inputs)
+    subject = weights_alone(where, made)
+    start = lambda key, *_: make(key=key)
+    return dataclasses.replace(subject, inputs=inputs, start=start)

@@ -21,6 +21,9 @@ class Subject:
         finish: The model's own form, given weights and the mesh, if any: what its
             `init` returns, or the module itself.
         specs: Gives the `PartitionSpec`s that the model's own annotations ask for.
+        start: The weights as the model itself starts them, a function of `(key,
+            *inputs)`; None where no such function is known.
+        held: Whether the weights are those that a module was made with.
     """
 
     apply: Callable[..., Any]
@@ -29,6 +32,8 @@ class Subject:
     inputs: tuple[Any, ...] = ()
     finish: Callable[[Any, Any], Any] = lambda weights, mesh: weights
     specs: Callable[[], Any] = lambda: None
+    start: Callable[..., Any] | None = None
+    held: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .operations import (
 )
 from .places import permuted as permuted, Placed as Placed
 from .recognition import label as label, NAMES as NAMES, recognize as recognize
+from .repeated import Repeated as Repeated, repeated as repeated
 from .sweeps import (
     ancestors as ancestors,
     carried as carried,

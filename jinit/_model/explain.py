@@ -1,15 +1,18 @@
 """What each weight of a model gets and why, before anything is drawn."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from .._core.progress import working
 from .._frameworks import is_model, read, Subject, weights_alone
-from .._reading import read_subject, trace_model
+from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
 from .auto.laws import Direction, Law
+from .by_rules import plan_by_rules
+from .own import NOTHING, Owns
 from .plan import Plan
-from .rules import no_trace, plan_by_rules, Rules
+from .rules import as_test, leaves_of, nearest, no_trace, Rules
 
 
 def explain(
@@ -20,8 +23,15 @@ def explain(
     direction: Direction = "forward",
     residual: Residual = "scaled",
     mirror: bool = True,
+    own: Any = "keep",
 ) -> Plan:
     """What `jinit.initialize` gives each parameter, and why.
+
+    What its author started on purpose stays: the model's own initialization is read
+    as a computation. Kernels, embeddings, learned positions and tokens that it draws at
+    random are jinit's to choose. All else is the model's own: numbers and tables, such
+    as slopes, steps, gates, a bias of −4.6 or a kernel of zeros, and what it draws for
+    other parameters. Only biases drawn as PyTorch and Equinox do become 0.
 
     Without rules, kernels keep the second moment of the signal at 1,
 
@@ -52,6 +62,11 @@ def explain(
         residual: "scaled" as above; "zero" makes closing kernels 0, so that every
             branch starts as its skip connection.
         mirror: Whether deep chains may get `jinit.looks_linear`.
+        own: What of the model's own stays: "keep", as above; "none"; or a glob, a
+            condition such as `jinit.role("gate")`, or a function of a `Leaf`, for
+            parameters that stay whatever they are, and no other. Rules win over "keep",
+            recipes only where they name a role of their own. Arrays that are given
+            beside a function stay where they are no kernels and no embeddings.
 
     Returns:
         A `Plan`: print it, iterate over its choices, or `.draw(key, params)`.
@@ -84,7 +99,7 @@ def explain(
         "residual": residual,
         "mirror": mirror,
     }
-    return plan_model("jinit.explain", model, None, inputs, rules, options)[1]
+    return plan_model("jinit.explain", model, None, inputs, rules, options, own)[1]
 
 
 def plan_model(
@@ -94,6 +109,7 @@ def plan_model(
     inputs: tuple[Any, ...],
     rules: Rules | None,
     options: dict[str, Any],
+    own: Any = "keep",
 ) -> tuple[Subject, Plan]:
     """The model as a function of its weights, and what each of them gets."""
     if rules is not None and not is_model(model) and not inputs:
@@ -101,9 +117,35 @@ def plan_model(
     else:
         with working("reading the model"):
             subject = read(where, model, key, inputs)
-    if rules is None:
-        found = read_subject(where, subject)
-        return subject, plan_of(where, found, subject.weights, **options)
-    reading = functools.cache(lambda: trace_model(read_subject(where, subject)))
+    model_of = functools.cache(lambda: read_subject(where, subject))
+    reading = functools.cache(lambda: trace_model(model_of()))
     reading = reading if subject.inputs else no_trace(where)
-    return subject, plan_by_rules(subject.weights, rules, where, reading)
+    owns = _owns(where, own, subject, reading)
+    if rules is None:
+        options = {**options, "own": owns}
+        return subject, plan_of(where, model_of(), subject.weights, **options)
+    return subject, plan_by_rules(subject.weights, rules, where, reading, own=owns)
+
+
+def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> Owns:
+    """What may stay of what the model itself makes."""
+    if not (isinstance(own, str) or callable(own)):
+        raise TypeError(
+            f"`{where}` needs `own` to be 'keep', 'none', a glob or a condition. Got "
+            f"{own!r}."
+        )
+    if own == "none":
+        return NOTHING
+    if own == "keep":
+        return Owns(lambda: read_own(subject))
+    chosen = as_test(own)
+    every = leaves_of(subject.weights, where, read)
+    paths = {leaf.path for leaf in every if chosen(leaf)}
+    if not paths:
+        paths_ = [leaf.path for leaf in every]
+        near = nearest(own, paths_) if isinstance(own, str) else ""
+        raise ValueError(
+            f"`{where}` needs `own` to match a parameter. Got {own!r}{near}."
+        )
+    found = lambda: {p: x for p, x in read_own(subject).items() if p in paths}
+    return Owns(found, asked=True)

@@ -7,10 +7,11 @@ import jax
 from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law
+from .by_rules import plan_by_rules
 from .explain import plan_model
 from .keys import key_for
 from .plan import Plan
-from .rules import no_trace, plan_by_rules, Rules
+from .rules import no_trace, Rules
 from .shardings import check_devices, estimate, places
 
 
@@ -94,6 +95,7 @@ def initialize(
     direction: Direction = "forward",
     residual: Residual = "scaled",
     mirror: bool = True,
+    own: Any = "keep",
     mesh: Any = None,
     shardings: Any = None,
 ) -> Any:
@@ -101,11 +103,12 @@ def initialize(
 
         params = jinit.initialize(model, key, x)
 
-    Without rules, they are what the computation asks for; `jinit.explain` says what
-    that is and why. What is no weight (averages, random streams) is what the model
-    itself makes it, from these weights and the inputs, with 0 where an input is a
-    shape; in Equinox, that is all but floating-point `jax.Array`s: NumPy's stay as they
-    are.
+    Without rules, kernels and embeddings are what the computation asks for, and all
+    else is what the model itself starts it with, to the bit of its own initialization
+    from this key; `jinit.explain` says what that is and why. What is no weight
+    (averages, random streams) is what the model itself makes it, from these weights and
+    the inputs, with 0 where an input is a shape; in Equinox, that is all but
+    floating-point `jax.Array`s: NumPy's stay as they are.
 
     Args:
         model: A model of any kind, as in `jinit.trace`. A constructor is not run but
@@ -119,6 +122,7 @@ def initialize(
         direction: As in `jinit.explain`.
         residual: As in `jinit.explain`.
         mirror: As in `jinit.explain`.
+        own: As in `jinit.explain`.
         mesh: Where the weights go: as the model's own annotations say (linen's
             `with_partitioning`, or `with_logical_partitioning` within
             `logical_axis_rules`; NNX's `with_partitioning`), or `shardings`.
@@ -142,9 +146,9 @@ def initialize(
         >>> print(jinit.explain(model, x))
         parameter               shape  law             why
         params/layers_0/kernel  32×64  lecun_normal()  fan_in 32
-        params/layers_0/bias    64     zeros()         bias
+        params/layers_0/bias    64     zeros()         the model's own: zeros
         params/layers_2/kernel  64×10  he_normal()     fan_in 64, relu before it
-        params/layers_2/bias    10     zeros()         bias
+        params/layers_2/bias    10     zeros()         the model's own: zeros
         >>> variables = jinit.initialize(model, jax.random.key(0), x)
         >>> model.apply(variables, jnp.ones((8, 32))).shape
         (8, 10)
@@ -157,7 +161,7 @@ def initialize(
         "residual": residual,
         "mirror": mirror,
     }
-    subject, plan = plan_model(where, model, key, inputs, rules, options)
+    subject, plan = plan_model(where, model, key, inputs, rules, options, own)
     if mesh is not None and shardings is None:
         shardings = subject.specs()
     found = places(subject.weights, shardings, mesh, where)

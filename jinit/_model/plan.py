@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
 from .._core.text import aligned, rich_table, sizes
-from .._reading import Role
+from .._reading import make_own, Own, Role
 from .keys import path_keys
 
 
@@ -28,6 +28,7 @@ class Choice:
         reason: Why.
         role: Its role in the trace.
         order: Its place in the computation; None if it is unused.
+        own: What the model itself makes of it, where that stays.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Choice:
     reason: str
     role: Role = "unknown"
     order: int | None = None
+    own: Own | None = dataclasses.field(default=None, repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +63,25 @@ class Plan:
         leaves, structure = jax.tree.flatten(params)
         places = [None] * len(leaves) if shardings is None else shardings
         keys = _keys(key, [choice.path for choice in self.choices])
+        own = self._own(key, places)
         work = zip(self.choices, keys, leaves, places, strict=True)
-        drawn = [_draw(*each) for each in track(work, len(leaves), "drawing")]
+        drawn = [
+            own[i] if i in own else _draw(*each)
+            for i, each in enumerate(track(work, len(leaves), "drawing"))
+        ]
         return jax.tree.unflatten(structure, drawn)
+
+    def _own(
+        self, key: jax.Array | None, places: Sequence[Any]
+    ) -> Mapping[int, jax.Array]:
+        """What the model itself makes, by number, where it is there or is no law."""
+        own = {
+            i: choice.own
+            for i, choice in enumerate(self.choices)
+            if choice.own and (choice.initializer is None or choice.own.is_there)
+        }
+        made = make_own([*own.values()], key, [places[i] for i in own])
+        return dict(zip(own, made, strict=True))
 
     def __str__(self) -> str:
         return aligned([_HEAD, *self._cells()], left=4)

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,7 +14,6 @@ from .._core.settings import choose
 from .._core.trees import glob, named_arrays
 from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
-from .plan import Choice, Plan
 
 
 class UnmatchedError(ValueError):
@@ -85,11 +84,13 @@ class Rule(NamedTuple):
         value: An initializer, a number, a function `(key, shape, dtype)`, or a function
             of a `Leaf` that returns one of these.
         required: Whether it is an error if no parameter matches.
+        yields: Whether what the model itself starts a parameter with goes before.
     """
 
     pattern: str | Selector | Callable[[Leaf], bool]
     value: Value
     required: bool = True
+    yields: bool = False
 
 
 Rules: TypeAlias = Iterable[Rule | tuple[Any, Any]]
@@ -201,50 +202,16 @@ def _takes_leaf(function: Any) -> bool:
     return True
 
 
-def plan_by_rules(
-    tree: Any,
-    rules: Rules,
-    where: str,
-    read: Callable[[], Trace],
-    given: Container[str] = (),
-) -> Plan:
-    """What each leaf of a tree gets: the first rule that matches decides.
-
-    Args:
-        tree: Arrays or shapes.
-        rules: The rules, in order.
-        where: The public function that asks, for its errors.
-        read: Gives the trace.
-        given: The paths of leaves that are kept: they may match rules, and need none.
-
-    Raises:
-        UnmatchedError: When a leaf matches no rule or a rule no leaf, with all of them.
-    """
-    every = _checked(rules, where)
-    leaves = [
+def leaves_of(tree: Any, where: str, read: Callable[[], Trace]) -> list[Leaf]:
+    """The parameters of a tree as rules see them."""
+    return [
         Leaf(path, tuple(leaf.shape), np.dtype(leaf.dtype), read, where)
         for path, leaf in named_arrays(tree, where).items()
     ]
-    tests = [as_test(rule.pattern) for rule in every]
-    hits = [
-        next((i for i, test in enumerate(tests) if test(leaf)), None) for leaf in leaves
-    ]
-    found = list(zip(leaves, hits, strict=True))
-    missed = [leaf for leaf, hit in found if hit is None and leaf.path not in given]
-    idle = [i for i, rule in enumerate(every) if rule.required and i not in hits]
-    if missed or idle:
-        raise UnmatchedError("\n".join(_complaint(where, every, leaves, missed, idle)))
-    return Plan(
-        tuple(
-            Choice(leaf.path, leaf.shape, None, "given")
-            if hit is None or leaf.path in given
-            else _choice(leaf, every[hit])
-            for leaf, hit in found
-        )
-    )
 
 
-def _checked(rules: Rules, where: str) -> list[Rule]:
+def checked(rules: Rules, where: str) -> list[Rule]:
+    """The rules, if they are pairs of what they may be."""
     if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
         raise TypeError(
             f"`{where}` needs `rules` as pairs (pattern, initializer). Got {rules!r}. "
@@ -254,12 +221,12 @@ def _checked(rules: Rules, where: str) -> list[Rule]:
 
 
 def _pair(rule: Any, where: str) -> Any:
-    if not (isinstance(rule, tuple) and len(rule) in {2, 3}):
+    if not (isinstance(rule, tuple) and len(rule) in {2, 3, 4}):
         raise TypeError(
             f"`{where}` needs each rule as a pair (pattern, initializer). Got {rule!r}."
         )
     if not (isinstance(rule[0], str) or _takes_leaf(rule[0])):
-        call = f" Call it: `{_text(rule[0])}()`." if callable(rule[0]) else ""
+        call = f" Call it: `{text_of(rule[0])}()`." if callable(rule[0]) else ""
         raise TypeError(
             f"`{where}` needs a rule's pattern to be a glob, or a function of a "
             f"`Leaf`. Got {rule[0]!r}.{call}"
@@ -281,38 +248,11 @@ def as_test(pattern: Any) -> Callable[[Leaf], bool]:
     return path(pattern) if isinstance(pattern, str) else pattern
 
 
-def _choice(leaf: Leaf, rule: Rule) -> Choice:
-    initializer = resolve(rule.value, leaf)
-    return Choice(leaf.path, leaf.shape, initializer, f"rule {_text(rule.pattern)}")
-
-
-def _text(pattern: Any) -> str:
+def text_of(pattern: Any) -> str:
+    """The left side of a rule as a message names it."""
     if isinstance(pattern, str | Selector):
         return repr(pattern)
     return getattr(pattern, "__name__", repr(pattern))
-
-
-def _complaint(
-    where: str,
-    rules: Sequence[Rule],
-    leaves: Sequence[Leaf],
-    missed: Sequence[Leaf],
-    idle: Sequence[int],
-) -> Iterator[str]:
-    yield f"`{where}` needs every parameter to match a rule, and each rule a parameter."
-    globs = [rule.pattern for rule in rules if isinstance(rule.pattern, str)]
-    paths = [leaf.path for leaf in leaves]
-    if missed:
-        yield "Got parameters that no rule matches:"
-    for leaf in missed:
-        yield f"  {leaf.path} {leaf.shape}{nearest(leaf.path, globs)}"
-    if idle:
-        yield "Got rules that match no parameter, or only what earlier rules took:"
-    for i in idle:
-        pattern = rules[i].pattern
-        near = nearest(pattern, paths) if isinstance(pattern, str) else ""
-        yield f"  {_text(pattern)}{near}"
-    yield "Mend the patterns; a last rule ('**', ...) matches all that is left."
 
 
 def nearest(text: str, choices: Sequence[str]) -> str:

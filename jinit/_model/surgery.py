@@ -11,8 +11,9 @@ from jax.sharding import NamedSharding
 from .._core.draw import is_typed_key
 from .._core.trees import named_leaves, replaced
 from .._reading import Trace
+from .by_rules import plan_by_rules
 from .keys import key_for
-from .rules import as_test, Leaf, nearest, no_trace, plan_by_rules, Rules, Selector
+from .rules import as_test, Leaf, nearest, no_trace, Rules, Selector
 from .shardings import places
 
 

@@ -16,6 +16,7 @@ from .model import (
     read_model as read_model,
     read_subject as read_subject,
 )
+from .own import make_own as make_own, Own as Own, read_own as read_own
 from .row import count as count, Row as Row
 from .sizes import Size as Size, Sizes as Sizes
 from .trace import Trace as Trace, trace_model as trace_model, trace_of as trace_of

@@ -6,7 +6,7 @@ from typing import Any
 from .._frameworks import find_model
 from .._model.checkpoint import check_free, save
 from .._model.explain import plan_model
-from .options import abstract_input, add_model, add_seed
+from .options import abstract_input, add_model, add_own, add_seed
 from .output import require, say, show
 from .rules import recipe
 
@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
         help="a recipe such as 'gpt2' or 'gpt2(stddev=0.01)' (see jinit rules), or "
         "your own as MODULE:NAME (default: what the computation asks for)",
     )
+    add_own(add)
     add("--out", metavar="DIR", help="where to write; without it, print the table only")
     add_seed(add)
 
@@ -42,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
         require("orbax.checkpoint")
         check_free(arguments.out, command)
     model = find_model(arguments.model, command)
-    subject, plan = plan_model(command, model, key, (x,), rules, {})
+    subject, plan = plan_model(command, model, key, (x,), rules, {}, arguments.own)
     show(plan)
     if arguments.out:
         weights = plan.draw(key, subject.weights)

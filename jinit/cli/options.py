@@ -32,6 +32,17 @@ def add_model(add: Callable[..., Any]) -> None:
     )
 
 
+def add_own(add: Callable[..., Any]) -> None:
+    """What of the model's own stays."""
+    add(
+        "--own",
+        default="keep",
+        metavar="WHICH",
+        help="what stays of what the model itself starts with: keep (all but random "
+        "kernels and embeddings; the default), none, or a glob of parameters",
+    )
+
+
 def add_seed(add: Callable[..., Any]) -> None:
     """The seed of the weights."""
     add(

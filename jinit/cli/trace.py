@@ -6,7 +6,7 @@ from typing import Any
 from .._frameworks import find_model
 from .._model.explain import plan_model
 from .._reading import trace_of
-from .options import abstract_input, add_model
+from .options import abstract_input, add_model, add_own
 from .output import require, show
 
 
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="show the weights that jinit.initialize would draw, and why",
     )
+    add_own(add)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
     command, x = "jinit trace", abstract_input(arguments)
     model = find_model(arguments.model, command)
     if arguments.explain:
-        show(plan_model(command, model, None, (x,), None, {})[1])
+        show(plan_model(command, model, None, (x,), None, {}, arguments.own)[1])
     elif arguments.diagram:
         print(trace_of(command, model, x).diagram())
     else:

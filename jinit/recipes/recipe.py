@@ -92,17 +92,21 @@ def claim(make: Callable[..., Recipe]) -> str:
     return (inspect.getdoc(make) or "").partition("\n")[0]
 
 
-def rules(*pairs: tuple[Selector, Any], required: bool = False) -> tuple[Rule, ...]:
+def rules(
+    *pairs: tuple[Selector, Any], required: bool = False, yields: bool = False
+) -> tuple[Rule, ...]:
     """Rules for whatever a model has: none of them needs to match, by default."""
-    return tuple(Rule(selector, value, required) for selector, value in pairs)
+    return tuple(Rule(selector, value, required, yields) for selector, value in pairs)
 
 
+# What no recipe is about: what the model itself starts it with goes before.
 REST = rules(
     (role("norm scale", "gate"), ones),
     (role("bias", "norm offset"), zeros),
     (role("embedding"), normal(stddev=1.0)),
     (role("positional", "token"), normal(stddev=0.02)),
     (role("norm statistic", "unused"), lambda leaf: default(leaf.row)),
+    yields=True,
 )
 
 
@@ -145,7 +149,8 @@ def _of(made: Recipe, rule: Rule) -> Rule:
     text = f"{test} of {made}" if rule.required else f"{test}"
     if not isinstance(value, Initializer):
         value = _naming(made, value)
-    return Rule(Selector(text, _naming(made, test)), value, rule.required)
+    selector = Selector(text, _naming(made, test))
+    return rule._replace(pattern=selector, value=value)
 
 
 def _naming(made: Recipe, function: Callable[[Leaf], Any]) -> Callable[[Leaf], Any]:

@@ -12,6 +12,7 @@ import jinit
 from jinit._core.trees import named_leaves
 from jinit._frameworks import bind, holds_weights, read
 from jinit._model.keys import path_keys
+from jinit._reading import KERNELS
 from tests.frameworks.networks import BATCH, evaluation, KEY, plain, training
 
 
@@ -59,13 +60,19 @@ def facts(mode, name):
 
 
 def laws(mode, name):
-    """What each weight gets: the reason, the mean and the deviation."""
-    found: list[Any] = [*plan(mode, name)]
-    found.sort(key=lambda choice: choice.order)
+    """What each weight gets: the reason of kernels, the mean and the deviation."""
     return [
-        (choice.reason, choice.initializer.mean(choice.shape), std(choice))
-        for choice in found
+        (
+            choice.reason if choice.role in KERNELS else choice.role,
+            choice.initializer.mean(choice.shape),
+            std(choice),
+        )
+        for choice in in_order(mode, name)
     ]
+
+
+def in_order(mode, name) -> list[Any]:
+    return sorted(plan(mode, name), key=lambda choice: choice.order)
 
 
 def std(choice):
@@ -86,6 +93,19 @@ def test_rows_are_the_same_up_to_paths(mode, name):
 @each_plan
 def test_plans_are_the_same_up_to_paths(mode, name):
     assert laws(mode, name) == laws(mode, "linen")
+
+
+@each_case
+def test_what_is_no_kernel_is_the_model_s_own_where_that_is_known(mode, name):
+    found = [x for x in in_order(mode, name) if x.role not in KERNELS]
+    for choice in found:
+        own = "ones" if choice.role == "norm scale" else "zeros"
+        if name in {"linen pair", "pair", "function"}:  # shapes alone
+            assert choice.reason == choice.role
+        elif name.startswith("equinox") and choice.role == "bias":
+            assert choice.reason == "bias; the model's own was random"
+        else:
+            assert choice.reason == f"the model's own: {own}"
 
 
 def drawn(mode, name):

@@ -19,7 +19,7 @@ _GRID = np.linspace(0.25, 8.0, 16, dtype=np.float32)
 _STEP = 1e-3
 
 
-def mirrored(trace: Trace) -> dict[str, Sides]:
+def mirrored(trace: Trace, kept: Set[str] = frozenset()) -> dict[str, Sides]:
     """The kernels of chains in which Gaussian weights would lose the scale.
 
     The second moment of a layer of n units is a random walk over depth,
@@ -30,11 +30,15 @@ def mirrored(trace: Trace) -> dict[str, Sides]:
     where it is larger. Where its spread passes log 2, weights that keep every signal
     exactly are needed: `jinit.looks_linear`, if φ(z) − φ(−z) is a multiple of z.
 
+    Args:
+        trace: The model.
+        kept: The kernels that are not drawn.
+
     Returns:
         By path, which sides to mirror.
     """
     chosen: dict[str, Sides] = {}
-    for chain in _drifting(trace, _paired):
+    for chain in _drifting(trace, _paired, kept):
         chosen |= dict.fromkeys((row.path for row in chain), "both")
         chosen |= {chain[0].path: "out", chain[-1].path: "in"}
     return chosen
@@ -57,8 +61,11 @@ def unmirrored(trace: Trace, loops: Set[str]) -> dict[str, str]:
     return why
 
 
-def _drifting(trace: Trace, joins: Callable[[Row, Row], bool]) -> Iterator[list[Row]]:
-    chains = _chains({row.path: row for row in trace if row.is_kernel}, joins)
+def _drifting(
+    trace: Trace, joins: Callable[[Row, Row], bool], kept: Set[str] = frozenset()
+) -> Iterator[list[Row]]:
+    drawn = (row for row in trace if row.is_kernel and row.path not in kept)
+    chains = _chains({row.path: row for row in drawn}, joins)
     return (chain for chain in chains if _spread(chain) > DRIFT)
 
 

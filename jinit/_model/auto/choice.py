@@ -2,19 +2,21 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, get_args, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..._activations import GATES, gaussian_moments
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
 from ..._graph import recognize, Value
-from ..._reading import count, Model, Row, Size, Sizes, Trace, trace_model
+from ..._reading import count, Model, Own, Row, Size, Sizes, Trace, trace_model
 from ..._schemes import normal, ones, Sides, zeros
+from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
 from .laws import Direction, in_pairs, Law, of_variance, per_gate
@@ -33,24 +35,28 @@ def plan_of(
     direction: Direction = "forward",
     residual: Residual = "scaled",
     mirror: bool = True,
+    own: Owns = NOTHING,
 ) -> Plan:
     """What the computation of a model asks for, for the public function `where`.
 
-    The options are those of `jinit.explain`. Of the weights, those that are arrays are
-    kept where their role is not known.
+    The options are those of `jinit.explain`, but for `own`: what the model itself
+    makes. Of the weights, those that are arrays are kept where their role is not known.
     """
     choose(where, "law", law, get_args(Law))
     choose(where, "direction", direction, get_args(Direction))
     choose(where, "residual", residual, get_args(Residual))
     found = trace_model(model)
-    chains = mirrored(found) if mirror else {}
+    staying = own.staying(found)
+    chains = mirrored(found, staying.keys()) if mirror else {}
     options = _Options(
         law,
         direction,
         residual,
         chains,
         unmirrored(found, _loops(model)) if mirror else {},
-        _signals(model, found, residual),
+        _signals(model, found, residual, staying),
+        staying,
+        {row.path for row in found if own.was_random(row, found)},
     )
     leaves = jax.tree.leaves(weights)
     return Plan(
@@ -68,13 +74,14 @@ def _loops(model: Model) -> set[str]:
 
 
 def _signals(
-    model: Model, found: Trace, residual: Residual
+    model: Model, found: Trace, residual: Residual, own: Mapping[str, Own]
 ) -> dict[str, tuple[float, float]]:
     """By kernel path, the second moment that it reads and the one it makes."""
     rows = dict(zip(model.graph.inputs, found, strict=False))
 
     def parameter(leaves: frozenset[Value]) -> Size:
-        return max((_entries(rows[i]) for i in leaves), key=lambda size: size.second)
+        sizes = (_entries(rows[i], own.get(rows[i].path)) for i in leaves)
+        return max(sizes, key=lambda size: size.second)
 
     sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)
     signals = {}
@@ -86,10 +93,14 @@ def _signals(
     return {path: signals[layer] for path, layer in told.items()}
 
 
-def _entries(row: Row) -> Size:
+def _entries(row: Row, own: Own | None) -> Size:
     """What the entries of a parameter that is no kernel will be like."""
     if row.is_kernel:
         return Size(0.0, 0.0)
+    entries = own.sample() if own else None
+    if entries is not None:
+        mean, second = np.real(entries).astype(float), np.abs(entries).astype(float)
+        return Size(float(mean.mean()), float((second**2).mean()))
     initializer = _other(row)[0] or default(row)
     mean, std = (float(f(row.shape)) for f in (initializer.mean, initializer.std))
     return Size(mean, mean**2 + std**2)
@@ -103,14 +114,20 @@ class _Options:
     mirrored: Mapping[str, Sides]
     unmirrored: Mapping[str, str]
     signals: Mapping[str, tuple[float, float]]
+    own: Mapping[str, Own]
+    was_random: Set[str]
 
 
 def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
+    if row.path in options.own:
+        return kept(row.path, options.own[row.path], row)
     is_weight = jnp.issubdtype(row.dtype, jnp.inexact)
     if not is_weight:
         initializer, reason = None, "not a weight"
     else:
         initializer, reason = _kernel(row, options) if row.is_kernel else _other(row)
+    if row.path in options.was_random:
+        reason = f"{reason}; the model's own was random"
     if initializer is None and not has_value:
         initializer, reason = default(row), f"{reason}: {row.note or row.role}"
     return Choice(row.path, row.shape, initializer, reason, row.role, row.order)

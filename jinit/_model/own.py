@@ -1,0 +1,119 @@
+"""What its author started on purpose stays: which weights are the model's own."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._core.initializer import Initializer
+from .._reading import KERNELS, Own, Row, Trace
+from .._schemes import constant, ones, zeros
+from .plan import Choice
+
+
+# What jinit decides about, where the model draws it at random.
+DECIDED = KERNELS | {"embedding", "positional", "token"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Owns:
+    """What a model itself makes of its weights, as far as it may stay.
+
+    Attributes:
+        read: Gives it by path; called only where it is needed.
+        asked: Whether all of it stays, as the user has asked for just these.
+    """
+
+    read: Callable[[], Mapping[str, Own]] = dict
+    asked: bool = False
+
+    @functools.cached_property
+    def by_path(self) -> Mapping[str, Own]:
+        """What the model makes of each weight, by path."""
+        return self.read()
+
+    def stays(self, row: Row, trace: Trace) -> Own | None:
+        """The model's own of a parameter, if that stays.
+
+        Kernels, embeddings, positions and tokens stay where the model makes them
+        without chance; all else stays, but for biases drawn by default.
+        """
+        own = self.by_path.get(row.path)
+        if own is None or self.asked:
+            return own
+        if own.given:
+            is_given = row.role not in KERNELS | {"embedding"}
+            return own if is_given and not self.was_random(row, trace) else None
+        if row.role in DECIDED:
+            return None if own.drawn else own
+        return None if self.was_random(row, trace) else own
+
+    def staying(self, trace: Trace) -> dict[str, Own]:
+        """The model's own that stays, by path."""
+        self._foresee(trace)
+        found = {row.path: self.stays(row, trace) for row in trace}
+        return {path: own for path, own in found.items() if own is not None}
+
+    def was_random(self, row: Row, trace: Trace) -> bool:
+        """Whether it is a bias as PyTorch and Equinox draw them: U(±1/√fan_in)."""
+        own = self.by_path.get(row.path)
+        if own is None or row.role != "bias" or row.kernel is None:
+            return False
+        if own.number is not None or not (own.drawn or own.array is not None):
+            return False
+        kernel, entries = trace[row.kernel], own.sample()
+        if entries is None or kernel.fan_in is None or kernel.fan_out is None:
+            return False
+        # A recurrent cell takes 1/√units, for four gates of as many outputs.
+        bound = max(1 / math.sqrt(kernel.fan_in), 2 / math.sqrt(kernel.fan_out))
+        return _is_uniform(np.asarray(entries, float), bound)
+
+    def _foresee(self, trace: Trace) -> None:
+        """Has all that may be looked at sampled at once."""
+        may_stay = (
+            own for row in trace if (own := self.by_path.get(row.path)) and own.is_small
+            and own.number is None and (row.role not in DECIDED or not own.drawn)
+        )  # fmt: skip
+        starts = [own for own in may_stay if own.start]
+        if starts and starts[0].start:
+            starts[0].start.likely = frozenset(own.index for own in starts)
+
+
+NOTHING = Owns()
+
+
+def _is_uniform(entries: np.ndarray, bound: float) -> bool:
+    """Whether entries may be U(±bound), or of a smaller bound that is no accident."""
+    largest = np.abs(entries).max(initial=0.0)
+    mean = abs(entries.mean()) / (entries.std() / math.sqrt(entries.size) or math.inf)
+    return bool(bound / 50 < largest < 1.05 * bound and mean < 4)
+
+
+def kept(path: str, own: Own, row: Row | None = None) -> Choice:
+    """The choice of the model's own, of a parameter whose row may not be known."""
+    reason = f"the model's own: {own.text}"
+    choice = Choice(path, own.shape, initializer(own), reason, own=own)
+    if row is None:
+        return choice
+    reason += _purpose(own, row)
+    return dataclasses.replace(choice, reason=reason, role=row.role, order=row.order)
+
+
+def initializer(own: Own) -> Initializer | None:
+    """The law that makes what is one number; None for what is not."""
+    if own.number is None or not jnp.issubdtype(own.dtype, jnp.inexact):
+        return None
+    return {0.0: zeros, 1.0: ones}.get(own.number) or constant(own.number)
+
+
+def _purpose(own: Own, row: Row) -> str:
+    if own.number != 0 or not row.is_kernel:
+        return ""
+    if row.closes_residual:
+        return ", so that its branch starts closed"
+    if row.role == "output head":
+        return ", so that the outputs start at their bias"
+    return ", so that its layer starts at its bias"

@@ -1,0 +1,173 @@
+"""What a model's own initialization makes of each weight, read as a computation.
+
+What it makes without the key was chosen: a number, a table. Nothing is allocated to
+know that. Of weights that are there already the values tell.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from .._core.draw import check_key
+from .._core.trees import named_leaves
+from .._frameworks import Subject
+from .._graph import Repeated, repeated, upstream
+from .start import SMALL, Start
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Own:
+    """What a model itself makes of one weight.
+
+    Attributes:
+        shape: Its shape.
+        dtype: Its dtype.
+        drawn: Whether it depends on the key.
+        number: The number that all of its entries are; None where they differ.
+        array: The weight, where it is there already.
+        given: Whether it is there beside a function, which does not say how it starts.
+        start: The initialization that makes it; None where it is there.
+        index: Its place among the weights.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    drawn: bool = False
+    number: float | None = None
+    array: Any = None
+    given: bool = False
+    start: Start | None = None
+    index: int = 0
+
+    @property
+    def text(self) -> str:
+        """What it is, in a word or as its number."""
+        if self.drawn:
+            return "drawn"
+        if self.number is None:
+            return "as given" if self.given else "a table"
+        return {0.0: "zeros", 1.0: "ones"}.get(self.number, f"{self.number:.6g}")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is nothing left to make."""
+        return self.start is None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a sample costs little."""
+        return math.prod(self.shape) <= SMALL
+
+    def sample(self) -> np.ndarray | None:
+        """Its entries, or entries like those it will have; None where it is large."""
+        if self.number is not None:
+            return np.broadcast_to(np.asarray(self.number, self.dtype), self.shape)
+        if not self.is_small or isinstance(self.array, Tracer):
+            return None
+        return self.start.sample(self.index) if self.start else _corner(self.array)
+
+
+def read_own(subject: Subject) -> dict[str, Own]:
+    """What a model itself makes of its weights, by path; of some, nothing is known."""
+    leaves = named_leaves(subject.weights)
+    if subject.start is not None:
+        found = _started(Start(subject))
+    else:
+        found = [_there(leaf, subject.held) for leaf in leaves.values()]
+    return {path: own for path, own in zip(leaves, found, strict=True) if own}
+
+
+def make_own(
+    owns: Sequence[Own], key: jax.Array | None, places: Sequence[Any]
+) -> list[Any]:
+    """The weights as the model itself makes them, each where it belongs.
+
+    Those that are drawn are what it would draw from this key.
+    """
+    put = lambda x, place: x if place is None else jax.device_put(x, place)
+    found = {
+        i: put(own.array, place)
+        for i, (own, place) in enumerate(zip(owns, places, strict=True))
+        if own.is_there
+    }
+    rest = [i for i in range(len(owns)) if i not in found]
+    if rest:
+        is_random = any(owns[i].drawn for i in rest)
+        key = jax.random.key(0) if key is None and not is_random else key
+        key = check_key("jinit.initialize", key)
+        start, numbers = owns[rest[0]].start, [owns[i].index for i in rest]
+        assert start is not None
+        made = start.make(numbers, key, [places[i] for i in rest])
+        found |= zip(rest, made, strict=True)
+    return [found[i] for i in range(len(owns))]
+
+
+def _started(start: Start) -> list[Own | None]:
+    graph, numbers = start.graph, Repeated(start.graph)
+    key, *rest = graph.inputs
+    inputs = zip(rest, jax.tree.leaves(start.inputs), strict=True)
+    blank = {i for i, x in inputs if isinstance(x, jax.ShapeDtypeStruct)}
+
+    def own(index: int, leaf: Any) -> Own | None:
+        value = graph.outputs[index]
+        number, behind = _plain(numbers.number(value)), upstream(graph, [value])
+        if number is None and not behind.isdisjoint(blank):
+            return None  # made from inputs, of which there are only shapes
+        drawn = number is None and key in behind
+        shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
+        return Own(shape, dtype, drawn, number, start=start, index=index)
+
+    return [own(*each) for each in enumerate(start.shapes)]
+
+
+def _there(leaf: Any, held: bool) -> Own | None:
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        return None
+    shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
+    if isinstance(leaf, Tracer):
+        return Own(shape, dtype, array=leaf, given=True)
+    corner = _corner(leaf)
+    number = _plain(repeated(corner))
+    drawn = held and number is None and looks_drawn(corner)
+    return Own(shape, dtype, drawn, number, leaf, given=not held)
+
+
+def looks_drawn(entries: np.ndarray) -> bool:
+    """Whether entries look like independent draws from a continuous law.
+
+    In a table numbers come again, or each is near the one beside it.
+    """
+    some = entries[entries != 0][:256]
+    if np.unique(some).size * 2 <= some.size:
+        return False
+    wide = np.real(entries).astype(float)
+    return wide.size < 32 or not any(
+        _is_smooth(wide, axis) for axis in range(wide.ndim)
+    )
+
+
+def _is_smooth(x: np.ndarray, axis: int) -> bool:
+    """Whether neighbors along an axis correlate by more than 1/2."""
+    x = np.moveaxis(x - x.mean(), axis, 0)
+    return bool((x[1:] * x[:-1]).sum() > (x**2).sum() / 2)
+
+
+def _corner(array: Any) -> np.ndarray:
+    """An array on the host, or a part of it: what is large is not brought there."""
+    is_here = getattr(array, "is_fully_addressable", True)
+    part = array if is_here else array.addressable_data(0)
+    if part.size > SMALL:
+        part = part[(slice(int(SMALL ** (1 / part.ndim))),) * part.ndim]
+    return np.asarray(part)
+
+
+def _plain(number: np.ndarray | None) -> float | None:
+    """The shortest decimal that is this number of its dtype; None for no real one."""
+    if number is None or np.iscomplexobj(number) or not np.isfinite(number):
+        return None
+    return float(str(number))

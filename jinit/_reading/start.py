@@ -1,0 +1,123 @@
+"""A model's own initialization as a computation, which makes the weights asked for."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.interpreters.partial_eval import dce_jaxpr
+
+from .._core.draw import in_mesh
+from .._frameworks import blank, Subject
+from .._graph import flatten, Graph
+
+
+# Up to here a weight is made one operation after the other, as its framework makes it,
+# with the bits of that; beyond, by a program that holds nothing in between.
+SMALL = 2**20
+
+
+class Start:
+    """What a model itself starts with, of which any part can be made alone.
+
+    Attributes:
+        shapes: The weights, as shapes.
+        inputs: What the model reads.
+        likely: The numbers of weights that will be asked for, to be sampled at once.
+    """
+
+    def __init__(self, subject: Subject):
+        assert subject.start is not None
+        self._start, self.inputs = subject.start, subject.inputs
+        self.shapes = jax.tree.leaves(subject.weights)
+        self.likely: frozenset[int] = frozenset()
+        self._sampled: dict[int, np.ndarray] = {}
+        self.jaxpr = functools.cache(self._jaxpr)
+
+    def _jaxpr(self, dtype: Any) -> ClosedJaxpr:
+        key = jax.ShapeDtypeStruct((), dtype)
+        return jax.make_jaxpr(self._start)(key, *self.inputs)
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The computation; its first input is the key."""
+        return flatten(self.jaxpr(jax.eval_shape(jax.random.key, 0).dtype))
+
+    def part(
+        self, wanted: Sequence[int], dtype: Any
+    ) -> tuple[ClosedJaxpr, Callable[[Sequence[Any], jax.Array], list[Any]]]:
+        """The part that makes some weights, and a function `(consts, key)` of it."""
+        closed, every = self.jaxpr(dtype), range(len(self.shapes))
+        jaxpr, used = dce_jaxpr(closed.jaxpr, [i in wanted for i in every], False)
+
+        def run(consts: Sequence[Any], key: jax.Array) -> list[Any]:
+            operands = [key, *jax.tree.leaves(self.inputs)]
+            read = [x for x, is_read in zip(operands, used, strict=True) if is_read]
+            filled = [blank(x) if _is_shape(x) else x for x in read]
+            return jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))(*filled)
+
+        return ClosedJaxpr(jaxpr, closed.consts), run
+
+    def sample(self, index: int) -> np.ndarray:
+        """A weight under a fixed key, on the host; all that are likely, at once."""
+        if index not in self._sampled:
+            wanted = sorted({index, *self.likely} - self._sampled.keys())
+            with jax.ensure_compile_time_eval(), jax.default_device(_host()):
+                drawn = self._one_by_one(wanted, jax.random.key(0))
+                self._sampled |= zip(wanted, map(np.asarray, drawn), strict=True)
+        return self._sampled[index]
+
+    def make(
+        self, wanted: Sequence[int], key: jax.Array, places: Sequence[Any]
+    ) -> list[Any]:
+        """The weights of these numbers, in rising order, each made where it belongs."""
+        by_place = dict(zip(wanted, places, strict=True))
+        held = {i: self.graph.constants.get(self.graph.outputs[i]) for i in wanted}
+        found: dict[int, Any] = {
+            i: jax.device_put(x, by_place[i]) for i, x in held.items() if x is not None
+        }
+        is_small = lambda i: math.prod(self.shapes[i].shape) <= SMALL
+        small = [i for i in wanted if by_place[i] is None and is_small(i)]
+        small = [i for i in small if i not in found]
+        found |= zip(small, self._one_by_one(small, key), strict=True)
+        rest = [i for i in wanted if i not in found]
+        placed = self._placed(rest, key, [by_place[i] for i in rest])
+        found |= zip(rest, placed, strict=True)
+        return [found[i] for i in wanted]
+
+    def _one_by_one(self, wanted: Sequence[int], key: jax.Array) -> list[Any]:
+        if not wanted:
+            return []
+        closed, run = self.part(wanted, key.dtype)
+        return run(closed.consts, key)
+
+    def _placed(
+        self, wanted: Sequence[int], key: jax.Array, places: Sequence[Any]
+    ) -> list[Any]:
+        if not wanted:
+            return []
+        closed, run = self.part(wanted, key.dtype)
+        kind, data = jax.random.key_impl(key), jax.random.key_data(key)
+        with_key = lambda consts, data: run(
+            consts, jax.random.wrap_key_data(data, impl=kind)
+        )
+        # The key is ours: it goes to the devices even where the user forbids transfers.
+        data = data if isinstance(data, Tracer) else np.asarray(data)
+        mesh = next(filter(None, places), None)
+        with in_mesh(mesh), jax.transfer_guard_host_to_device("allow"):
+            return jax.jit(with_key, out_shardings=list(places))(closed.consts, data)
+
+
+def _host() -> Any:
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # the host is not among the platforms JAX may use
+        return None
+
+
+def _is_shape(x: Any) -> bool:
+    return isinstance(x, jax.ShapeDtypeStruct)

@@ -21,7 +21,6 @@ from .recognition import label as label, NAMES as NAMES, recognize as recognize
 from .repeated import Repeated as Repeated, repeated as repeated
 from .sweeps import (
     ancestors as ancestors,
-    carried as carried,
     compared as compared,
     data_values as data_values,
     depths as depths,
@@ -29,6 +28,7 @@ from .sweeps import (
     normalized as normalized,
     parameter_leaves as parameter_leaves,
     rooted as rooted,
+    softened as softened,
     statistics as statistics,
     sweep as sweep,
     upstream as upstream,

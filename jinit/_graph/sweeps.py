@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import JaxprEqn
 
 from .bodies import Link
 from .elementwise import is_elementwise
@@ -109,20 +110,6 @@ def nearest(
     return sweep(graph, start, rule)
 
 
-def carried(
-    graph: Graph, makers: Mapping[Value, LayerIndex], data: Set[Value]
-) -> dict[Value, frozenset[LayerIndex]]:
-    """Of every value: the layers whose output it is linear in, once around a loop."""
-    start = {value: frozenset({layer}) for value, layer in makers.items()}
-
-    def rule(
-        op: Op, layers: dict[Value, frozenset[LayerIndex]]
-    ) -> frozenset[LayerIndex]:
-        return frozenset().union(*(layers.get(i, ()) for i in op.linear if i in data))
-
-    return sweep(graph, start, rule)
-
-
 def compared(
     graph: Graph,
     makers: Mapping[Value, LayerIndex],
@@ -145,9 +132,34 @@ def compared(
     return frozenset().union(*(met.get(i, ()) for op in soft for i in op.inputs))
 
 
+def softened(graph: Graph, layers: Set[Value]) -> set[Value]:
+    """The values that a softmax is taken of, back to the outputs of layers."""
+    found = {i for op in graph.steps if _is_softmax(graph, op) for i in op.inputs}
+    waiting = list(found)
+    while waiting:
+        value = waiting.pop()
+        maker = graph.makers.get(value)
+        if maker and value not in layers and not maker.traits.is_layer:
+            waiting += {*maker.linear} - found
+            found.update(maker.linear)
+    return found
+
+
+def _is_softmax(graph: Graph, op: Op) -> bool:
+    """Whether it takes exponentials that are summed."""
+    if op.kind != "exp":
+        kinds = {traits(e.primitive.name).kind for e in _equations(op)}
+        return {Kind.EXPONENTIAL, Kind.TOTAL} <= kinds
+    readers = graph.readers.get(op.outputs[0], ())
+    return any(reader.traits.kind is Kind.TOTAL for reader in readers)
+
+
+def _equations(op: Op) -> Iterable[JaxprEqn]:
+    return leaf_equations(op.equation) if op.equation else ()
+
+
 def _exponentiates(op: Op) -> bool:
-    equations = leaf_equations(op.equation) if op.equation else ()
-    kinds = (traits(each.primitive.name).kind for each in equations)
+    kinds = (traits(each.primitive.name).kind for each in _equations(op))
     return Kind.EXPONENTIAL in kinds
 
 

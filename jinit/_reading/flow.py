@@ -69,7 +69,7 @@ def read_flow(facts: Facts, products: Sequence[Product]) -> Flow:
     first, later, same = (nearest(graph, outputs, around) for around in (0, 1, None))
     recurrent = _recurrent(facts, products, first, later)
     sums = signals.stops - stops
-    ending, closings = find_closings(graph, outputs, sums, data, recurrent)
+    ending, closings = find_closings(facts, outputs, sums, recurrent)
     return Flow(
         graph=graph,
         outputs=outputs,

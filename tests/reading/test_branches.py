@@ -22,7 +22,10 @@ def test_a_branch_holds_its_own_layers_and_no_others():
         for conv in range(3):
             row = found[f"Bottleneck_{block}/Conv_{conv}/kernel"]
             assert (row.branches, row.branch_layers) == (3, 3)
-            assert row.closes_residual == (conv == 2)
+            # A batch norm undoes whatever scales a kernel: its own scale ends a branch.
+            assert not row.closes_residual
+            norm = found[f"Bottleneck_{block}/BatchNorm_{conv}/scale"]
+            assert norm.closes_residual == (conv == 2)
     # The stem, the projection of a skip connection and the head are in none.
     for path in ("Conv_0", "Bottleneck_0/Conv_3", "Bottleneck_2/Conv_3", "Dense_0"):
         assert found[f"{path}/kernel"].branch_layers == 0
@@ -31,8 +34,7 @@ def test_a_branch_holds_its_own_layers_and_no_others():
 def test_the_norm_scale_that_ends_a_branch_is_told_from_the_projection_s():
     found = rows(shapes(ResNet(stages=(1,), filters=4), image(2, 16, 16, 3)))
     ends = {path for path, row in found.items() if row.closes_residual}
-    block = "Bottleneck_0"
-    assert ends == {f"{block}/Conv_2/kernel", f"{block}/BatchNorm_2/scale"}
+    assert ends == {"Bottleneck_0/BatchNorm_2/scale"}
 
 
 def test_a_norm_of_the_stream_ends_no_branch():

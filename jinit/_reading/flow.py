@@ -92,12 +92,22 @@ def _recurrent(
     first: Mapping[Value, frozenset[LayerIndex]],
     later: Mapping[Value, frozenset[LayerIndex]],
 ) -> set[LayerIndex]:
-    # All uses of a kernel are, of which one reads what the kernel made.
+    # All uses of a kernel are, of which one reads what the kernel made itself, along
+    # the same axes: one that is read both ways, as in an autoencoder, is tied.
     def recurs(product: Product) -> bool:
-        axes = facts.axes.get(product.kernel.value)
         near = first[product.signal] | later[product.signal]
-        same = any(products[j].leaf == product.leaf for j in near)
-        return same and not (axes and axes.sliced)
+        own = _read_along(facts, product)
+        same = (products[j] for j in near if products[j].leaf == product.leaf)
+        axes = facts.axes.get(product.kernel.value)
+        again = any(own == _read_along(facts, each) for each in same)
+        return again and not (axes and axes.sliced)
 
     again = {product.leaf for product in products if recurs(product)}
     return {product.index for product in products if product.leaf in again}
+
+
+def _read_along(facts: Facts, product: Product) -> frozenset[int] | None:
+    """The axes of its parameter that a product sums; None if unknown."""
+    axes = facts.axes.get(product.kernel.value)
+    summed = product.kernel.in_axes
+    return axes and frozenset(k for i in summed for k in axes.axes[i])

@@ -38,6 +38,7 @@ class Row:
             1/16 in `x @ (w / 16)`. Entries that a constant mask leaves out do not
             count, and are in neither fan.
         uses: How often it meets the data; above 1 it is tied.
+        tied_to_head: Of an embedding, whether it is the kernel of a layer as well.
         order: The place of its first use among all parameters, from 0; None if unused.
         depth: Layers on the longest way to its own, itself included.
         activation: The function that made the signal a kernel reads, as a callable: the
@@ -72,6 +73,7 @@ class Row:
     stack_axes: tuple[int, ...] = ()
     multiple: float = 1.0
     uses: int = 0
+    tied_to_head: bool = False
     order: int | None = None
     depth: int | None = None
     activation: Activation | None = None

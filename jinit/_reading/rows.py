@@ -11,7 +11,7 @@ from .layers import Layer
 from .model import Model
 from .residuals import Closing
 from .row import Row
-from .uses import layer_use, main_use, slices_read, Use
+from .uses import KERNELS, layer_use, main_use, slices_read, Use
 
 
 def tell(model: Model, uses: Mapping[Value, Sequence[Use]]) -> tuple[Row, ...]:
@@ -50,6 +50,7 @@ def _with_use(model: Model, row: Row, uses: Sequence[Use]) -> Row:
     every = set(range(len(row.shape)))
     own = {k for group in use.axes.axes for k in group} if use.axes else every
     sliced = use.axes is not None and use.axes.sliced
+    is_table = use.role == "embedding"
     notes = [each.note for each in uses]
     later = list(dict.fromkeys(slices_read(uses)[1:]))
     if len(later) > 1:
@@ -59,6 +60,7 @@ def _with_use(model: Model, row: Row, uses: Sequence[Use]) -> Row:
         role=use.role,
         op=use.op.name,
         uses=1 if sliced else len({_once(model, each.op) for each in uses}),
+        tied_to_head=is_table and any(each.role in KERNELS for each in uses),
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(filter(None, notes))),
     )

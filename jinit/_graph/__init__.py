@@ -9,6 +9,7 @@ from .elementwise import (
     uniform_values as uniform_values,
 )
 from .evaluation import evaluate as evaluate, Visit as Visit
+from .forward import Forward as Forward, Scope as Scope
 from .jaxpr import flatten as flatten, has_rule as has_rule, holds_layer as holds_layer
 from .operations import (
     Graph as Graph,

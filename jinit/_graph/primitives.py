@@ -1,13 +1,15 @@
 """The primitives of JAX, a row each: what a computation does at each of its steps.
 
-All that jinit knows of a primitive stands in its row, but for what it does to the size
-of a signal, which is in `_reading/sizes.py`. One without a row has no traits.
+All that jinit knows of a primitive stands in its row. What it does to the size of a
+signal is its rule, of the same name in `samples`. One without a row has no traits.
 """
 
+import dataclasses
 import functools
 
 from . import bodies, places
 from .bodies import Call, Link, Loop
+from .samples import rule_of
 from .traits import Kind, Traits
 
 
@@ -32,7 +34,7 @@ LINKS = {
     Link.STACK: _linear(Kind.MOVE),
     Link.EITHER: _linear(Kind.CHOICE, places=places.same),
 }
-PRIMITIVES = {
+_ROWS = {
     # Functions of each entry.
     **_each(
         "abs acos acosh and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt "
@@ -111,12 +113,18 @@ PRIMITIVES = {
     **_each(
         "approx_top_k argmax argmin axis_index bitcast_convert_type cholesky "
         "cumlogsumexp cummax cummin cumprod eigh householder_product iota lu pmax pmin "
-        "qr random_bits random_fold_in random_gamma random_seed random_split "
+        "qr random_bits random_clone random_fold_in random_gamma random_seed "
+        "random_split "
         "random_unwrap random_wrap rng_bit_generator scatter-max scatter-min "
         "scatter-mul select_and_gather_add select_and_scatter_add sort svd "
         "threefry2x32 top_k triangular_solve",
         UNKNOWN,
     ),
+}
+
+
+PRIMITIVES = {
+    name: dataclasses.replace(row, rule=rule_of(name)) for name, row in _ROWS.items()
 }
 
 

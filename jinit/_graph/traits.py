@@ -6,6 +6,7 @@ import functools
 
 from .bodies import Call, Loop
 from .places import Places
+from .samples import Rule
 
 
 class Kind(enum.Enum):
@@ -50,6 +51,8 @@ class Traits:
         places: Where the axes of a data operand lie in the result, if known.
         pools: Whether it selects or averages entries of a signal, and no more.
         unrolls: What it runs, where that is a jaxpr.
+        rule: What it makes of values that are known by samples, and so what it does to
+            mean and second moment.
     """
 
     kind: Kind = Kind.OTHER
@@ -59,6 +62,7 @@ class Traits:
     places: Places | None = None
     pools: bool = False
     unrolls: Call | Loop | None = None
+    rule: Rule | None = None
 
     @functools.cached_property
     def moves(self) -> bool:

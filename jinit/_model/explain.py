@@ -9,6 +9,7 @@ from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
 from .auto.laws import Direction, Law
+from .auto.sizing import predict
 from .by_rules import plan_by_rules
 from .own import NOTHING, Owns
 from .plan import Plan
@@ -99,7 +100,8 @@ def explain(
         "residual": residual,
         "mirror": mirror,
     }
-    return plan_model("jinit.explain", model, None, inputs, rules, options, own)[1]
+    where = "jinit.explain"
+    return plan_model(where, model, None, inputs, rules, options, own, predicts=True)[1]
 
 
 def plan_model(
@@ -110,8 +112,12 @@ def plan_model(
     rules: Rules | None,
     options: dict[str, Any],
     own: Any = "keep",
+    predicts: bool = False,
 ) -> tuple[Subject, Plan]:
-    """The model as a function of its weights, and what each of them gets."""
+    """The model as a function of its weights, and what each of them gets.
+
+    With `predicts` a plan by rules, too, says what it will make of every signal.
+    """
     if rules is not None and not is_model(model) and not inputs:
         subject = weights_alone(where, model)
     else:
@@ -124,7 +130,10 @@ def plan_model(
     if rules is None:
         options = {**options, "own": owns}
         return subject, plan_of(where, model_of(), subject.weights, **options)
-    return subject, plan_by_rules(subject.weights, rules, where, reading, own=owns)
+    plan = plan_by_rules(subject.weights, rules, where, reading, own=owns)
+    if predicts and subject.inputs:
+        plan = plan.with_predictions(predict(plan, reading(), subject.weights))
+    return subject, plan
 
 
 def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> Owns:

@@ -162,6 +162,7 @@ def initialize(
         "mirror": mirror,
     }
     subject, plan = plan_model(where, model, key, inputs, rules, options, own)
+    plan.warn_of_doubts(where)
     if mesh is not None and shardings is None:
         shardings = subject.specs()
     found = places(subject.weights, shardings, mesh, where)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ from jax.core import Tracer
 from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
-from .._core.text import aligned, rich_table, sizes
-from .._reading import make_own, Own, Role
+from .._core.text import aligned, digits, rich_table, sizes
+from .._reading import make_own, Own, Prediction, Role
 from .keys import path_keys
 
 
@@ -29,6 +30,9 @@ class Choice:
         role: Its role in the trace.
         order: Its place in the computation; None if it is unused.
         own: What the model itself makes of it, where that stays.
+        reads: Of a kernel, E x² of what its layer reads, as is predicted.
+        makes: E z² of what its layer makes, its bias included.
+        doubt: Why these are not sure; nothing where they are.
     """
 
     path: str
@@ -38,6 +42,9 @@ class Choice:
     role: Role = "unknown"
     order: int | None = None
     own: Own | None = dataclasses.field(default=None, repr=False, compare=False)
+    reads: float | None = None
+    makes: float | None = None
+    doubt: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,20 +91,56 @@ class Plan:
         return dict(zip(own, made, strict=True))
 
     def __str__(self) -> str:
-        return aligned([_HEAD, *self._cells()], left=4)
+        return aligned([_HEAD, *self._cells()], left=6)
 
     def __rich__(self) -> Any:
         return rich_table(_HEAD, self._cells())
+
+    def with_predictions(self, found: Mapping[str, Prediction]) -> "Plan":
+        """The same, with what is predicted at each kernel's layer, by path."""
+        return Plan(tuple(_predicted(each, found.get(each.path)) for each in self))
+
+    @property
+    def unsure(self) -> tuple[Choice, ...]:
+        """The choices that rest on what is not understood; see their `doubt`."""
+        return tuple(choice for choice in self.choices if choice.doubt)
+
+    def warn_of_doubts(self, where: str) -> None:
+        """Warns once, with all that is not sure, if anything is."""
+        if not self.unsure:
+            return
+        listed = "\n".join(f"  {each.path}: {each.doubt}" for each in self.unsure)
+        warnings.warn(
+            f"`{where}` is not sure how large the signals at {len(self.unsure)} of "
+            f"{len(self)} parameters are:\n{listed}\nMeasure them with `jinit.probe`, "
+            "or scale them by data with `jinit.lsuv`.",
+            stacklevel=3,
+        )
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
         last = len(self.choices)
         place = lambda choice: last if choice.order is None else choice.order
         for choice in sorted(self.choices, key=place):
             law = "kept" if choice.initializer is None else repr(choice.initializer)
-            yield choice.path, sizes(choice.shape) or "scalar", law, choice.reason
+            moments = (_moment(each) for each in (choice.reads, choice.makes))
+            doubt = f"unsure: {choice.doubt}" if choice.doubt else ""
+            why = "; ".join(filter(None, (choice.reason, doubt)))
+            yield choice.path, sizes(choice.shape) or "scalar", law, *moments, why
 
 
-_HEAD = ("parameter", "shape", "law", "why")
+def _predicted(choice: Choice, found: Prediction | None) -> Choice:
+    if found is None:
+        return choice
+    return dataclasses.replace(
+        choice, reads=found.reads, makes=found.makes, doubt=found.doubt
+    )
+
+
+def _moment(second: float | None) -> str:
+    return "" if second is None else digits(second)
+
+
+_HEAD = ("parameter", "shape", "law", "E x²", "E z²", "why")
 
 
 def _keys(key: jax.Array | None, paths: Sequence[str]) -> Sequence[Any]:

@@ -10,7 +10,8 @@ from .instances import (
     unroll as unroll,
     varying as varying,
 )
-from .layers import Layer as Layer
+from .kernels import read_kernel as read_kernel
+from .layers import Layer as Layer, Reading as Reading
 from .model import (
     Model as Model,
     read_model as read_model,
@@ -18,6 +19,11 @@ from .model import (
 )
 from .own import make_own as make_own, Own as Own, read_own as read_own
 from .row import count as count, Row as Row
-from .sizes import Size as Size, Sizes as Sizes
+from .sizes import (
+    predicted as predicted,
+    Prediction as Prediction,
+    run as run,
+    tell as tell,
+)
 from .trace import Trace as Trace, trace_model as trace_model, trace_of as trace_of
 from .uses import KERNELS as KERNELS, Role as Role

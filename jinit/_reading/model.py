@@ -17,7 +17,18 @@ from .layers import Layer, read_layers
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
-    """A function of parameters and inputs as a graph with its layers, in order."""
+    """A function of parameters and inputs as a graph with its layers, in order.
+
+    Attributes:
+        graph: The computation.
+        facts: What is known of its values.
+        flow: What flows from layer to layer.
+        layers: Its layers.
+        paths: The paths of the parameters.
+        structure: That of the outputs.
+        arguments: What was read, an array or a shape for each input of the graph:
+            parameters, state, inputs.
+    """
 
     graph: Graph
     facts: Facts
@@ -25,6 +36,7 @@ class Model:
     layers: tuple[Layer, ...]
     paths: tuple[str, ...]
     structure: Any
+    arguments: tuple[Any, ...]
 
     def times(self, value: Value) -> tuple[int, ...]:
         """How often each loop around a value runs, outermost first."""
@@ -82,4 +94,5 @@ def _read(
     graph = flatten(jaxpr, lambda e: not has_rule(e) or holds_layer(e))
     paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
-    return Model(graph, *read_layers(graph, paths, stored), paths, structure)
+    leaves = tuple(jax.tree.leaves(arguments))
+    return Model(graph, *read_layers(graph, paths, stored), paths, structure, leaves)

@@ -7,19 +7,19 @@ from typing import Any, get_args, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ..._activations import GATES, gaussian_moments
 from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
-from ..._graph import recognize, Value
-from ..._reading import count, Model, Own, Row, Size, Sizes, Trace, trace_model
+from ..._graph import recognize
+from ..._reading import count, Model, Own, Row, trace_model
 from ..._schemes import normal, ones, Sides, zeros
 from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
 from .laws import Direction, in_pairs, Law, of_variance, per_gate
+from .sizing import Sized, Sizing
 
 
 Residual = Literal["scaled", "zero"]
@@ -54,56 +54,32 @@ def plan_of(
         residual,
         chains,
         unmirrored(found, _loops(model)) if mirror else {},
-        _signals(model, found, residual, staying),
         staying,
         {row.path for row in found if own.was_random(row, found)},
     )
-    leaves = jax.tree.leaves(weights)
-    return Plan(
-        tuple(
-            _choice(row, not isinstance(leaf, jax.ShapeDtypeStruct), options)
-            for row, leaf in zip(found, leaves, strict=True)
-        )
+    leaves = dict(zip(model.paths, jax.tree.leaves(weights), strict=True))
+
+    def chosen(row: Row, sized: Sized) -> Choice:
+        is_shape = isinstance(leaves[row.path], jax.ShapeDtypeStruct)
+        return _choice(row, not is_shape, options, sized)
+
+    sizing = Sizing(
+        model,
+        found,
+        chosen=chosen,
+        arrays=leaves,
+        exact=frozenset(chains),
+        added=1.0 if residual == "scaled" else 0.0,
     )
+    told = sizing.run()
+    choices = (chosen(row, sizing.sized.get(row.path, Sized())) for row in found)
+    return Plan(tuple(choices)).with_predictions(told)
 
 
 def _loops(model: Model) -> set[str]:
     """The kernels that read what the iteration before has left."""
     layers = (layer for layer in model.layers if layer.reads.later.chained)
     return {layer.path for layer in layers if layer.reads.later != layer.reads.first}
-
-
-def _signals(
-    model: Model, found: Trace, residual: Residual, own: Mapping[str, Own]
-) -> dict[str, tuple[float, float]]:
-    """By kernel path, the second moment that it reads and the one it makes."""
-    rows = dict(zip(model.graph.inputs, found, strict=False))
-
-    def parameter(leaves: frozenset[Value]) -> Size:
-        sizes = (_entries(rows[i], own.get(rows[i].path)) for i in leaves)
-        return max(sizes, key=lambda size: size.second)
-
-    sizes = Sizes(model, parameter, added=1.0 if residual == "scaled" else 0.0)
-    signals = {}
-    for layer in model.layers:
-        closing = layer.place.closing
-        target = sizes.branch(closing) if closing else 1.0
-        signals[layer] = sizes.of(layer.signal).second, target
-    told = found.source.layers()
-    return {path: signals[layer] for path, layer in told.items()}
-
-
-def _entries(row: Row, own: Own | None) -> Size:
-    """What the entries of a parameter that is no kernel will be like."""
-    if row.is_kernel:
-        return Size(0.0, 0.0)
-    entries = own.sample() if own else None
-    if entries is not None:
-        mean, second = np.real(entries).astype(float), np.abs(entries).astype(float)
-        return Size(float(mean.mean()), float((second**2).mean()))
-    initializer = _other(row)[0] or default(row)
-    mean, std = (float(f(row.shape)) for f in (initializer.mean, initializer.std))
-    return Size(mean, mean**2 + std**2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,19 +89,20 @@ class _Options:
     residual: Residual
     mirrored: Mapping[str, Sides]
     unmirrored: Mapping[str, str]
-    signals: Mapping[str, tuple[float, float]]
     own: Mapping[str, Own]
     was_random: Set[str]
 
 
-def _choice(row: Row, has_value: bool, options: _Options) -> Choice:
+def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choice:
     if row.path in options.own:
         return kept(row.path, options.own[row.path], row)
     is_weight = jnp.issubdtype(row.dtype, jnp.inexact)
     if not is_weight:
         initializer, reason = None, "not a weight"
     else:
-        initializer, reason = _kernel(row, options) if row.is_kernel else _other(row)
+        initializer, reason = (
+            _kernel(row, options, sized) if row.is_kernel else _other(row)
+        )
     if row.path in options.was_random:
         reason = f"{reason}; the model's own was random"
     if initializer is None and not has_value:
@@ -160,20 +137,19 @@ def _embedding(row: Row) -> tuple[Initializer, str]:
     return normal(stddev=1.0), "a look-up: entries of variance 1"
 
 
-def _kernel(row: Row, options: _Options) -> tuple[Initializer, str]:
+def _kernel(row: Row, options: _Options, sized: Sized) -> tuple[Initializer, str]:
     if row.closes_residual and options.residual == "zero":
         return zeros, f"closes 1 of {row.branches} branches"
     gates = per_gate(row) if row.role == "recurrent kernel" else None
     if gates and row.multiple == 1:
         return gates, "recurrent"
-    signal, target = options.signals.get(row.path, (1.0, 1.0))
-    target /= row.multiple**2 or 1.0
+    signal, target = sized.reads, sized.target / (row.multiple**2 or 1.0)
     sides = options.mirrored.get(row.path)
     if sides:
         name = f"{row.activation_name} before it, " if sides != "out" else ""
         reason = f"{name}in a chain where random weights drift"
         return in_pairs(row, sides, signal, target), reason
-    square = target * _squared_gain(row, signal, options.direction)
+    square = target * sized.factor * _squared_gain(row, signal, options.direction)
     reasons = [_counted(row, options.direction)]
     if not math.isclose(row.multiple, 1):
         reasons.append(f"times {digits(row.multiple)}")

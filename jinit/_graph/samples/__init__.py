@@ -1,0 +1,13 @@
+"""Values by samples of their entries, and what each primitive makes of them."""
+
+from . import elementwise as elementwise
+from .moves import mixed as mixed
+from .rules import (
+    Call as Call,
+    opaque as opaque,
+    Rule as Rule,
+    rule_of as rule_of,
+    run as run,
+)
+from .source import Source as Source
+from .value import EQUAL as EQUAL, N as N, Samples as Samples, Size as Size

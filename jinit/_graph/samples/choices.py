@@ -1,0 +1,173 @@
+"""Entries chosen by size or by an index, on samples: maxima, look-ups, scatters."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import elementwise, moves
+from .source import Source
+from .value import Along, EQUAL, N, new_axis, Samples
+
+
+def largest(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
+    """The largest of `count` entries along `axes`.
+
+    What the entries share is added to the largest of what is each one's own: of n
+    independent numbers, the u-quantile of the largest is the u^(1/n)-quantile of one.
+    """
+    kept = [k for k in range(len(x.axes)) if k not in axes]
+    moving = [k for k in axes if x.axes[k] is not EQUAL]
+    if not moving or count <= 1 or not x.variance:
+        return x.picked(kept)
+    r = max(min(x.likeness(k) for k in moving), 0.0)
+    order = np.sort(np.real(x.entries))
+    mean = order.mean()
+    top = lambda: order[_place(source.uniform() ** (1 / count))] - mean
+    common, own = source.normal(), top()
+    rows = []
+    for k in (None, *kept):
+        alike = 1.0 if k is None else max(x.likeness(k), 0.0)
+        if k is not None and alike < 1:
+            shared = alike * common + (1 - alike**2) ** 0.5 * source.normal()
+            rest = np.where(source.uniform() < alike, own, top())
+        else:
+            shared, rest = common, own
+        spread = (r * x.variance) ** 0.5
+        rows.append(mean + spread * shared + (1 - r) ** 0.5 * rest)
+    kinds = tuple(x.axes[k] for k in kept)
+    return Samples(np.stack(rows), kinds, frozenset({source.fresh()}), doubt=x.doubt)
+
+
+def _place(u: np.ndarray) -> np.ndarray:
+    return np.minimum((u * N).astype(int), N - 1)
+
+
+def among_the_largest(x: Samples, share: float, source: Source) -> Samples:
+    """Entries of the upper `share` of all along the last axis, as `lax.top_k` has."""
+    order = np.sort(np.real(x.entries))
+    draw = lambda: order[_place(1 - share * source.uniform())]
+    last = len(x.axes) - 1
+    rows = [draw() if k in (0, 1 + last) else x.rows[k] for k in range(1 + len(x.axes))]
+    rows = [rows[0], *(draw() for _ in x.axes)]
+    axes = tuple(a if a is EQUAL else new_axis(a.along) for a in x.axes)
+    return Samples(np.stack(rows), axes, frozenset({source.fresh()}), doubt=x.doubt)
+
+
+def places(count: int, ndim: int, source: Source) -> Samples:
+    """Whole numbers below `count`, all alike: places that an `argmax` may give."""
+    draw = lambda: np.floor(source.uniform() * count).astype(np.int32)
+    return source.free(draw, ndim)
+
+
+def looked_up(
+    x: Samples, indices: Samples, numbers: Any, ndim: int, source: Source
+) -> Samples:
+    """`lax.gather`: entries of `x`, other ones for other indices."""
+    gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
+    kept = iter(k for k in range(len(x.axes)) if k not in gone)
+    varying = [k for k in sorted(gone) if x.axes[k] is not EQUAL]
+    chosen = iter(range(len(indices.axes)))
+    rows, axes = [x.rows[0]], []
+    for k in range(ndim):
+        if k in numbers.offset_dims:
+            own = next(kept)
+            rows.append(x.rows[1 + own])
+            axes.append(x.axes[own])
+            continue
+        by = next(chosen, None)
+        if not varying or by is None or indices.axes[by] is EQUAL:
+            rows.append(x.rows[0])
+            axes.append(EQUAL)
+            continue
+        # Two places may look up the same entry.
+        other, same = x.rows[1 + varying[0]], _coincidence(indices, by)
+        rows.append(np.where(source.uniform() < same, x.rows[0], other))
+        along = x.axes[varying[0]].along
+        axes.append(new_axis(Along.SHARED if same else along))
+    return Samples(np.stack(rows), tuple(axes), x.sources, doubt=x.doubt).doubted(
+        indices.doubt
+    )
+
+
+def _coincidence(indices: Samples, axis: int) -> float:
+    """How often two indices along an axis are one; never, where none is known."""
+    if indices.array is None:
+        return 0.0
+    n = indices.array.shape[axis]
+    lines = np.moveaxis(indices.array, axis, -1).reshape(-1, n)
+    pairs = (lines[:64, :, None] == lines[:64, None, :]).mean()
+    return float((pairs * n - 1) / (n - 1)) if n > 1 else 1.0
+
+
+def added_up(
+    x: Samples, updates: Samples, numbers: Any, each: float, source: Source
+) -> Samples:
+    """`lax.scatter_add`: to every entry of `x` are added `each` updates on average.
+
+    As many as chance has it: with c of them, E c = λ and E c (c − 1) = λ².
+    """
+    window = list(numbers.update_window_dims)
+    others = [k for k in range(len(updates.axes)) if k not in window]
+    inserted = {*numbers.inserted_window_dims, *numbers.operand_batching_dims}
+    own = iter(window)
+    places_of = [None if k in inserted else next(own) for k in range(len(x.axes))]
+
+    def second(*along: int) -> float:
+        apart = updates.overlap(*along, *others)
+        return each * updates.overlap(*along) + each**2 * apart
+
+    mean = each * updates.mean
+    variance = max(second() - mean**2, 0.0)
+    likeness = []
+    for k in places_of:
+        apart = each**2 * updates.overlap(*others) if k is None else second(k)
+        likeness.append((apart - mean**2) / variance if variance else 1.0)
+    likeness = [min(max(r, -1.0), 1.0) for r in likeness]
+    made = source.gaussian(mean, variance, likeness).doubted(updates.doubt)
+    if x.is_number:
+        return Samples(made.rows + x.rows, made.axes, made.sources, doubt=made.doubt)
+    axes = tuple(a if b is EQUAL else b for a, b in zip(made.axes, x.axes, strict=True))
+    return Samples(made.rows + x.rows, axes, made.sources | x.sources).doubted(
+        made.doubt, x.doubt
+    )
+
+
+def overwritten(x: Samples, new: Samples, share: float, source: Source) -> Samples:
+    """`lax.scatter` and updates of slices: this share of the entries is replaced."""
+    if share >= 1 and len(new.axes) == len(x.axes):
+        return new
+    ndim = len(x.axes)
+    if len(new.axes) != ndim:
+        new = Samples(
+            np.repeat(new.rows[:1], 1 + ndim, axis=0), (EQUAL,) * ndim, new.sources,
+            doubt=new.doubt,
+        )  # fmt: skip
+    moving = [
+        k for k in range(ndim) if x.axes[k] is not EQUAL or new.axes[k] is not EQUAL
+    ]
+    return moves.mixed(
+        [x, new],
+        [1 - min(share, 1.0), min(share, 1.0)],
+        moving[0] if moving else 0,
+        source,
+    )
+
+
+def selected(operands: Sequence[Samples], ndim: int) -> Samples:
+    """`lax.select_n`: entries of one case here, of another there.
+
+    Chosen by what has nothing to do with them, as in dropout, they have the moments of
+    a mixture.
+    """
+    made = elementwise.apply(elementwise.FUNCTIONS["select_n"], operands, ndim)
+    which, *cases = operands
+    drawn = frozenset().union(*(case.sources for case in cases))
+    if not which.sources or which.sources & drawn or made.rows.dtype.kind != "f":
+        return made
+    share = [float((which.rows == i).mean()) for i in range(len(cases))]
+    mean = sum(p * case.mean for p, case in zip(share, cases, strict=True))
+    second = sum(p * case.second for p, case in zip(share, cases, strict=True))
+    rows = elementwise.exactly(made.rows, mean, second)
+    return dataclasses.replace(made, rows=rows)

@@ -1,0 +1,251 @@
+"""Operations entry by entry, on samples: the formula itself, in NumPy."""
+
+import functools
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .value import Along, Axis, EQUAL, new_axis, Samples, Size
+
+
+Function = Callable[..., np.ndarray]
+_GRID = np.linspace(-6.0, 6.0, 4801)  # where erf is tabulated: to 1e-7
+
+
+@functools.cache
+def _erf_table() -> np.ndarray:
+    return np.array([math.erf(x) for x in _GRID])
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    return np.interp(x, _GRID, _erf_table())
+
+
+def _erf_inv(x: np.ndarray) -> np.ndarray:
+    quantile = np.frompyfunc(statistics.NormalDist().inv_cdf, 1, 1)
+    places = np.clip((x + 1) / 2, 1e-12, 1 - 1e-12)
+    return np.asarray(quantile(places), float) / 2**0.5
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def _lgamma(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.frompyfunc(math.lgamma, 1, 1)(np.abs(x) + 1e-300), float)
+
+
+def _digamma(x: np.ndarray) -> np.ndarray:
+    h = 1e-4 * np.maximum(np.abs(x), 1.0)
+    return (_lgamma(x + h) - _lgamma(x - h)) / (2 * h)
+
+
+def _divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x // y if x.dtype.kind in "iu" else x / y
+
+
+def _select(which: np.ndarray, *cases: np.ndarray) -> np.ndarray:
+    result = cases[0]
+    for i, case in enumerate(cases[1:], 1):
+        result = np.where(which == i, case, result)
+    return result
+
+
+def converted(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """The numbers in a dtype; all that are not exact are computed in 64 bits."""
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return x.astype(complex)
+    if jnp.issubdtype(dtype, jnp.inexact):
+        return np.real(x).astype(float)
+    if jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_:
+        return np.real(x).astype(np.dtype(dtype))
+    return x
+
+
+# By primitive: the function of its operands; some need its parameters.
+FUNCTIONS: dict[str, Function] = {
+    "abs": np.abs, "acos": np.arccos, "acosh": np.arccosh, "add": np.add,
+    "add_any": np.add, "and": np.bitwise_and, "asin": np.arcsin,
+    "asinh": np.arcsinh, "atan": np.arctan, "atan2": np.arctan2,
+    "atanh": np.arctanh, "cbrt": np.cbrt, "ceil": np.ceil,
+    "clamp": lambda low, x, high: np.clip(x, low, high),
+    "complex": lambda x, y: x + 1j * y, "conj": np.conj, "cos": np.cos,
+    "cosh": np.cosh, "digamma": _digamma, "div": _divide, "eq": np.equal,
+"erf": _erf, "erf_inv": _erf_inv,
+    "erfc": lambda x: 1 - _erf(x), "exp": np.exp, "exp2": np.exp2,
+    "expm1": np.expm1, "floor": np.floor, "ge": np.greater_equal,
+    "gt": np.greater, "imag": np.imag, "is_finite": np.isfinite,
+    "le": np.less_equal, "lgamma": _lgamma, "log": np.log, "log1p": np.log1p,
+    "logistic": _logistic, "lt": np.less, "max": np.maximum, "min": np.minimum,
+    "mul": np.multiply, "ne": np.not_equal, "neg": np.negative,
+    "nextafter": lambda x, y: x, "not": np.invert, "or": np.bitwise_or,
+    "pow": np.power, "real": np.real, "rem": np.fmod, "round": np.round,
+    "rsqrt": lambda x: 1 / np.sqrt(x), "select_n": _select,
+    "shift_left": np.left_shift, "shift_right_arithmetic": np.right_shift,
+    "shift_right_logical": np.right_shift, "sign": np.sign, "sin": np.sin,
+    "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square, "sub": np.subtract,
+    "tan": np.tan, "tanh": np.tanh, "xor": np.bitwise_xor,
+}  # fmt: skip
+_WITH_PARAMS: dict[str, Callable[..., Function]] = {
+    "convert_element_type": lambda p: lambda x: converted(x, p["new_dtype"]),
+    "integer_pow": lambda p: (
+        lambda x: (
+            np.power(x.astype(float), p["y"])
+            if x.dtype.kind in "biu"
+            else np.power(x, p["y"])
+        )
+    ),
+    "bitcast_convert_type": lambda p: functools.partial(_bits_as, dtype=p["new_dtype"]),
+}
+_SAME = frozenset({
+    "copy", "device_put", "name", "optimization_barrier", "pbroadcast",
+    "psum_invariant", "pvary", "reduce_precision", "reshard", "sharding_constraint",
+    "stop_gradient",
+})  # fmt: skip
+
+
+def is_known(name: str) -> bool:
+    """Whether a primitive is a function of its entries that is known here."""
+    return name in FUNCTIONS or name in _WITH_PARAMS or name in _SAME
+
+
+def function_of(name: str, params: Any) -> Function | None:
+    """The function of one primitive, or None where it is none of its entries."""
+    if name in _SAME:
+        return lambda x: x
+    if name in _WITH_PARAMS:
+        return _WITH_PARAMS[name](params)
+    return FUNCTIONS.get(name)
+
+
+def _bits_as(x: np.ndarray, dtype: Any) -> np.ndarray:
+    dtype = np.dtype(dtype)
+    if x.dtype.kind == "f":  # computed in 64 bits: of 32, as most are
+        x = x.astype(np.float32)
+    if x.dtype.itemsize != dtype.itemsize:
+        return converted(x, dtype)
+    return converted(np.ascontiguousarray(x).view(dtype), dtype)
+
+
+def apply(
+    function: Function, operands: Sequence[Samples], ndim: int, name: str = ""
+) -> Samples:
+    """A function of the entries of several values, entry by entry."""
+    operands = _aligned(operands)
+    rows = [_spread(each, ndim) for each in operands]
+    with np.errstate(all="ignore"):
+        made = function(*rows)
+    made = np.broadcast_to(made, (1 + ndim, made.shape[-1]))
+    if name in _OF_INDEPENDENT and _are_independent(operands):
+        made = exactly(made, *_OF_INDEPENDENT[name](*(each.size for each in operands)))
+    axes = tuple(_joined(operands, k, ndim) for k in range(ndim))
+    sources = frozenset().union(*(each.sources for each in operands))
+    masks = [each.mask.spread(ndim) for each in operands if each.mask]
+    mask = next(filter(None, masks), None)
+    doubts = [each.doubt for each in operands]
+    return Samples(made, axes, sources, mask=mask).doubted(*doubts)
+
+
+def _are_independent(operands: Sequence[Samples]) -> bool:
+    every = [each.sources for each in operands]
+    apart = sum(map(len, every)) == len(frozenset().union(*every))
+    real = all(each.rows.dtype.kind in "fb" for each in operands)
+    return apart and real and sum(map(bool, every)) > 1
+
+
+def exactly(made: np.ndarray, mean: float, second: float) -> np.ndarray:
+    """The same samples, moved and stretched to the moments that they have to have."""
+    own, wanted = made.var(), second - mean**2
+    if not (own > 0 and wanted > 0 and 0.5 < wanted / own < 2):
+        return made
+    return mean + (made - made.mean()) * (wanted / own) ** 0.5
+
+
+def _sum(one: Size, other: Size) -> Size:
+    mean = one.mean + other.mean
+    return Size(mean, one.second + other.second + 2 * one.mean * other.mean)
+
+
+def _difference(one: Size, other: Size) -> Size:
+    return _sum(one, Size(-other.mean, other.second))
+
+
+def _product(one: Size, other: Size) -> Size:
+    return Size(one.mean * other.mean, one.second * other.second)
+
+
+# What independence says of the moments, exactly.
+_OF_INDEPENDENT: dict[str, Callable[[Size, Size], Size]] = {
+    "add": _sum, "add_any": _sum, "mul": _product, "sub": _difference,
+}  # fmt: skip
+
+
+def _spread(samples: Samples, ndim: int) -> np.ndarray:
+    rows = samples.rows
+    return rows if len(rows) == 1 + ndim else np.repeat(rows[:1], 1 + ndim, axis=0)
+
+
+def _axes(samples: Samples, ndim: int) -> tuple[Axis, ...]:
+    return samples.axes if len(samples.axes) == ndim else (EQUAL,) * ndim
+
+
+def _joined(operands: Sequence[Samples], k: int, ndim: int) -> Axis:
+    """How entries go together along an axis of a function of several values."""
+    varying = [each for each in operands if each.rows.size and not _is_fixed(each)]
+    found = [_axes(each, ndim)[k] for each in varying]
+    moving = [axis for axis in found if axis is not EQUAL]
+    if not moving:
+        return EQUAL
+    along = [axis.along for axis in found]
+    free = all(each is Along.FREE for each in along)
+    kind = Along.FREE if free else Along.SHARED
+    return Axis(kind, moving[0].number)
+
+
+def _is_fixed(samples: Samples) -> bool:
+    return samples.is_number or not samples.sources
+
+
+def _aligned(operands: Sequence[Samples]) -> list[Samples]:
+    """The same, each shuffled that runs over what it shares with the first otherwise.
+
+    As in `x[:, None] - x[None]`, or in `x[1:] - x[:-1]`: entries at one place are
+    different entries of the same value.
+    """
+    aligned: list[Samples] = []
+    for samples in operands:
+        for other in aligned:
+            if samples.sources & other.sources and _differ(samples, other):
+                samples = samples.shuffled(_seed(samples, other))
+                axes = tuple(
+                    axis if axis is EQUAL else new_axis(axis.along)
+                    for axis in samples.axes
+                )
+                samples = Samples(
+                    samples.rows, axes, samples.sources, doubt=samples.doubt
+                )
+                break
+        aligned.append(samples)
+    return aligned
+
+
+def _differ(one: Samples, other: Samples) -> bool:
+    pairs = list(zip(one.axes, other.axes, strict=False))
+    if any(
+        a is not EQUAL and b is not EQUAL and a.number != b.number for a, b in pairs
+    ):
+        return True
+    places = {axis.number: k for k, axis in enumerate(one.axes) if axis is not EQUAL}
+    return any(
+        axis is not EQUAL and places.get(axis.number, k) != k
+        for k, axis in enumerate(other.axes)
+    )
+
+
+def _seed(one: Samples, other: Samples) -> int:
+    numbers = [axis.number for each in (one, other) for axis in each.axes]
+    return abs(hash(tuple(numbers))) % 2**32

@@ -1,0 +1,145 @@
+"""Operations that move entries, on samples: the same entries along other axes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .source import Source
+from .value import Along, Axis, EQUAL, N, new_axis, Samples
+
+
+def transpose(x: Samples, order: Sequence[int]) -> Samples:
+    """The axes in another order."""
+    return x.picked([int(k) for k in order])
+
+
+def squeeze(x: Samples, gone: Sequence[int]) -> Samples:
+    """Without axes of one entry."""
+    return x.picked([k for k in range(len(x.axes)) if k not in gone])
+
+
+def broadcast(x: Samples, ndim: int, spread: Sequence[int]) -> Samples:
+    """The same entries along new axes."""
+    places = list(spread)
+    return x.picked([places.index(k) if k in places else None for k in range(ndim)])
+
+
+def reshape(x: Samples, before: Sequence[int], after: Sequence[int]) -> Samples:
+    """Axes merged and split: a merged one differs as the least alike of its parts."""
+    order: list[int | None] = []
+    axes: list[Axis] = []
+    for own, made in _groups(before, after):
+        varying = [k for k in own if before[k] > 1 and x.axes[k] is not EQUAL]
+        if not varying:
+            order += [None] * len(made)
+            axes += [EQUAL] * len(made)
+            continue
+        least = min(varying, key=x.likeness)
+        same = len(made) == 1 and len([k for k in own if before[k] > 1]) == 1
+        for k in made:
+            moving = after[k] > 1
+            order.append(least if moving else None)
+            axis = x.axes[least] if same else new_axis(x.axes[least].along)
+            axes.append(axis if moving else EQUAL)
+    return x.picked(order, axes)
+
+
+def _groups(before: Sequence[int], after: Sequence[int]):
+    """Runs of axes of both shapes that hold the same entries."""
+    i = j = 0
+    while i < len(before) or j < len(after):
+        own, made, left, right = [], [], 1, 1
+        while i < len(before) or j < len(after):
+            if left <= right and i < len(before):
+                left *= before[i]
+                own.append(i)
+                i += 1
+            elif j < len(after):
+                right *= after[j]
+                made.append(j)
+                j += 1
+            else:
+                left *= before[i]
+                own.append(i)
+                i += 1
+            if left == right and own and made:
+                break
+        while i < len(before) and before[i] == 1 and not own:
+            own.append(i)
+            i += 1
+        yield own, made
+
+
+def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> Samples:
+    """A slice: along an axis that is cut, entries at other places."""
+    cut = [
+        k
+        for k, (n, m) in enumerate(zip(before, after, strict=True))
+        if n != m and x.axes[k] is not EQUAL
+    ]
+    axes = [
+        Axis(axis.along, -1 - abs(hash((axis.number, key, k))) % 2**40)
+        if k in cut
+        else axis
+        for k, axis in enumerate(x.axes)
+    ]
+    axes = [EQUAL if n == 1 else a for n, a in zip(after, axes, strict=True)]
+    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt)
+
+
+def reverse(x: Samples, dimensions: Sequence[int]) -> Samples:
+    """Backwards along some axes."""
+    axes = [new_axis(a.along) if k in dimensions else a for k, a in enumerate(x.axes)]
+    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt)
+
+
+def mixed(
+    values: Sequence[Samples], weights: Sequence[float], axis: int, source: Source
+) -> Samples:
+    """Entries of several values, in these proportions, one after another along an axis.
+
+    Along that axis an entry differs from one of its own value or of another.
+    """
+    ndim = len(values[0].axes)
+    share = np.asarray(weights, float) / sum(weights)
+    pick = lambda: np.searchsorted(np.cumsum(share)[:-1], source.uniform())
+    here, there = pick(), pick()
+    take = lambda which, k: np.stack([v.rows[k] for v in values])[which, np.arange(N)]
+    rows = [take(here, 0)]
+    for k in range(ndim):
+        rows.append(take(there, 1 + k) if k == axis else take(here, 1 + k))
+    axes = []
+    for k in range(ndim):
+        found = [v.axes[k] for v in values]
+        moving = [a for a in found if a is not EQUAL]
+        if k == axis:
+            free = all(a.along is Along.FREE for a in found)
+            axes.append(new_axis(Along.FREE if free else Along.SHARED))
+        elif not moving:
+            axes.append(EQUAL)
+        else:
+            free = len(moving) == len(found) and all(
+                a.along is Along.FREE for a in moving
+            )
+            axes.append(Axis(Along.FREE if free else Along.SHARED, moving[0].number))
+    sources = frozenset({source.fresh()}).union(*(v.sources for v in values))
+    doubts = [v.doubt for v in values]
+    return Samples(np.stack(rows), tuple(axes), sources).doubted(*doubts)
+
+
+def padded(
+    x: Samples, value: Samples, before: Sequence[int], after: Sequence[int],
+    source: Source,
+) -> Samples:  # fmt: skip
+    """With a number around it, or between its entries."""
+    inside = math.prod(before) / max(math.prod(after), 1)
+    grown = [k for k in range(len(before)) if before[k] != after[k]]
+    if not grown or inside >= 1:
+        return part(x, before, after, "pad")
+    around = Samples(
+        np.broadcast_to(value.rows[0], x.rows.shape), (EQUAL,) * len(x.axes),
+        value.sources,
+    )  # fmt: skip
+    return mixed([x, around], [inside, 1 - inside], grown[0], source)

@@ -1,0 +1,150 @@
+"""Sums of products, on samples: of a signal with a kernel, or of any two values.
+
+With n products summed, of values that are independent of each other,
+
+    E y² = n E a² E b² + n (n − 1) E a a′ E b b′
+
+where a and a′, b and b′ differ along the axes that are summed. The overlap of two
+results that differ along an axis of `a` has in the place of E a² and E a a′ the
+overlaps of entries that differ along that axis as well.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import elementwise
+from .source import Source
+from .value import EQUAL, Samples
+
+
+class Factor(NamedTuple):
+    """One side of a product.
+
+    Attributes:
+        value: The value.
+        summed: Its axes that are summed.
+        kept: For each axis of the result, the axis of this value, or None.
+    """
+
+    value: Samples
+    summed: tuple[int, ...]
+    kept: tuple[int | None, ...]
+
+    def overlap(self, result: int | None, summed: bool) -> float:
+        """E a a′, of entries that differ along an axis of the result, and the sum."""
+        along = None if result is None else self.kept[result]
+        own = () if along is None else (along,)
+        return self.value.overlap(*own, *(self.summed if summed else ()))
+
+
+def contract(a: Factor, b: Factor, count: float, source: Source) -> Samples:
+    """The sum of `count` products of entries of two values."""
+    ndim = len(a.kept)
+    if not (a.value.is_finite and b.value.is_finite):
+        return source.gaussian(0.0, 1.0, [0.0] * ndim).doubted(
+            a.value.doubt, b.value.doubt, "a factor is infinite or NaN"
+        )
+    if count <= 1:
+        sides = [side.value.picked(side.kept) for side in (a, b)]
+        made = elementwise.apply(np.multiply, sides, ndim)
+        return made if count == 1 else _thinned(made, count)
+    mean = count * _mean_product(a, b)
+    second = max(_second(a, b, count, None), mean**2)
+    variance = second - mean**2
+    likeness = [
+        (_second(a, b, count, k) - mean**2) / variance if variance else 1.0
+        for k in range(ndim)
+    ]
+    likeness = [_rounded(min(max(r, -1.0), 1.0)) for r in likeness]
+    is_complex = any(np.iscomplexobj(side.value.rows) for side in (a, b))
+    made = source.gaussian(mean, variance, likeness, is_complex)
+    return made.doubted(a.value.doubt, b.value.doubt)
+
+
+def _second(a: Factor, b: Factor, count: float, along: int | None) -> float:
+    """E y y′ of two results that differ along one axis; E y² for none."""
+    alone, apart = (
+        a.overlap(along, summed) * b.overlap(along, summed) for summed in (False, True)
+    )
+    return count * alone + count * (count - 1) * apart
+
+
+def _mean_product(a: Factor, b: Factor) -> float:
+    if not a.value.sources & b.value.sources:
+        return a.value.mean * b.value.mean
+    # Of one value with itself, as in x xᵀ: two entries at different places.
+    free = [k for k in b.kept if k is not None and b.value.axes[k] is not EQUAL]
+    other = b.value.rows[1 + free[0] if free else 0]
+    product = float(np.mean((a.value.rows[0] * other).real))
+    scale = math.sqrt(a.value.second * b.value.second)
+    return product if abs(product) > 0.02 * scale else a.value.mean * b.value.mean
+
+
+def _rounded(likeness: float) -> float:
+    if abs(likeness) < 1e-6:
+        return 0.0
+    return 1.0 if likeness > 1 - 1e-9 else likeness
+
+
+def _thinned(made: Samples, share: float) -> Samples:
+    # Less than one product for each result: some of them are 0.
+    keep = np.arange(made.rows.shape[1]) < share * made.rows.shape[1]
+    order = np.random.default_rng(0).permutation(len(keep))
+    return Samples(made.rows * keep[order], made.axes, made.sources, doubt=made.doubt)
+
+
+def dot_general(
+    a: Samples, b: Samples, numbers: Sequence, shape: Sequence[int], source: Source
+) -> Samples:
+    """`lax.dot_general`: batch axes, then those of `a`, then those of `b`."""
+    (ca, cb), (ba, bb) = numbers
+    ca, cb, ba, bb = (tuple(map(int, axes)) for axes in (ca, cb, ba, bb))
+    free_a = [k for k in range(len(a.axes)) if k not in (*ca, *ba)]
+    free_b = [k for k in range(len(b.axes)) if k not in (*cb, *bb)]
+    none_a, none_b = [None] * len(free_b), [None] * len(free_a)
+    return contract(
+        Factor(a, ca, (*ba, *free_a, *none_a)),
+        Factor(b, cb, (*bb, *none_b, *free_b)),
+        math.prod(shape[k] for k in ca),
+        source,
+    )
+
+
+def convolution(
+    x: Samples,
+    kernel: Samples,
+    shapes: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    params: dict,
+    source: Source,
+) -> Samples:
+    """`lax.conv_general_dilated`: the window and the channels are summed."""
+    numbers, (x_shape, k_shape, out_shape) = params["dimension_numbers"], shapes
+    (xb, xf, *xs), (ko, ki, *ks), (ob, of, *os) = numbers
+    counts = [
+        taps(x_shape[xs[i]], k_shape[ks[i]], out_shape[os[i]], i, params)
+        for i in range(len(xs))
+    ]
+    kept_x: list[int | None] = [None] * len(out_shape)
+    kept_k: list[int | None] = [None] * len(out_shape)
+    kept_x[ob], kept_k[of] = xb, ko
+    for there, here in zip(os, xs, strict=True):
+        kept_x[there] = here
+    return contract(
+        Factor(x, (xf, *xs), tuple(kept_x)),
+        Factor(kernel, (ki, *ks), tuple(kept_k)),
+        k_shape[ki] * math.prod(counts),
+        source,
+    )
+
+
+def taps(size: int, window: int, results: int, i: int, params: dict) -> float:
+    """The entries of the input in a window, averaged over places; not the padding."""
+    low, _ = params["padding"][i]
+    into, apart = params["lhs_dilation"][i], params["rhs_dilation"][i]
+    starts = np.arange(results)[:, None] * params["window_strides"][i] - low
+    places = starts + apart * np.arange(window)
+    there = (places >= 0) & (places <= (size - 1) * into) & (places % into == 0)
+    return float(there.sum(1).mean())

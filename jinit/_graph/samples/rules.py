@@ -1,0 +1,438 @@
+"""The rule of each primitive on samples: what it makes of entries like these."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from . import choices, elementwise, moves, products, sums
+from .source import Source
+from .value import Along, EQUAL, N, new_axis, Samples
+
+
+class Call(NamedTuple):
+    """One operation: its parameters, its operands as samples, its types."""
+
+    name: str
+    params: Mapping[str, Any]
+    operands: Sequence[Samples]
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    source: Source
+
+    @property
+    def ndim(self) -> int:
+        """The axes of the (first) result."""
+        return len(self.outputs[0].shape)
+
+    @property
+    def before(self) -> tuple[int, ...]:
+        """The shape of the first operand."""
+        return tuple(self.inputs[0].shape)
+
+    @property
+    def after(self) -> tuple[int, ...]:
+        """The shape of the first result."""
+        return tuple(self.outputs[0].shape)
+
+
+Result: TypeAlias = Samples | Sequence[Samples]
+Rule: TypeAlias = Callable[[Call], Result]
+
+
+def _reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
+    axes = tuple(call.params["axes"])
+    count = math.prod(call.before[k] for k in axes)
+    return call.operands[0], axes, count, call.source
+
+
+def _reduce_sum(call: Call) -> Samples:
+    return sums.sum_over(*_reduced(call))
+
+
+def _reduce_max(call: Call) -> Samples:
+    return choices.largest(*_reduced(call))
+
+
+def _reduce_min(call: Call) -> Samples:
+    x, axes, count, source = _reduced(call)
+    return _negative(choices.largest(_negative(x), axes, count, source))
+
+
+def _negative(x: Samples) -> Samples:
+    array = None if x.array is None else -x.array
+    return Samples(-x.rows, x.axes, x.sources, array, x.doubt)
+
+
+def _reduce_prod(call: Call) -> Samples:
+    """Of independent entries: E y = (E x)ⁿ, E y² = (E x²)ⁿ."""
+    x, axes, count, source = _reduced(call)
+    if all(x.axes[k] is EQUAL for k in axes) and count == 1:
+        return x.picked([k for k in range(len(x.axes)) if k not in axes])
+    mean, second = x.mean**count, x.second**count
+    ndim = call.ndim
+    made = source.gaussian(mean, max(second - mean**2, 0.0), [0.0] * ndim)
+    return made.doubted(x.doubt, "a product along an axis")
+
+
+def _reduce_logical(call: Call) -> Samples:
+    x, _, count, source = _reduced(call)
+    share = x.entries.astype(float).mean()
+    every = share**count if call.name == "reduce_and" else 1 - (1 - share) ** count
+    draw = lambda: source.uniform() < every
+    return source.free(draw, call.ndim).doubted(x.doubt)
+
+
+def _windowed(call: Call) -> tuple[Samples, tuple[int, ...], float]:
+    """The operand, with the places in a window as axes of its own; how many."""
+    x, params = call.operands[0], call.params
+    window = [int(n) for n in params["window_dimensions"]]
+    wide = [k for k, n in enumerate(window) if n > 1]
+    ndim = len(window)
+    axes = [
+        *(a if a is EQUAL else new_axis(a.along) for a in x.axes),
+        *(x.axes[k] if x.axes[k] is EQUAL else new_axis(x.axes[k].along) for k in wide),
+    ]
+    own = x.picked([*range(ndim), *wide], axes)
+    dilations = params.get("base_dilation") or (1,) * ndim
+    apart = params.get("window_dilation") or (1,) * ndim
+    settings = {
+        "padding": params["padding"], "lhs_dilation": dilations,
+        "rhs_dilation": apart, "window_strides": params["window_strides"],
+    }  # fmt: skip
+    taps = [
+        products.taps(call.before[k], window[k], call.after[k], k, settings)
+        for k in wide
+    ]
+    return own, tuple(range(ndim, ndim + len(wide))), math.prod(taps)
+
+
+def _reduce_window_sum(call: Call) -> Samples:
+    return sums.sum_over(*_windowed(call), call.source)
+
+
+def _reduce_window_max(call: Call) -> Samples:
+    return choices.largest(*_windowed(call), call.source)
+
+
+def _reduce_window_min(call: Call) -> Samples:
+    x, axes, count = _windowed(call)
+    return _negative(choices.largest(_negative(x), axes, count, call.source))
+
+
+def _cumsum(call: Call) -> Samples:
+    """At place t of n, the sum of t entries."""
+    x, axis = call.operands[0], call.params["axis"]
+    n = call.before[axis]
+    if x.axes[axis] is EQUAL and x.is_number:
+        steps = np.floor(call.source.uniform() * n) + 1
+        rows = x.rows * steps
+        axes = tuple(
+            new_axis(Along.SHARED) if k == axis else a for k, a in enumerate(x.axes)
+        )
+        return Samples(rows, axes, x.sources | {call.source.fresh()}, doubt=x.doubt)
+    t = np.arange(1, n + 1)
+    mean = float(t.mean()) * x.mean
+    second = float((t * x.second + t * (t - 1) * x.overlap(axis)).mean())
+    # Two sums of independent entries share what the shorter has.
+    both = float(np.minimum(t[:, None], t).mean() / t.mean()) if n <= 4096 else 2 / 3
+    likeness = [both if k == axis else x.likeness(k) for k in range(call.ndim)]
+    return call.source.gaussian(mean, max(second - mean**2, 0), likeness, doubt=x.doubt)
+
+
+def _cummax(call: Call) -> Samples:
+    x, axis = call.operands[0], call.params["axis"]
+    top = choices.largest(x, (axis,), (call.before[axis] + 1) / 2, call.source)
+    order = [None if k == axis else k - (k > axis) for k in range(call.ndim)]
+    return top.picked(order)
+
+
+def _doubtful(why: str) -> Rule:
+    def rule(call: Call) -> Sequence[Samples]:
+        return [
+            _unknown(out, call.source, why).doubted(*(x.doubt for x in call.operands))
+            for out in call.outputs
+        ]
+
+    return rule
+
+
+def _unknown(kind: Any, source: Source, why: str) -> Samples:
+    is_complex = jnp.issubdtype(kind.dtype, jnp.complexfloating)
+    made = source.gaussian(0.0, 1.0, [0.0] * len(kind.shape), is_complex)
+    return made.doubted(why)
+
+
+def unknown(call: Call) -> Result:
+    """What an operation makes that has no rule: nobody knows."""
+    return _doubtful(f"no size is known of what `{call.name}` makes")(call)
+
+
+def _dot_general(call: Call) -> Samples:
+    numbers = call.params["dimension_numbers"]
+    one, other = call.operands
+    return products.dot_general(one, other, numbers, call.before, call.source)
+
+
+def _ragged_dot(call: Call) -> Samples:
+    x, kernel = call.operands[:2]
+    return products.contract(
+        products.Factor(x, (1,), (0, None)),
+        products.Factor(kernel, (1,), (None, 2)),
+        call.before[1],
+        call.source,
+    )
+
+
+def _conv(call: Call) -> Samples:
+    shapes = (call.before, tuple(call.inputs[1].shape), call.after)
+    numbers = call.params["dimension_numbers"]
+    params = dict(call.params)
+    params["dimension_numbers"] = numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec
+    x, kernel = call.operands[:2]
+    return products.convolution(x, kernel, shapes, params, call.source)
+
+
+def _part(call: Call) -> Samples:
+    starts = tuple(call.params.get("start_indices", ()))
+    strides = tuple(call.params.get("strides") or ())
+    return moves.part(call.operands[0], call.before, call.after, (starts, strides))
+
+
+def _split(call: Call) -> Sequence[Samples]:
+    return [
+        moves.part(call.operands[0], call.before, tuple(out.shape), (i,))
+        for i, out in enumerate(call.outputs)
+    ]
+
+
+def _concatenate(call: Call) -> Samples:
+    axis = call.params["dimension"]
+    sizes = [kind.shape[axis] for kind in call.inputs]
+    kept = [(x, n) for x, n in zip(call.operands, sizes, strict=True) if n]
+    if len(kept) == 1:
+        return kept[0][0]
+    values, weights = zip(*kept, strict=True)
+    return moves.mixed(values, weights, axis, call.source)
+
+
+def _pad(call: Call) -> Samples:
+    x, value = call.operands
+    return moves.padded(x, value, call.before, call.after, call.source)
+
+
+def _gather(call: Call) -> Samples:
+    x, indices = call.operands
+    numbers = call.params["dimension_numbers"]
+    return choices.looked_up(x, indices, numbers, call.ndim, call.source)
+
+
+def _scatter_add(call: Call) -> Samples:
+    x, _, updates = call.operands
+    each = math.prod(call.inputs[2].shape) / max(math.prod(call.before), 1)
+    numbers = call.params["dimension_numbers"]
+    if call.name == "scatter-sub":
+        updates = _negative(updates)
+    return choices.added_up(x, updates, numbers, each, call.source)
+
+
+def _scatter(call: Call) -> Samples:
+    x, _, updates = call.operands
+    share = math.prod(call.inputs[2].shape) / max(math.prod(call.before), 1)
+    return choices.overwritten(x, updates, share, call.source)
+
+
+def _update_slice(call: Call) -> Samples:
+    x, new = call.operands[:2]
+    share = math.prod(call.inputs[1].shape) / max(math.prod(call.before), 1)
+    return choices.overwritten(x, new, share, call.source)
+
+
+def _sort(call: Call) -> Sequence[Samples]:
+    axis = call.params["dimension"]
+    return [moves.reverse(x, (axis,)) for x in call.operands]
+
+
+def _top_k(call: Call) -> Sequence[Samples]:
+    x, n = call.operands[0], call.before[-1]
+    k = call.after[-1]
+    top = choices.among_the_largest(x, k / n, call.source)
+    return top, choices.places(n, call.ndim, call.source)
+
+
+def _argmax(call: Call) -> Samples:
+    (axis,) = call.params["axes"]
+    return choices.places(call.before[axis], call.ndim, call.source)
+
+
+def _fft(call: Call) -> Samples:
+    """Parseval: a transform multiplies E |x|² by its length, an inverse divides it."""
+    x, source = call.operands[0], call.source
+    n = math.prod(call.params["fft_lengths"])
+    back = call.params["fft_type"] in _INVERSE
+    second = x.second / n if back else x.second * n
+    is_complex = jnp.issubdtype(call.outputs[0].dtype, jnp.complexfloating)
+    count = len(call.params["fft_lengths"])
+    likeness = [
+        0.0 if k >= call.ndim - count else x.likeness(k) for k in range(call.ndim)
+    ]
+    return source.gaussian(0.0, second, likeness, is_complex, x.doubt)
+
+
+_INVERSE = (lax.FftType.IFFT, lax.FftType.IRFFT)
+
+
+def _random_bits(call: Call) -> Samples:
+    kind = call.outputs[0]
+    return _bits(kind, call.source)
+
+
+def _bits(kind: Any, source: Source) -> Samples:
+    dtype = np.dtype(kind.dtype)
+    span = float(2 ** (8 * dtype.itemsize))
+    draw = lambda: np.floor(source.uniform() * span).astype(dtype)
+    return source.free(draw, len(kind.shape))
+
+
+def _random_words(call: Call) -> Sequence[Samples]:
+    return [_bits(kind, call.source) for kind in call.outputs]
+
+
+def _generated(call: Call) -> Sequence[Samples]:
+    state, bits = call.outputs
+    return [_bits(state, call.source), _bits(bits, call.source)]
+
+
+def _key(call: Call) -> Sequence[Samples]:
+    return [opaque(len(kind.shape), call.source) for kind in call.outputs]
+
+
+def opaque(ndim: int, source: Source) -> Samples:
+    """A value that holds no numbers, such as a key."""
+    return source.free(lambda: np.zeros(N), ndim)
+
+
+def _random_gamma(call: Call) -> Samples:
+    shape = call.operands[1] if len(call.operands) > 1 else call.operands[0]
+    mean = float(np.abs(shape.rows).mean())
+    draw = lambda: np.exp(
+        np.log(mean) - np.log1p(1 / mean) / 2 + np.log1p(1 / mean) ** 0.5
+        * call.source.normal()
+    )  # fmt: skip
+    return call.source.free(draw, call.ndim)
+
+
+def _entry_by_entry(call: Call) -> Samples:
+    function = elementwise.function_of(call.name, call.params)
+    assert function is not None
+    return elementwise.apply(function, call.operands, call.ndim, call.name)
+
+
+def _first(call: Call) -> Samples:
+    return call.operands[0]
+
+
+RULES: dict[str, Rule] = {
+    "all_gather": lambda c: _grown(c),
+    "all_to_all": lambda c: _first(c),
+    "argmax": _argmax,
+    "argmin": _argmax,
+    "approx_top_k": _top_k,
+    "axis_index": lambda c: choices.places(2, c.ndim, c.source),
+    "broadcast_in_dim": lambda c: moves.broadcast(
+        c.operands[0], c.ndim, c.params["broadcast_dimensions"]
+    ),
+    "concatenate": _concatenate,
+    "conv_general_dilated": _conv,
+    "cumlogsumexp": _doubtful("no size is known of what `cumlogsumexp` makes"),
+    "cummax": _cummax,
+    "cummin": lambda c: _negative(
+        _cummax(c._replace(operands=[_negative(c.operands[0])]))
+    ),
+    "cumsum": _cumsum,
+    "dot_general": _dot_general,
+    "dynamic_slice": _part,
+    "dynamic_update_slice": _update_slice,
+    "fft": _fft,
+    "gather": _gather,
+    "iota": lambda c: choices.places(max(c.after, default=1), c.ndim, c.source),
+    "pad": _pad,
+    "pmax": _first,
+    "pmin": _first,
+    "ppermute": _first,
+    "psum": _first,
+    "ragged_dot_general": _ragged_dot,
+    "random_bits": _random_bits,
+    "random_clone": _key,
+    "random_fold_in": _key,
+    "random_gamma": _random_gamma,
+    "random_seed": _key,
+    "random_split": _key,
+    "random_unwrap": _key,
+    "random_wrap": _key,
+    "reduce_and": _reduce_logical,
+    "reduce_max": _reduce_max,
+    "reduce_min": _reduce_min,
+    "reduce_or": _reduce_logical,
+    "reduce_prod": _reduce_prod,
+    "reduce_scatter": _first,
+    "reduce_sum": _reduce_sum,
+    "reduce_window_max": _reduce_window_max,
+    "reduce_window_min": _reduce_window_min,
+    "reduce_window_sum": _reduce_window_sum,
+    "reshape": lambda c: moves.reshape(c.operands[0], c.before, c.after),
+    "rev": lambda c: moves.reverse(c.operands[0], c.params["dimensions"]),
+    "select_n": lambda c: choices.selected(c.operands, c.ndim),
+    "rng_bit_generator": _generated,
+    "scatter": _scatter,
+    "scatter-add": _scatter_add,
+    "scatter-sub": _scatter_add,
+    "slice": _part,
+    "sort": _sort,
+    "split": _split,
+    "stack": lambda c: _stack(c),
+    "squeeze": lambda c: moves.squeeze(c.operands[0], c.params["dimensions"]),
+    "threefry2x32": _random_words,
+    "tile": lambda c: c.operands[0],
+    "top_k": _top_k,
+    "unstack": lambda c: _unstack(c),
+    "transpose": lambda c: moves.transpose(c.operands[0], c.params["permutation"]),
+}
+
+
+def _stack(call: Call) -> Samples:
+    axis, ndim = call.params["axis"], call.ndim
+    order = [None if k == axis else k - (k > axis) for k in range(ndim)]
+    wide = [x.picked(order) for x in call.operands]
+    return moves.mixed(wide, [1.0] * len(wide), axis, call.source)
+
+
+def _unstack(call: Call) -> Sequence[Samples]:
+    x, axis = call.operands[0], call.params["axis"]
+    kept = [k for k in range(len(x.axes)) if k != axis]
+    parts = [x.picked(kept) for _ in call.outputs]
+    if x.axes[axis] is EQUAL:
+        return parts
+    return [each.shuffled(i) if i else each for i, each in enumerate(parts)]
+
+
+def _grown(call: Call) -> Samples:
+    x = call.operands[0]
+    extra = call.ndim - len(x.axes)
+    return x.picked([*[None] * extra, *range(len(x.axes))]) if extra else x
+
+
+def rule_of(name: str) -> Rule | None:
+    """The rule of a primitive, by its name."""
+    if name in RULES:
+        return RULES[name]
+    return _entry_by_entry if elementwise.is_known(name) else None
+
+
+def run(rule: Rule | None, call: Call) -> Sequence[Samples]:
+    """What an operation makes of samples, one for each of its results."""
+    made: Any = rule(call) if rule else unknown(call)
+    return [made] if isinstance(made, Samples) else list(made)

@@ -1,0 +1,179 @@
+"""Fresh samples: normal numbers, uniform ones, entries of an array.
+
+Every source runs through the same N = p² quantiles, in another order: the columns of an
+orthogonal array of strength two. So one source is integrated exactly, and any two that
+follow each other as on a grid of p × p cells, each of which holds one sample.
+
+References:
+    Tang. Orthogonal array-based Latin hypercubes. Journal of the American Statistical
+    Association 88, 1993.
+    Bose. On the application of the properties of Galois fields to the problem of
+    construction of hyper-Graeco-Latin squares. Sankhyā 3, 1938.
+"""
+
+import functools
+import itertools
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+
+from .masks import mask_of
+from .value import Along, Axis, EQUAL, N, new_axis, P, Samples
+
+
+@functools.cache
+def _normal_quantiles() -> np.ndarray:
+    inverse = statistics.NormalDist().inv_cdf
+    scores = np.array([inverse((i + 0.5) / N) for i in range(N)])
+    return scores / scores.std()
+
+
+@functools.cache
+def _uniform_quantiles() -> np.ndarray:
+    return (np.arange(N) + 0.5) / N
+
+
+@functools.lru_cache(maxsize=2**14)
+def _column(number: int) -> np.ndarray:
+    """The order in which a source takes the quantiles: the column of that number.
+
+    There are p columns; after them the rows are shuffled, and the columns come again.
+    """
+    epoch, a = divmod(number, P)
+    rng = np.random.default_rng(number)
+    place = (
+        np.arange(N) if not epoch else np.random.default_rng((1, epoch)).permutation(N)
+    )
+    i, j = divmod(place, P)
+    level = rng.permutation(P)[(a * i + j) % P]
+    order = np.empty(N, np.int16)
+    order[np.argsort(level + rng.random(N))] = np.arange(N)
+    return order
+
+
+@functools.cache
+def _orders() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.stack([rng.permutation(N) for _ in range(257)])
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = x - x.mean(), y - y.mean()
+    scale = (np.vdot(x, x).real * np.vdot(y, y).real) ** 0.5
+    return float(np.clip(np.vdot(x, y).real / scale, -1, 1)) if scale > 0 else 0.0
+
+
+class Source:
+    """Draws that are independent of each other; the same in every process."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+        self._noises: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+
+    def fresh(self) -> int:
+        """The number of a new draw."""
+        return next(self._count)
+
+    def uniform(self) -> np.ndarray:
+        """N numbers, evenly from 0 to 1."""
+        return _uniform_quantiles()[self._order()]
+
+    def normal(self) -> np.ndarray:
+        """N numbers of mean 0 and variance 1."""
+        return _normal_quantiles()[self._order()]
+
+    def picks(self, axes: tuple[int, ...], count: int) -> np.ndarray:
+        """`(count, N)`: samples to take for other entries along these axes."""
+        orders = _orders()
+        start = hash(axes) % len(orders)
+        return orders[(start + np.arange(count)) % len(orders)]
+
+    def noise(self, axes: tuple[int, ...], entries: np.ndarray) -> np.ndarray:
+        """What a sum along axes holds of other entries, as normal numbers.
+
+        Sums of two functions of the same entries are as much alike as these are.
+        """
+        own = self.normal()
+        if axes not in self._noises:
+            self._noises[axes] = entries, own
+            return own
+        others, noise = self._noises[axes]
+        r = _correlation(others, entries)
+        return r * noise + (1 - r * r) ** 0.5 * own
+
+    def _order(self) -> np.ndarray:
+        return _column(self.fresh())
+
+    def gaussian(
+        self,
+        mean: float,
+        variance: float,
+        likeness: Sequence[float],
+        is_complex: bool = False,
+        doubt: str = "",
+    ) -> Samples:
+        """Normal numbers; by axis, how much alike two entries along it are."""
+        unit = self._complex if is_complex else self.normal
+        first = unit()
+        rows = [first]
+        for r in likeness:
+            rows.append(
+                first if r >= 1 else _standard(r * first + (1 - r * r) ** 0.5 * unit())
+            )
+        axes = tuple(new_axis(_along(r)) for r in likeness)
+        values = mean + variance**0.5 * np.stack(rows)
+        return Samples(values, axes, frozenset({self.fresh()}), doubt=doubt)
+
+    def _complex(self) -> np.ndarray:
+        return (self.normal() + 1j * self.normal()) / 2**0.5
+
+    def free(self, draw, ndim: int) -> Samples:
+        """Independent entries along every axis, N of them by each call of `draw`."""
+        rows = np.stack([draw() for _ in range(1 + ndim)])
+        axes = tuple(new_axis(Along.FREE) for _ in range(ndim))
+        return Samples(rows, axes, frozenset({self.fresh()}))
+
+    def array(self, array: np.ndarray) -> Samples:
+        """Entries of an array that is known."""
+        array = np.asarray(array)
+        if array.size == 0:
+            array = np.zeros([max(n, 1) for n in array.shape], array.dtype)
+        axes = tuple(_axis_of(array, k) for k in range(array.ndim))
+        if array.size == 1 or all(axis is EQUAL for axis in axes):
+            one = array.reshape(-1)[0]
+            return Samples(np.full((1 + array.ndim, N), one), axes, array=array)
+        flat = np.floor(self.uniform() * array.size).astype(int)
+        places = np.unravel_index(flat, array.shape)
+        every = [places]
+        for k, n in enumerate(array.shape):
+            moved = 1 + np.floor(self.uniform() * max(n - 1, 1)).astype(int)
+            there = (places[k] + moved) % n
+            every.append((*places[:k], there, *places[k + 1 :]))
+        rows = np.stack([array[place] for place in every])
+        sources = frozenset({self.fresh()})
+        return Samples(rows, axes, sources, array, mask=mask_of(array, every))
+
+
+def _standard(x: np.ndarray) -> np.ndarray:
+    x = x - x.mean()
+    return x / np.sqrt(np.mean(np.abs(x) ** 2))
+
+
+def _along(likeness: float) -> Along:
+    if likeness >= 1:
+        return Along.EQUAL
+    return Along.SHARED if likeness else Along.FREE
+
+
+def _axis_of(array: np.ndarray, k: int) -> Axis:
+    first = array[(slice(None),) * k + (slice(0, 1),)]
+    same = array.shape[k] == 1 or bool(np.all(array == first))
+    return EQUAL if same else new_axis(Along.SHARED)
+
+
+def normal_scores(x: np.ndarray) -> np.ndarray:
+    """Normal numbers in the order of x."""
+    scores = np.empty(len(x))
+    scores[np.argsort(x, kind="stable")] = _normal_quantiles()
+    return scores

@@ -1,0 +1,182 @@
+"""Sums over axes, on samples: what is summed, and how much of it goes together.
+
+The mean of n entries of variance v and correlation r has the variance
+
+    v̄ = v (1 + (n − 1) r) / n
+
+which is its covariance with each of them as well.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .masks import Mask
+from .source import normal_scores, Source
+from .value import Along, EQUAL, N, Samples
+
+
+def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
+    """The sum of `count` entries along `axes`, beside the entries it is made of."""
+    kept = [k for k in range(len(x.axes)) if k not in axes]
+    moving = [k for k in axes if x.axes[k] is not EQUAL]
+    whole = x.picked(kept)
+    if not moving or count <= 1 or not x.is_finite or not x.variance:
+        made = Samples(count * whole.rows, whole.axes, whole.sources, doubt=x.doubt)
+        return made if x.is_finite else made.doubted("a sum of infinite numbers")
+    free = all(x.axes[k].along is Along.FREE for k in moving)
+    if free and count <= FEW_ENOUGH:
+        rows = _of_free(x, moving, kept, int(count), source)
+    elif x.mask is not None and _is_zero_outside(x, x.mask):
+        rows = _of_masked(x, x.mask, moving, kept, count, source)
+    elif np.isrealobj(x.rows) and bool(np.all(x.rows >= 0)):
+        rows = _of_positive(x, moving, kept, count, source)
+    else:
+        rows = _of_signed(x, moving, kept, count, source)
+    sources = x.sources | {source.fresh()}
+    return Samples(np.stack(list(rows)), whole.axes, sources, doubt=x.doubt)
+
+
+FEW_ENOUGH = 64  # entries that are summed one by one; more of them come near the mean
+
+
+def _of_free(
+    x: Samples, moving: Sequence[int], kept: Sequence[int], count: int, source: Source
+) -> Iterator[np.ndarray]:
+    """Of independent entries: the entries at hand, and others picked at random.
+
+    For all values that run along together these are the same picks.
+    """
+    picks = source.picks(tuple(x.axes[k].number for k in moving), count)
+    for k in (None, *kept):
+        members = _members(k, moving, count)
+        others = x.rows[members[0]][picks[: count - len(members)]]
+        yield x.rows[members].sum(0) + others.sum(0)
+
+
+def _alike(x: Samples, moving: Sequence[int]) -> float:
+    return min(x.likeness(k) for k in moving)
+
+
+def _share(r: float, count: float) -> float:
+    """v̄ / v."""
+    return min(max((1 + (count - 1) * r) / count, 0.0), 1.0)
+
+
+def _of_signed(
+    x: Samples, moving: Sequence[int], kept: Sequence[int], count: float, source: Source
+) -> Iterator[np.ndarray]:
+    """N m + n (β Σ (x_j − m) + τ ξ), with the covariance v̄ with each entry x_j."""
+    r = _alike(x, moving)
+    share, mean, v = _share(r, count), x.rows.mean(), x.variance
+    noises = _noises(x, moving, kept, r, count, source)
+    for k, noise in zip((None, *kept), noises, strict=True):
+        inside = [0, *(1 + j for j in moving)] if k is None else [1 + k]
+        off = x.rows[inside] - mean
+        gram = np.real(off @ off.conj().T) / N
+        gram = gram + 1e-9 * np.trace(gram) * np.eye(len(gram))
+        beta = np.linalg.solve(gram, np.full(len(gram), share * v))
+        rest = max(share * v - float(beta.sum()) * share * v, 0.0)
+        yield count * (mean + beta @ off + rest**0.5 * noise)
+
+
+def _noises(
+    x: Samples,
+    moving: Sequence[int],
+    kept: Sequence[int],
+    r: float,
+    count: float,
+    source: Source,
+) -> Iterator[np.ndarray]:
+    """What of each sum no entry tells, correlated so that the sums are as they are."""
+    share = _share(r, count)
+    first = source.noise(tuple(x.axes[k].number for k in moving), x.entries)
+    yield first
+    for k in kept:
+        own = x.likeness(k)
+        if own >= 1:
+            yield first
+            continue
+        target = own / count + (1 - 1 / count) * min(own, r) - share**2 * own
+        scale = share * (1 - share)
+        c = min(max(target / scale, -1.0), 1.0) if scale > 1e-12 else 0.0
+        yield c * first + (1 - c * c) ** 0.5 * source.normal()
+
+
+def _of_positive(
+    x: Samples, moving: Sequence[int], kept: Sequence[int], count: float, source: Source
+) -> Iterator[np.ndarray]:
+    """The entries at hand, and a lognormal sum of the others: positive as they are."""
+    r = max(_alike(x, moving), 0.0)
+    mean, v = x.rows.mean(), x.variance
+    told = min(_alike_in_logarithm(x.rows[[0, 1 + j]]) for j in moving) ** 0.5
+    noises = _noises(x, moving, kept, r, count, source)
+    for k, noise in zip((None, *kept), noises, strict=True):
+        inside = x.rows[_members(k, moving, count)]
+        others = count - len(inside)
+        variance = v * max(others, 0) * (1 + max(others - 1, 0) * r)
+        z = told * normal_scores(inside[0]) + (1 - told**2) ** 0.5 * noise
+        yield inside.sum(0) + _lognormal(np.full(N, others * mean), variance, z)
+
+
+def _alike_in_logarithm(pairs: np.ndarray) -> float:
+    """The correlation of the logarithms of pairs of positive numbers; at least 0."""
+    positive = pairs[:, (pairs > 0).all(0)]
+    if positive.shape[1] < FEW or not positive.std(1).all():
+        return 0.0
+    found = float(np.corrcoef(np.log(positive))[0, 1])
+    return found if found > CHANCE else 0.0
+
+
+FEW, CHANCE = 50, 0.03  # pairs that tell nothing, and a correlation that says nothing
+
+
+def _members(k: int | None, moving: Sequence[int], count: float) -> list[int]:
+    """The rows of entries that are known to be in a sum: not more than it has."""
+    rows = [0, *(1 + j for j in moving)] if k is None else [1 + k]
+    return rows[: max(int(count), 1)]
+
+
+def _lognormal(mean: Any, variance: Any, z: np.ndarray) -> np.ndarray:
+    safe = np.where(mean > 0, mean, 1.0)
+    spread = np.sqrt(np.log1p(variance / safe**2))
+    return np.where(mean > 0, safe * np.exp(spread * z - spread**2 / 2), 0.0)
+
+
+def _is_zero_outside(x: Samples, mask: Mask) -> bool:
+    """Whether all entries but those that a mask keeps are 0."""
+    rows = x.rows.astype(bool)
+    return any(not (rows & (mask.rows != kept)).any() for kept in (True, False))
+
+
+def _of_masked(
+    x: Samples,
+    mask: Mask,
+    moving: Sequence[int],
+    kept: Sequence[int],
+    count: float,
+    source: Source,
+) -> Iterator[np.ndarray]:
+    """The entries at hand, if they are kept, and as many others as the mask keeps."""
+    truth = not (x.rows.astype(bool) & ~mask.rows).any()
+    present = mask.rows if truth else ~mask.rows
+    inside = x.rows[present]
+    mean, variance = float(inside.mean()), float(inside.var())
+    pairs = np.where(present, x.rows, 0.0)
+    told = min(_alike_in_logarithm(pairs[[0, 1 + j]]) for j in moving) ** 0.5
+    share = mask.share(moving) if truth else 1 - mask.share(moving)
+    first = source.normal()
+    for k in (None, *kept):
+        row, same = (0, True) if k is None else (1 + k, x.axes[k] is EQUAL)
+        members = _members(k, moving, count)
+        counted = np.round(share[row] * count) - present[members].sum(0)
+        others = np.maximum(counted, 0)
+        noise = first if same else source.normal()
+        if mean > 0 and (inside >= 0).all():
+            z = told * normal_scores(x.rows[row]) + (1 - told**2) ** 0.5 * noise
+            each = 1 + np.maximum(others - 1, 0) * told**2
+            rest = _lognormal(others * mean, others * each * variance, z)
+        else:
+            rest = others * mean + np.sqrt(others * variance) * noise
+        yield x.rows[members].sum(0) + rest

@@ -84,9 +84,10 @@ def test_slices_of_one_parameter_read_what_most_of_them_read():
     x = shape(8, 64)
     assert jinit.trace(apply, params, x)["w"].activation_name == "tanh"
     square = 1 / gaussian_moments("tanh").second
-    for path in ("w", "out"):
-        found = std(jinit.explain(apply, params, x), path, (64, 64))
-        assert found**2 == pytest.approx(square / 64)
+    plan = jinit.explain(apply, params, x)
+    assert std(plan, "w", (64, 64)) ** 2 == pytest.approx(square / 64)
+    # The first slice reads no tanh, and what it adds has not quite worn off.
+    assert std(plan, "out", (64, 64)) ** 2 == pytest.approx(square / 64, rel=0.05)
     mixed = lambda p, x: apply(p, x, (jnp.tanh, jax.nn.relu, jax.nn.relu, jnp.tanh))
     row = jinit.trace(mixed, params, x)["w"]
     assert (row.activation_name, row.note) == ("relu", "its slices read tanh, relu")

@@ -86,7 +86,9 @@ def test_none_keeps_nothing_and_a_selector_what_it_matches():
     for own in ("A_log", jinit.path("A_log"), lambda leaf: leaf.shape == (16, 4)):
         chosen = reasons(jinit.explain(Mixture(), X, own=own))
         assert chosen.pop("A_log") == "the model's own: a table"
-        assert chosen.items() <= nothing.items()
+        # What kernels read is another signal then.
+        laws = {p: why.partition(", reads")[0] for p, why in chosen.items()}
+        assert all(nothing[path].startswith(law) for path, law in laws.items())
     with pytest.raises(
         ValueError, match=r"`own` to match a parameter. Got 'A_lag'.*'.*A_log'"
     ):

@@ -44,10 +44,16 @@ def sweep(
     return facts
 
 
-def data_values(graph: Graph, n_leaves: int) -> set[Value]:
-    """The values that depend on an input that is no parameter and no random key."""
+def data_values(
+    graph: Graph, n_leaves: int, starts: Iterable[Value] = ()
+) -> set[Value]:
+    """The values that depend on an input that is no parameter and no random key.
+
+    What depends on one of `starts` counts as well.
+    """
     is_key = lambda i: jnp.issubdtype(graph.types[i].dtype, jax.dtypes.prng_key)
     start = {i: True for i in graph.inputs[n_leaves:] if not is_key(i)}
+    start |= dict.fromkeys(starts, True)
     rule = lambda op, data: any(i in data for i in op.inputs) or None
     return set(sweep(graph, start, rule))
 
@@ -98,7 +104,7 @@ def nearest(
         around: Where an iteration of a loop takes what it carries from: 0, what was
             before the loop; 1, the last iteration; None, from nowhere.
     """
-    start = dict.fromkeys(graph.inputs, frozenset[N]())
+    start = dict.fromkeys((*graph.inputs, *graph.constants), frozenset[N]())
     start |= {value: frozenset({layer}) for value, layer in makers.items()}
 
     def rule(op: Op, near: dict[Value, frozenset[N]]) -> frozenset[N]:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from .._graph import Graph, Link, Op, Placed, sweep, Value
 
@@ -55,6 +56,52 @@ def track(
         return moved(graph, op, source, main)
 
     return sweep(graph, start, rule)
+
+
+Marks = tuple[frozenset[Any], ...]
+
+
+def followed(graph: Graph, start: Mapping[Value, Marks]) -> dict[Value, Marks]:
+    """The marks on each axis of a value, handed on from those at the start."""
+
+    def rule(op: Op, known: dict[Value, Marks]) -> Marks | None:
+        ndim = graph.types[op.outputs[0]].ndim
+        found = [_handed_on(graph, op, i, known[i]) for i in op.inputs if i in known]
+        found = [marks for marks in found if marks and len(marks) == ndim]
+        columns = zip(*found, strict=True)
+        return tuple(frozenset().union(*column) for column in columns) or None
+
+    return sweep(graph, start, rule)
+
+
+def _handed_on(graph: Graph, op: Op, source: Value, marks: Marks) -> Marks | None:
+    before, after = (graph.types[i].shape for i in (source, op.outputs[0]))
+    if op.kind == "dot_general":
+        return _multiplied(graph, op, source, marks)
+    if op.traits.reduces and "axes" in op.params:
+        return tuple(m for k, m in enumerate(marks) if k not in op.params["axes"])
+    if op.traits.places is None:
+        return marks if before == after else None
+    placed = op.traits.places(op.params, before, after)
+    if placed is None:
+        return None
+    return tuple(frozenset().union(*(marks[i] for i in own)) for own in placed.axes)
+
+
+def _multiplied(graph: Graph, op: Op, source: Value, marks: Marks) -> Marks:
+    # The axes that are shared, those of the first operand, those of the second.
+    contracted, batched = op.params["dimension_numbers"]
+    found: list[frozenset[Any]] = []
+    for position, value in enumerate(op.inputs):
+        own = marks if value == source else (frozenset(),) * graph.types[value].ndim
+        shared = [own[k] for k in batched[position]]
+        gone = {*contracted[position], *batched[position]}
+        found = found if position else shared
+        if position:
+            pairs = zip(found, shared, strict=False)
+            found[: len(shared)] = [a | b for a, b in pairs]
+        found += [m for k, m in enumerate(own) if k not in gone]
+    return tuple(found)
 
 
 def moved(graph: Graph, op: Op, source: Value, axes: LeafAxes) -> LeafAxes | None:

@@ -15,6 +15,7 @@ from .._graph import (
     Value,
 )
 from .axes import LeafAxes, track
+from .starts import find_starts
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class Facts:
         roots: Of every value made of parameters: those that a root was taken of.
         norms: The signals that were normalized, with the operation that divided them.
         uniform: The values that hold one fixed number.
+        starts: The parameters and constants that count as data, as signals of their
+            own that layers read: learned queries, grids of positions.
     """
 
     graph: Graph
@@ -42,6 +45,7 @@ class Facts:
     roots: Mapping[Value, frozenset[Value]]
     norms: Mapping[Value, Op]
     uniform: Set[Value]
+    starts: frozenset[Value] = frozenset()
 
     def fixed(self, value: Value) -> bool:
         """Whether a value comes from parameters alone."""
@@ -64,9 +68,12 @@ def read_facts(graph: Graph, paths: Sequence[str], stored: int) -> Facts:
     Then come as many inputs as are `stored`: the model's state, such as the averages of
     a batch norm, which is no data and no parameter.
     """
-    data = data_values(graph, len(paths) + stored)
-    known = parameter_leaves(graph, len(paths) + stored, data)
-    own = frozenset(graph.inputs[: len(paths)])
+    first = len(paths) + stored
+    data = data_values(graph, first)
+    starts = find_starts(graph, parameter_leaves(graph, first, data), data)
+    data = data_values(graph, first, starts)
+    known = parameter_leaves(graph, first, data)
+    own = frozenset(graph.inputs[: len(paths)]) - starts
     leaves = {i: each & own for i, each in known.items() if each & own}
     averages, roots = statistics(graph, data), rooted(graph, known)
     return Facts(
@@ -79,4 +86,5 @@ def read_facts(graph: Graph, paths: Sequence[str], stored: int) -> Facts:
         roots,
         normalized(graph, data, {*leaves}, averages, {*roots}),
         uniform_values(graph),
+        starts,
     )

@@ -24,6 +24,9 @@ class Roles:
     def uses(self) -> dict[Value, list[Use]]:
         """By parameter leaf, in the order of computation."""
         uses: dict[Value, list[Use]] = {}
+        for leaf in self.facts.starts & {*self.graph.inputs}:
+            reader = self.graph.readers[leaf][0]
+            uses[leaf] = [Use(reader, leaf, "token", note="layers read it")]
         for op, value in self._meetings():
             for leaf in self.facts.leaves[value]:
                 use = self._use(op, value, leaf)
@@ -170,8 +173,9 @@ class Roles:
 
     def _is_factor(self, op: Op, value: Value) -> bool:
         # As in W + AB; but not where a product of parameters makes a norm of them.
-        product, kernel = (self.graph.types[i].size for i in (op.outputs[0], value))
-        return op.traits.is_layer and product >= kernel
+        size = lambda i: self.graph.types[i].size
+        product, parts = size(op.outputs[0]), [*map(size, op.data)]
+        return op.traits.is_layer and product >= min(size(value), max(parts))
 
     def _is_term(self, op: Op, leaf: Value) -> bool:
         result, own = (self.graph.types[i].size for i in (op.outputs[0], leaf))

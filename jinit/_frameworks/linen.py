@@ -9,7 +9,7 @@ import jax
 from jax.sharding import Mesh, NamedSharding
 
 from .calls import flags, is_a
-from .subject import blank, Computation, fits, shapes, Subject
+from .subject import blank, Computation, fits, shapes, Subject, traced_once
 
 
 KIND = "a linen module"
@@ -25,7 +25,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     module, said = _module(model), _flags(model)
     streams = lambda key: {"params": key, "dropout": key}
     keys = streams(key)
-    init = lambda key, *x: module.init(streams(key), *x, **said)
+    init = traced_once(lambda key, *x: module.init(streams(key), *x, **said))
     with fits(where, inputs):
         variables = jax.eval_shape(init, key, *inputs)
     weights, other = _split(variables)

@@ -93,11 +93,21 @@ class _Apply:
         return module(*inputs, **flags(module.__call__, {}, all_=False))
 
 
+class _Count(np.ndarray):
+    """A count of NumPy that changes in place, and gives out copies.
+
+    A trace holds what it is given by reference, to be read when all is counted.
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.array(super().__getitem__(index))
+
+
 def _streams(key: jax.Array) -> Any:
     from flax import nnx
 
     # A count that is traced takes NNX longer with every parameter: NumPy's is not.
     rngs = nnx.Rngs(key)
-    count: Any = np.zeros((), np.uint32)
+    count: Any = np.zeros((), np.uint32).view(_Count)
     rngs.default.count = nnx.RngCount(count, tag="default")
     return rngs

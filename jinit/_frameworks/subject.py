@@ -145,6 +145,11 @@ def shapes(tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
+def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which is not traced again for the same shapes."""
+    return jax.jit(function, inline=True)
+
+
 def blank(x: Any) -> jax.Array:
     """Zeros of a shape, or keys: to be called where nothing is left of them."""
     if is_key(x):

@@ -1,6 +1,5 @@
 """The one number that every entry of a value is, where no input decides it."""
 
-import functools
 from collections.abc import Sequence
 
 import jax
@@ -32,25 +31,37 @@ class Repeated:
         return self.known[value]
 
     def _made(self, op: Op, value: Value) -> np.ndarray | None:
-        operands = [self.number(i) for i in op.inputs]
-        dtype = self.graph.types[value].dtype
-        if op.traits.kind is Kind.PRODUCT and any(x == 0 for x in operands):
-            return np.zeros((), dtype)
-        known = [x for x in operands if x is not None]
-        if op.traits.elementwise and op.equation and len(known) == len(operands):
-            with jax.ensure_compile_time_eval():
-                return np.asarray(op.bind(*known)[0])
-        if op.traits.selects and not op.traits.pools:
-            return _same(operands[op.traits.data])
-        return None
+        is_product = op.traits.kind is Kind.PRODUCT
+        if is_product and any(_constant(self.graph, i) == 0 for i in op.inputs):
+            return np.zeros((), self.graph.types[value].dtype)
+        if op.traits.elementwise and op.equation:
+            evaluated = self._evaluated(op)
+            return self._same(op) if evaluated is None else evaluated
+        return self._same(op)
 
+    def _evaluated(self, op: Op) -> np.ndarray | None:
+        operands = self._numbers(op.inputs)
+        if operands is None:
+            return None
+        with jax.ensure_compile_time_eval():
+            return np.asarray(op.bind(*operands)[0])
 
-def _same(numbers: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    return functools.reduce(lambda x, y: x if _equal(x, y) else None, numbers)
+    def _same(self, op: Op) -> np.ndarray | None:
+        """The number of all its operands, where it makes no other of them."""
+        selects = op.traits.selects and not op.traits.pools
+        operands = self._numbers(op.data) if selects else None
+        if operands is None or any(x != operands[0] for x in operands):
+            return None
+        return operands[0]
 
-
-def _equal(x: np.ndarray | None, y: np.ndarray | None) -> bool:
-    return x is not None and y is not None and bool(x == y)
+    def _numbers(self, values: Sequence[Value]) -> list[np.ndarray] | None:
+        found = []
+        for value in values:
+            number = self.number(value)
+            if number is None:
+                return None  # without a look at the others
+            found.append(number)
+        return found
 
 
 def _constant(graph: Graph, value: Value) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -60,16 +60,15 @@ class Owns:
     def was_random(self, row: Row, trace: Trace) -> bool:
         """Whether it is a bias as PyTorch and Equinox draw them: U(±1/√fan_in)."""
         own = self.by_path.get(row.path)
-        if own is None or row.role != "bias" or row.kernel is None:
+        if own is None or row.role != "bias" or own.number is not None or own.is_normal:
             return False
-        if own.number is not None or not (own.drawn or own.array is not None):
+        if not (own.drawn or own.is_there):
             return False
-        kernel, entries = trace[row.kernel], own.sample()
-        if entries is None or kernel.fan_in is None or kernel.fan_out is None:
-            return False
-        # A recurrent cell takes 1/√units, for four gates of as many outputs.
-        bound = max(1 / math.sqrt(kernel.fan_in), 2 / math.sqrt(kernel.fan_out))
-        return _is_uniform(np.asarray(entries, float), bound)
+        entries = own.sample()
+        return entries is not None and any(
+            _is_uniform(np.asarray(entries, float), 1 / math.sqrt(fan_in))
+            for fan_in in _default_fans(row, trace)
+        )
 
     def _foresee(self, trace: Trace) -> None:
         """Has all that may be looked at sampled at once."""
@@ -85,11 +84,26 @@ class Owns:
 NOTHING = Owns()
 
 
+def _default_fans(bias: Row, trace: Trace) -> Iterator[float]:
+    """What frameworks take for the fan_in: of its kernel or one beside it, as in cells.
+
+    They do not count strides.
+    """
+    home = lambda row: row.path.rpartition("/")[0]
+    for row in trace:
+        if row.fan_in and (row.path == bias.kernel or home(row) == home(bias)):
+            yield row.fan_in
+            sizes = lambda axes, row=row: math.prod(row.shape[k] for k in axes or ())
+            yield sizes(row.in_axes) * sizes(row.window_axes)
+
+
 def _is_uniform(entries: np.ndarray, bound: float) -> bool:
-    """Whether entries may be U(±bound), or of a smaller bound that is no accident."""
-    largest = np.abs(entries).max(initial=0.0)
-    mean = abs(entries.mean()) / (entries.std() / math.sqrt(entries.size) or math.inf)
-    return bool(bound / 50 < largest < 1.05 * bound and mean < 4)
+    """Whether entries may be U(±bound): by the largest, E x = 0 and E x² = bound²/3."""
+    x = entries / bound
+    means = np.array([x.mean(), (x**2).mean() - 1 / 3])
+    deviations = np.sqrt([1 / 3, 4 / 45]) / math.sqrt(x.size)
+    largest = np.abs(x).max()
+    return bool(0.02 < largest <= 1.001 and (abs(means) < 4 * deviations).all())
 
 
 def kept(path: str, own: Own, row: Row | None = None) -> Choice:

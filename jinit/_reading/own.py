@@ -28,6 +28,7 @@ class Own:
         shape: Its shape.
         dtype: Its dtype.
         drawn: Whether it depends on the key.
+        is_normal: Whether normal numbers are among what it is drawn from.
         number: The number that all of its entries are; None where they differ.
         array: The weight, where it is there already.
         given: Whether it is there beside a function, which does not say how it starts.
@@ -38,6 +39,7 @@ class Own:
     shape: tuple[int, ...]
     dtype: np.dtype
     drawn: bool = False
+    is_normal: bool = False
     number: float | None = None
     array: Any = None
     given: bool = False
@@ -119,8 +121,10 @@ def _started(start: Start) -> list[Own | None]:
         if number is None and not behind.isdisjoint(blank):
             return None  # made from inputs, of which there are only shapes
         drawn = number is None and key in behind
+        makers = {graph.makers[i].kind for i in behind if i in graph.makers}
+        normal = drawn and "erf_inv" in makers
         shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
-        return Own(shape, dtype, drawn, number, start=start, index=index)
+        return Own(shape, dtype, drawn, normal, number, start=start, index=index)
 
     return [own(*each) for each in enumerate(start.shapes)]
 
@@ -134,7 +138,7 @@ def _there(leaf: Any, held: bool) -> Own | None:
     corner = _corner(leaf)
     number = _plain(repeated(corner))
     drawn = held and number is None and looks_drawn(corner)
-    return Own(shape, dtype, drawn, number, leaf, given=not held)
+    return Own(shape, dtype, drawn, number=number, array=leaf, given=not held)
 
 
 def looks_drawn(entries: np.ndarray) -> bool:

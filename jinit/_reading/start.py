@@ -100,16 +100,28 @@ class Start:
     ) -> list[Any]:
         if not wanted:
             return []
-        closed, run = self.part(wanted, key.dtype)
-        kind, data = jax.random.key_impl(key), jax.random.key_data(key)
-        with_key = lambda consts, data: run(
-            consts, jax.random.wrap_key_data(data, impl=kind)
-        )
+        data = jax.random.key_data(key)
         # The key is ours: it goes to the devices even where the user forbids transfers.
         data = data if isinstance(data, Tracer) else np.asarray(data)
         mesh = next(filter(None, places), None)
         with in_mesh(mesh), jax.transfer_guard_host_to_device("allow"):
-            return jax.jit(with_key, out_shardings=list(places))(closed.consts, data)
+            program, consts = self.program(wanted, key, places)
+            return program(consts, data)
+
+    def program(
+        self, wanted: Sequence[int], like: jax.Array, places: Sequence[Any]
+    ) -> tuple[Any, Sequence[Any]]:
+        """A compiled function of consts and the data of a key, and its consts.
+
+        It makes some weights from a key like this one, each device its own part.
+        """
+        closed, run = self.part(wanted, like.dtype)
+        kind = jax.random.key_impl(like)
+
+        def from_data(consts: Sequence[Any], data: jax.Array) -> list[Any]:
+            return run(consts, jax.random.wrap_key_data(data, impl=kind))
+
+        return jax.jit(from_data, out_shardings=list(places)), closed.consts
 
 
 def _host() -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from .._graph import Graph, Kind, LayerIndex, Link, Op, permuted, Value
 from .facts import Facts
 from .kernels import Kernel, read_kernel
+from .members import told_apart
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +38,12 @@ class Product:
 
 def find_products(facts: Facts) -> tuple[Product, ...]:
     """The products of what parameters make with what data make, in order."""
-    kernels = enumerate(_kernels(facts))
-    return tuple(_product(facts, LayerIndex(i), *each) for i, each in kernels)
+    found = [*_kernels(facts)]
+    kernels = told_apart(facts, found)
+    return tuple(
+        _product(facts, LayerIndex(i), op, signal, kernel)
+        for i, ((op, signal, _), kernel) in enumerate(zip(found, kernels, strict=True))
+    )
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[Op, Value, Kernel]]:

@@ -15,7 +15,8 @@ def name_of(value: Any) -> str | None:
         return source(value) if value.__name__ == "<lambda>" else None
     if isinstance(value, KNOWN_TO_PYTEST) or hasattr(value, "__name__"):
         return None
-    text = repr(value)
+    # A set has another order in every process.
+    text = repr(sorted(value)) if isinstance(value, set | frozenset) else repr(value)
     if len(text) <= LONGEST and " at 0x" not in text and "\n" not in text:
         return text.replace("::", ":")
     return None if type(value).__module__ == "builtins" else type(value).__name__

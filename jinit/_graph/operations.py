@@ -170,18 +170,33 @@ class Graph:
         walk(self.ops, ())
         return loops
 
+    @functools.cached_property
+    def fixed(self) -> frozenset[Value]:
+        """The values that depend on no input, but for those from loops."""
+        fixed = set(self.constants)
+        for step in self.steps:
+            is_run = step.kind is Link.ENTER or step.equation is not None
+            if is_run and step.body is None and fixed.issuperset(step.inputs):
+                fixed.update(step.outputs)
+        return frozenset(fixed)
+
     def constant(self, value: Value) -> Any:
         """What a value is that depends on no input; None for others, and from loops."""
-        maker = self.makers.get(value)
-        if maker is None:
-            return self.constants.get(value)
-        if maker.kind is Link.ENTER:
-            return self.constant(*maker.inputs)
-        if maker.equation is None:
+        if value not in self.fixed:
             return None
+        if value not in self._known:
+            self._known[value] = self._constant(value)
+        return self._known[value]
+
+    @functools.cached_property
+    def _known(self) -> dict[Value, Any]:
+        return dict(self.constants)
+
+    def _constant(self, value: Value) -> Any:
+        maker = self.makers[value]
         operands = [self.constant(i) for i in maker.inputs]
-        if any(operand is None for operand in operands):
-            return None
+        if maker.kind is Link.ENTER:
+            return operands[0]
         return maker.bind(*operands)[maker.outputs.index(value)]
 
 

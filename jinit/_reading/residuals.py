@@ -86,7 +86,7 @@ def find_closings(
     found = _found(streams, sums - softened(graph, outputs.keys()), excluded)
     near = [nearest(graph, {v: v for v in (*outputs, *found)}, k) for k in (0, 1)]
     found = _moving(streams, found, near)
-    parts = {value: _inside(streams, each) for value, each in found.items()}
+    parts = {value: _inside(streams, value, each) for value, each in found.items()}
     closings = {
         value: Closing(*place, found[value].branch, parts[value])
         for value, place in _count(graph, found, near).items()
@@ -164,9 +164,17 @@ def _moving(
     return {value: each for value, each in found.items() if value not in again}
 
 
-def _inside(streams: Streams, each: _Sum) -> tuple[LayerIndex, ...]:
+def _inside(streams: Streams, value: Value, each: _Sum) -> tuple[LayerIndex, ...]:
+    """The layers of a branch, but for those of a condition that others are told."""
     inside = streams.behind[each.branch] & ~streams.behind[each.stream]
-    return tuple(sorted(i for v, i in streams.outputs.items() if inside >> v & 1))
+    parted = lambda v: streams.behind[v] >> each.meeting & 1
+    return tuple(
+        sorted(
+            i
+            for v, i in streams.outputs.items()
+            if inside >> v & 1 and (parted(v) or streams.leads_only_to(value, v))
+        )
+    )
 
 
 def _count(

@@ -115,6 +115,22 @@ class Streams:
             found |= signals
         return True
 
+    def leads_only_to(self, end: Value, value: Value) -> bool:
+        """Whether all that depends on a value does so through `end`, in its loops."""
+        around = self.graph.loops.get(end, ())
+        if self.graph.loops.get(value, ())[: len(around)] != around:
+            return False
+        found, waiting = {value, end}, [value]
+        while waiting:
+            value = waiting.pop()
+            if value in self.graph.outputs:
+                return False
+            readers = self.graph.readers.get(value, ())
+            made = {v for reader in readers for v in reader.outputs} - found
+            waiting += made
+            found |= made
+        return True
+
     def _signals(self, op: Op) -> list[Value]:
         """The operands that an operation hands on linearly."""
         data, averages = self.facts.data, self.facts.averages

@@ -155,6 +155,25 @@ def test_an_encoder_and_a_decoder_are_two_streams():
     }
 
 
+@pytest.mark.parametrize("scanned", [True, False])
+def test_the_layers_of_a_condition_are_in_no_branch(scanned):
+    def step(x, p, t):
+        return x + jnp.tanh(x @ p["u"] + t @ p["t"]) @ p["w"]
+
+    def apply(p, x, t):
+        t = jax.nn.silu(t @ p["trunk"])
+        if scanned:
+            return jax.lax.scan(lambda x, q: (step(x, q, t), None), x, p["blocks"])[0]
+        for i in range(2):
+            x = step(x, {k: w[i] for k, w in p["blocks"].items()}, t)
+        return x
+
+    blocks = {name: image(2, D, D) for name in "utw"}
+    rows = jinit.trace(apply, {"trunk": image(D, D), "blocks": blocks}, X, Y)
+    counts = {row.path[-1]: (row.branches, row.branch_layers) for row in rows}
+    assert counts == {"k": (0, 0), "u": (2, 3), "t": (2, 3), "w": (2, 3)}
+
+
 def test_two_streams_joined_by_a_projection_are_two():
     def apply(p, x):
         x = deep(lambda p, x: x + mlp(p, x))(p["narrow"], x) @ p["wider"]

@@ -49,7 +49,7 @@ class Own:
     @property
     def text(self) -> str:
         """What it is, in a word or as its number."""
-        if self.drawn:
+        if self.drawn and not self.is_there:
             return "drawn"
         if self.number is None:
             return "as given" if self.given else "a table"

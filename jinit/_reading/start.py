@@ -68,7 +68,8 @@ class Start:
             wanted = sorted({index, *self.likely} - self._sampled.keys())
             with jax.ensure_compile_time_eval(), jax.default_device(_host()):
                 drawn = self._one_by_one(wanted, jax.random.key(0))
-                self._sampled |= zip(wanted, map(np.asarray, drawn), strict=True)
+            made = map(np.asarray, jax.device_get(drawn))
+            self._sampled |= zip(wanted, made, strict=True)
         return self._sampled[index]
 
     def make(
@@ -93,7 +94,9 @@ class Start:
         if not wanted:
             return []
         closed, run = self.part(wanted, key.dtype)
-        return run(closed.consts, key)
+        # Constants are the model's own, and go where the user forbids transfers.
+        with jax.transfer_guard_host_to_device("allow"):
+            return run(closed.consts, key)
 
     def _placed(
         self, wanted: Sequence[int], key: jax.Array, places: Sequence[Any]

@@ -22,7 +22,7 @@ HE = [*PLAIN, ("scale", 1.0)]
 class Linen(nn.Module):
     @nn.compact
     def __call__(self, x, train: bool):
-        split = nn.with_partitioning(nn.initializers.zeros, (None, "x"))
+        split = nn.with_partitioning(nn.initializers.normal(1e-3), (None, "x"))
         x = nn.Dense(8, kernel_init=split, name="a")(x)
         x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
         x = nn.Dropout(0.1, deterministic=not train)(nn.relu(x))
@@ -31,7 +31,7 @@ class Linen(nn.Module):
 
 class NNX(nnx.Module):
     def __init__(self, rngs):
-        split = nnx.with_partitioning(nnx.initializers.zeros, (None, "x"))
+        split = nnx.with_partitioning(nnx.initializers.normal(1e-3), (None, "x"))
         self.a = nnx.Linear(6, 8, kernel_init=split, rngs=rngs)
         self.norm = nnx.BatchNorm(8, rngs=rngs)
         self.drop = nnx.Dropout(0.1, rngs=rngs)
@@ -138,7 +138,9 @@ class Stateful(nn.Module):
     @nn.compact
     def __call__(self, x):
         self.variable("stats", "mean", lambda: x.mean(0))
-        split = nn.with_logical_partitioning(nn.initializers.zeros, ("in", "out"))
+        split = nn.with_logical_partitioning(
+            nn.initializers.normal(1e-3), ("in", "out")
+        )
         w = self.param("w", split, (6, 8))
         self.variable("average", "w", lambda: jnp.array(w))
         cache = lambda: nn.Partitioned(jnp.zeros((16, 2)), ("x", None))

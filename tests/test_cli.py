@@ -218,6 +218,15 @@ def test_trace_explains_what_auto_would_draw(models, capsys):
     assert "gelu before it" in last
 
 
+def test_own_chooses_what_stays(models, capsys):
+    options = [f"{models}:mlp", "--input-shape", "2,5", "--explain", "--own"]
+    for own, is_kept in (("keep", True), ("none", False), ("layers_0/bias", True)):
+        assert main(["trace", *options, own]) == 0
+        assert ("the model's own: zeros" in capsys.readouterr().out) == is_kept
+    assert main(["trace", *options, "biass"]) == 2
+    assert "needs `own` to match a parameter. Got 'biass'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

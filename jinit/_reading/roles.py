@@ -8,7 +8,7 @@ from .axes import LeafAxes, moved
 from .layers import Layer
 from .made import adds, made_of
 from .model import Model
-from .uses import Role, Use
+from .uses import READ, Role, Use
 
 
 class Roles:
@@ -26,7 +26,7 @@ class Roles:
         uses: dict[Value, list[Use]] = {}
         for leaf in self.facts.starts & {*self.graph.inputs}:
             reader = self.graph.readers[leaf][0]
-            uses[leaf] = [Use(reader, leaf, "token", note="layers read it")]
+            uses[leaf] = [Use(reader, leaf, "token", note=READ)]
         for op, value in self._meetings():
             for leaf in self.facts.leaves[value]:
                 use = self._use(op, value, leaf)

@@ -27,6 +27,7 @@ Role = Literal[
     "unused",
     "unknown",
 ]
+READ = "layers read it"  # the note of a token that is the signal of a layer
 KERNELS = frozenset({"kernel", "depthwise kernel", "recurrent kernel", "output head"})
 
 

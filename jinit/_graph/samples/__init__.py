@@ -1,11 +1,10 @@
 """Values by samples of their entries, and what each primitive makes of them."""
 
 from . import elementwise as elementwise
+from .call import Call as Call, Rule as Rule
 from .moves import mixed as mixed
 from .rules import (
-    Call as Call,
     opaque as opaque,
-    Rule as Rule,
     rule_of as rule_of,
     run as run,
 )

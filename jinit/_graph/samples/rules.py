@@ -1,153 +1,17 @@
 """The rule of each primitive on samples: what it makes of entries like these."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from . import choices, elementwise, moves, products, sums
+from . import choices, elementwise, moves, products, reductions
+from .call import Call, Result, Rule
 from .source import Source
-from .value import Along, EQUAL, N, new_axis, Samples
-
-
-class Call(NamedTuple):
-    """One operation: its parameters, its operands as samples, its types."""
-
-    name: str
-    params: Mapping[str, Any]
-    operands: Sequence[Samples]
-    inputs: Sequence[Any]
-    outputs: Sequence[Any]
-    source: Source
-
-    @property
-    def ndim(self) -> int:
-        """The axes of the (first) result."""
-        return len(self.outputs[0].shape)
-
-    @property
-    def before(self) -> tuple[int, ...]:
-        """The shape of the first operand."""
-        return tuple(self.inputs[0].shape)
-
-    @property
-    def after(self) -> tuple[int, ...]:
-        """The shape of the first result."""
-        return tuple(self.outputs[0].shape)
-
-
-Result: TypeAlias = Samples | Sequence[Samples]
-Rule: TypeAlias = Callable[[Call], Result]
-
-
-def _reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
-    axes = tuple(call.params["axes"])
-    count = math.prod(call.before[k] for k in axes)
-    return call.operands[0], axes, count, call.source
-
-
-def _reduce_sum(call: Call) -> Samples:
-    return sums.sum_over(*_reduced(call))
-
-
-def _reduce_max(call: Call) -> Samples:
-    return choices.largest(*_reduced(call))
-
-
-def _reduce_min(call: Call) -> Samples:
-    x, axes, count, source = _reduced(call)
-    return _negative(choices.largest(_negative(x), axes, count, source))
-
-
-def _negative(x: Samples) -> Samples:
-    array = None if x.array is None else -x.array
-    return Samples(-x.rows, x.axes, x.sources, array, x.doubt)
-
-
-def _reduce_prod(call: Call) -> Samples:
-    """Of independent entries: E y = (E x)ⁿ, E y² = (E x²)ⁿ."""
-    x, axes, count, source = _reduced(call)
-    if all(x.axes[k] is EQUAL for k in axes) and count == 1:
-        return x.picked([k for k in range(len(x.axes)) if k not in axes])
-    mean, second = x.mean**count, x.second**count
-    ndim = call.ndim
-    made = source.gaussian(mean, max(second - mean**2, 0.0), [0.0] * ndim)
-    return made.doubted(x.doubt, "a product along an axis")
-
-
-def _reduce_logical(call: Call) -> Samples:
-    x, _, count, source = _reduced(call)
-    share = x.entries.astype(float).mean()
-    every = share**count if call.name == "reduce_and" else 1 - (1 - share) ** count
-    draw = lambda: source.uniform() < every
-    return source.free(draw, call.ndim).doubted(x.doubt)
-
-
-def _windowed(call: Call) -> tuple[Samples, tuple[int, ...], float]:
-    """The operand, with the places in a window as axes of its own; how many."""
-    x, params = call.operands[0], call.params
-    window = [int(n) for n in params["window_dimensions"]]
-    wide = [k for k, n in enumerate(window) if n > 1]
-    ndim = len(window)
-    axes = [
-        *(a if a is EQUAL else new_axis(a.along) for a in x.axes),
-        *(x.axes[k] if x.axes[k] is EQUAL else new_axis(x.axes[k].along) for k in wide),
-    ]
-    own = x.picked([*range(ndim), *wide], axes)
-    dilations = params.get("base_dilation") or (1,) * ndim
-    apart = params.get("window_dilation") or (1,) * ndim
-    settings = {
-        "padding": params["padding"], "lhs_dilation": dilations,
-        "rhs_dilation": apart, "window_strides": params["window_strides"],
-    }  # fmt: skip
-    taps = [
-        products.taps(call.before[k], window[k], call.after[k], k, settings)
-        for k in wide
-    ]
-    return own, tuple(range(ndim, ndim + len(wide))), math.prod(taps)
-
-
-def _reduce_window_sum(call: Call) -> Samples:
-    return sums.sum_over(*_windowed(call), call.source)
-
-
-def _reduce_window_max(call: Call) -> Samples:
-    return choices.largest(*_windowed(call), call.source)
-
-
-def _reduce_window_min(call: Call) -> Samples:
-    x, axes, count = _windowed(call)
-    return _negative(choices.largest(_negative(x), axes, count, call.source))
-
-
-def _cumsum(call: Call) -> Samples:
-    """At place t of n, the sum of t entries."""
-    x, axis = call.operands[0], call.params["axis"]
-    n = call.before[axis]
-    if x.axes[axis] is EQUAL and x.is_number:
-        steps = np.floor(call.source.uniform() * n) + 1
-        rows = x.rows * steps
-        axes = tuple(
-            new_axis(Along.SHARED) if k == axis else a for k, a in enumerate(x.axes)
-        )
-        return Samples(rows, axes, x.sources | {call.source.fresh()}, doubt=x.doubt)
-    t = np.arange(1, n + 1)
-    mean = float(t.mean()) * x.mean
-    second = float((t * x.second + t * (t - 1) * x.overlap(axis)).mean())
-    # Two sums of independent entries share what the shorter has.
-    both = float(np.minimum(t[:, None], t).mean() / t.mean()) if n <= 4096 else 2 / 3
-    likeness = [both if k == axis else x.likeness(k) for k in range(call.ndim)]
-    return call.source.gaussian(mean, max(second - mean**2, 0), likeness, doubt=x.doubt)
-
-
-def _cummax(call: Call) -> Samples:
-    x, axis = call.operands[0], call.params["axis"]
-    top = choices.largest(x, (axis,), (call.before[axis] + 1) / 2, call.source)
-    order = [None if k == axis else k - (k > axis) for k in range(call.ndim)]
-    return top.picked(order)
+from .value import EQUAL, N, Samples
 
 
 def _doubtful(why: str) -> Rule:
@@ -235,7 +99,7 @@ def _scatter_add(call: Call) -> Samples:
     each = math.prod(call.inputs[2].shape) / max(math.prod(call.before), 1)
     numbers = call.params["dimension_numbers"]
     if call.name == "scatter-sub":
-        updates = _negative(updates)
+        updates = reductions.negative(updates)
     return choices.added_up(x, updates, numbers, each, call.source)
 
 
@@ -348,11 +212,11 @@ RULES: dict[str, Rule] = {
     "concatenate": _concatenate,
     "conv_general_dilated": _conv,
     "cumlogsumexp": _doubtful("no size is known of what `cumlogsumexp` makes"),
-    "cummax": _cummax,
-    "cummin": lambda c: _negative(
-        _cummax(c._replace(operands=[_negative(c.operands[0])]))
+    "cummax": reductions.cummax,
+    "cummin": lambda c: reductions.negative(
+        reductions.cummax(c._replace(operands=[reductions.negative(c.operands[0])]))
     ),
-    "cumsum": _cumsum,
+    "cumsum": reductions.cumsum,
     "dot_general": _dot_general,
     "dynamic_slice": _part,
     "dynamic_update_slice": _update_slice,
@@ -373,16 +237,16 @@ RULES: dict[str, Rule] = {
     "random_split": _key,
     "random_unwrap": _key,
     "random_wrap": _key,
-    "reduce_and": _reduce_logical,
-    "reduce_max": _reduce_max,
-    "reduce_min": _reduce_min,
-    "reduce_or": _reduce_logical,
-    "reduce_prod": _reduce_prod,
+    "reduce_and": reductions.reduce_logical,
+    "reduce_max": reductions.reduce_max,
+    "reduce_min": reductions.reduce_min,
+    "reduce_or": reductions.reduce_logical,
+    "reduce_prod": reductions.reduce_prod,
     "reduce_scatter": _first,
-    "reduce_sum": _reduce_sum,
-    "reduce_window_max": _reduce_window_max,
-    "reduce_window_min": _reduce_window_min,
-    "reduce_window_sum": _reduce_window_sum,
+    "reduce_sum": reductions.reduce_sum,
+    "reduce_window_max": reductions.reduce_window_max,
+    "reduce_window_min": reductions.reduce_window_min,
+    "reduce_window_sum": reductions.reduce_window_sum,
     "reshape": lambda c: moves.reshape(c.operands[0], c.before, c.after),
     "rev": lambda c: moves.reverse(c.operands[0], c.params["dimensions"]),
     "select_n": lambda c: choices.selected(c.operands, c.ndim),

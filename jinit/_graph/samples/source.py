@@ -22,6 +22,9 @@ from .masks import mask_of
 from .value import Along, Axis, EQUAL, N, new_axis, P, Samples
 
 
+NEAR = 60  # places in the order of entries: as far as entries count as like another
+
+
 @functools.cache
 def _normal_quantiles() -> np.ndarray:
     inverse = statistics.NormalDist().inv_cdf
@@ -69,6 +72,7 @@ class Source:
 
     def __init__(self) -> None:
         self._count = itertools.count(1)
+        self._picks: dict[tuple[int, ...], np.ndarray] = {}
         self._noises: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
 
     def fresh(self) -> int:
@@ -83,11 +87,26 @@ class Source:
         """N numbers of mean 0 and variance 1."""
         return _normal_quantiles()[self._order()]
 
-    def picks(self, axes: tuple[int, ...], count: int) -> np.ndarray:
-        """`(count, N)`: samples to take for other entries along these axes."""
+    def picks(
+        self, axes: tuple[int, ...], count: int, entries: np.ndarray | None
+    ) -> np.ndarray:
+        """`(count, N)`: samples to take for other entries along these axes.
+
+        Any, or those whose entries are near: which these are, the first value says that
+        runs along the axes.
+        """
+        if axes in self._picks:
+            return self._picks[axes]
         orders = _orders()
         start = hash(axes) % len(orders)
-        return orders[(start + np.arange(count)) % len(orders)]
+        picks = orders[(start + np.arange(count)) % len(orders)]
+        if entries is not None:
+            order = np.argsort(np.real(entries), kind="stable")
+            rank = np.empty(N, int)
+            rank[order] = np.arange(N)
+            picks = order[(rank + picks % (2 * NEAR + 1) - NEAR).clip(0, N - 1)]
+        self._picks[axes] = picks
+        return picks
 
     def noise(self, axes: tuple[int, ...], entries: np.ndarray) -> np.ndarray:
         """What a sum along axes holds of other entries, as normal numbers.

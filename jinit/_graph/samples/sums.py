@@ -25,11 +25,10 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
     if not moving or count <= 1 or not x.is_finite or not x.variance:
         made = Samples(count * whole.rows, whole.axes, whole.sources, doubt=x.doubt)
         return made if x.is_finite else made.doubted("a sum of infinite numbers")
-    free = all(x.axes[k].along is Along.FREE for k in moving)
-    if free and count <= FEW_ENOUGH:
-        rows = _of_free(x, moving, kept, int(count), source)
-    elif x.mask is not None and _is_zero_outside(x, x.mask):
+    if x.mask is not None and _is_zero_outside(x, x.mask):
         rows = _of_masked(x, x.mask, moving, kept, count, source)
+    elif count <= FEW_ENOUGH:
+        rows = _of_few(x, moving, kept, int(count), source)
     elif np.isrealobj(x.rows) and bool(np.all(x.rows >= 0)):
         rows = _of_positive(x, moving, kept, count, source)
     else:
@@ -41,17 +40,23 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
 FEW_ENOUGH = 64  # entries that are summed one by one; more of them come near the mean
 
 
-def _of_free(
+def _of_few(
     x: Samples, moving: Sequence[int], kept: Sequence[int], count: int, source: Source
 ) -> Iterator[np.ndarray]:
-    """Of independent entries: the entries at hand, and others picked at random.
+    """The entries at hand, and others as they stand beside entries like these.
 
-    For all values that run along together these are the same picks.
+    For all values that run along together these are the same picks, so that the mean of
+    squares is never less than the square of the mean.
     """
-    picks = source.picks(tuple(x.axes[k].number for k in moving), count)
+    numbers = tuple(x.axes[k].number for k in moving)
+    free = all(x.axes[k].along is Along.FREE for k in moving)
+    picks = source.picks(numbers, count, None if free else x.entries)
+    beside = x.rows[0] if free else x.rows[1 + min(moving, key=x.likeness)]
     for k in (None, *kept):
         members = _members(k, moving, count)
-        others = x.rows[members[0]][picks[: count - len(members)]]
+        others = beside[picks[: count - len(members)]]
+        if k is not None:
+            others = x.rows[1 + k][picks[: count - len(members)]] if free else others
         yield x.rows[members].sum(0) + others.sum(0)
 
 

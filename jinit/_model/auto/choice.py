@@ -13,8 +13,8 @@ from ..._core.initializer import Initializer
 from ..._core.settings import choose
 from ..._core.text import digits
 from ..._graph import recognize
-from ..._reading import count, Model, Own, Row, trace_model
-from ..._schemes import normal, ones, Sides, zeros
+from ..._reading import count, Model, Own, READ, Row, trace_model
+from ..._schemes import constant, normal, ones, Sides, zeros
 from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
@@ -94,14 +94,14 @@ class _Options:
 
 
 def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choice:
-    if row.path in options.own:
+    if row.path in options.own and not _shares_a_stream(row, options.own[row.path]):
         return kept(row.path, options.own[row.path], row)
     is_weight = jnp.issubdtype(row.dtype, jnp.inexact)
     if not is_weight:
         initializer, reason = None, "not a weight"
     else:
         initializer, reason = (
-            _kernel(row, options, sized) if row.is_kernel else _other(row)
+            _kernel(row, options, sized) if row.is_kernel else _other(row, options)
         )
     if row.path in options.was_random:
         reason = f"{reason}; the model's own was random"
@@ -110,15 +110,26 @@ def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choic
     return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
 
 
-def _other(row: Row) -> tuple[Initializer | None, str]:
+def _shares_a_stream(row: Row, own: Own) -> bool:
+    """Whether it is the scale, all 1, of a norm in which a residual branch ends."""
+    return row.role == "norm scale" and row.closes_residual and own.number == 1
+
+
+def _other(row: Row, options: "_Options") -> tuple[Initializer | None, str]:
     """The law of a parameter that is no kernel; None where it is to be kept."""
     match row.role:
         case "embedding":
             return _embedding(row)
         case "bias" | "norm offset":
             return zeros, row.role
+        case "norm scale" if row.closes_residual:
+            closed = options.residual == "zero"
+            scale = zeros if closed else constant(row.branches**-0.5)
+            return scale, f"ends 1 of {row.branches} branches"
         case "norm scale":
             return ones, row.role
+        case "token" if row.note == READ:
+            return normal(stddev=1.0), "layers read it: entries of variance 1"
         case "positional" | "token":
             return normal(stddev=POSITION), row.role
     return None, row.role
@@ -131,7 +142,7 @@ def default(row: Row) -> Initializer:
 
 
 def _embedding(row: Row) -> tuple[Initializer, str]:
-    if row.tied:
+    if row.tied_to_head:
         width = row.shape[-1]
         return normal(stddev=width**-0.5), f"tied to the head, which sums {width}"
     return normal(stddev=1.0), "a look-up: entries of variance 1"

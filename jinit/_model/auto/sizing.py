@@ -31,6 +31,7 @@ from ..plan import Choice, Plan
 
 
 PASSES = 4  # at most, until what kernels read more than once is what counts
+SHARES = 0.5  # of 1, as far as the weights of an average may seem to sum to
 CLOSE = 0.05  # what samples tell is good to this: nearer than that, a formula's holds
 
 
@@ -287,8 +288,9 @@ def _drawn(initializer: Initializer, shape: tuple[int, ...], source: Source) -> 
 def _averaged(one: Samples, other: Samples, count: int) -> float | None:
     """E v² where one side holds the weights of an average of v: positive, of sum 1."""
     for weights, values in ((one, other), (other, one)):
-        positive = np.isrealobj(weights.rows) and weights.rows.min() >= 0
-        if positive and weights.array is None and _near(count * weights.mean, 1.0):
+        share = np.isrealobj(weights.rows) and weights.array is None
+        share = share and weights.rows.min() >= 0 and weights.rows.max() <= 1.001
+        if share and _near(count * weights.mean, 1.0, SHARES):
             return values.second
     return None
 

@@ -1,0 +1,117 @@
+"""Rules of what makes one number of many: sums, maxima, windows, cumulations."""
+
+import math
+
+import numpy as np
+
+from . import choices, products, sums
+from .call import Call
+from .source import Source
+from .value import Along, EQUAL, new_axis, Samples
+
+
+def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
+    axes = tuple(call.params["axes"])
+    count = math.prod(call.before[k] for k in axes)
+    return call.operands[0], axes, count, call.source
+
+
+def reduce_sum(call: Call) -> Samples:
+    return sums.sum_over(*reduced(call))
+
+
+def reduce_max(call: Call) -> Samples:
+    return choices.largest(*reduced(call))
+
+
+def reduce_min(call: Call) -> Samples:
+    x, axes, count, source = reduced(call)
+    return negative(choices.largest(negative(x), axes, count, source))
+
+
+def negative(x: Samples) -> Samples:
+    array = None if x.array is None else -x.array
+    return Samples(-x.rows, x.axes, x.sources, array, x.doubt)
+
+
+def reduce_prod(call: Call) -> Samples:
+    """Of independent entries: E y = (E x)ⁿ, E y² = (E x²)ⁿ."""
+    x, axes, count, source = reduced(call)
+    if all(x.axes[k] is EQUAL for k in axes) and count == 1:
+        return x.picked([k for k in range(len(x.axes)) if k not in axes])
+    mean, second = x.mean**count, x.second**count
+    ndim = call.ndim
+    made = source.gaussian(mean, max(second - mean**2, 0.0), [0.0] * ndim)
+    return made.doubted(x.doubt, "a product along an axis")
+
+
+def reduce_logical(call: Call) -> Samples:
+    x, _, count, source = reduced(call)
+    share = x.entries.astype(float).mean()
+    every = share**count if call.name == "reduce_and" else 1 - (1 - share) ** count
+    draw = lambda: source.uniform() < every
+    return source.free(draw, call.ndim).doubted(x.doubt)
+
+
+def windowed(call: Call) -> tuple[Samples, tuple[int, ...], float]:
+    """The operand, with the places in a window as axes of its own; how many."""
+    x, params = call.operands[0], call.params
+    window = [int(n) for n in params["window_dimensions"]]
+    wide = [k for k, n in enumerate(window) if n > 1]
+    ndim = len(window)
+    axes = [
+        *(a if a is EQUAL else new_axis(a.along) for a in x.axes),
+        *(x.axes[k] if x.axes[k] is EQUAL else new_axis(x.axes[k].along) for k in wide),
+    ]
+    own = x.picked([*range(ndim), *wide], axes)
+    dilations = params.get("base_dilation") or (1,) * ndim
+    apart = params.get("window_dilation") or (1,) * ndim
+    settings = {
+        "padding": params["padding"], "lhs_dilation": dilations,
+        "rhs_dilation": apart, "window_strides": params["window_strides"],
+    }  # fmt: skip
+    taps = [
+        products.taps(call.before[k], window[k], call.after[k], k, settings)
+        for k in wide
+    ]
+    return own, tuple(range(ndim, ndim + len(wide))), math.prod(taps)
+
+
+def reduce_window_sum(call: Call) -> Samples:
+    return sums.sum_over(*windowed(call), call.source)
+
+
+def reduce_window_max(call: Call) -> Samples:
+    return choices.largest(*windowed(call), call.source)
+
+
+def reduce_window_min(call: Call) -> Samples:
+    x, axes, count = windowed(call)
+    return negative(choices.largest(negative(x), axes, count, call.source))
+
+
+def cumsum(call: Call) -> Samples:
+    """At place t of n, the sum of t entries."""
+    x, axis = call.operands[0], call.params["axis"]
+    n = call.before[axis]
+    if x.axes[axis] is EQUAL and x.is_number:
+        steps = np.floor(call.source.uniform() * n) + 1
+        rows = x.rows * steps
+        axes = tuple(
+            new_axis(Along.SHARED) if k == axis else a for k, a in enumerate(x.axes)
+        )
+        return Samples(rows, axes, x.sources | {call.source.fresh()}, doubt=x.doubt)
+    t = np.arange(1, n + 1)
+    mean = float(t.mean()) * x.mean
+    second = float((t * x.second + t * (t - 1) * x.overlap(axis)).mean())
+    # Two sums of independent entries share what the shorter has.
+    both = float(np.minimum(t[:, None], t).mean() / t.mean()) if n <= 4096 else 2 / 3
+    likeness = [both if k == axis else x.likeness(k) for k in range(call.ndim)]
+    return call.source.gaussian(mean, max(second - mean**2, 0), likeness, doubt=x.doubt)
+
+
+def cummax(call: Call) -> Samples:
+    x, axis = call.operands[0], call.params["axis"]
+    top = choices.largest(x, (axis,), (call.before[axis] + 1) / 2, call.source)
+    order = [None if k == axis else k - (k > axis) for k in range(call.ndim)]
+    return top.picked(order)

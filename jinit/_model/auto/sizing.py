@@ -190,8 +190,9 @@ class Sizing:
         if phi is None or len(sizes) < len(phi.sources):
             return None
         if len(phi.sources) > 1:
-            unit = {*sizes} == {1.0} and reads.label in GATES
-            return gaussian_moments(reads.label).second if unit else None
+            gate = reads.label or ""
+            unit = {*sizes} == {1.0} and gate in GATES
+            return gaussian_moments(gate).second if unit else None
         name, q = recognize(phi), sizes[0]
         if name is None or not q > 0:
             return None

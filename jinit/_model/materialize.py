@@ -144,11 +144,11 @@ def initialize(
         >>> model = nn.Sequential([nn.Dense(64), nn.relu, nn.Dense(10)])
         >>> x = jax.ShapeDtypeStruct((8, 32), "float32")
         >>> print(jinit.explain(model, x))
-        parameter               shape  law             why
-        params/layers_0/kernel  32×64  lecun_normal()  fan_in 32
-        params/layers_0/bias    64     zeros()         the model's own: zeros
-        params/layers_2/kernel  64×10  he_normal()     fan_in 64, relu before it
-        params/layers_2/bias    10     zeros()         the model's own: zeros
+        parameter               shape  law             E x²  E z²  why
+        params/layers_0/kernel  32×64  lecun_normal()  1     1     fan_in 32
+        params/layers_0/bias    64     zeros()                     the model's own: zeros
+        params/layers_2/kernel  64×10  he_normal()     0.5   1     fan_in 64, relu ...
+        params/layers_2/bias    10     zeros()                     the model's own: zeros
         >>> variables = jinit.initialize(model, jax.random.key(0), x)
         >>> model.apply(variables, jnp.ones((8, 32))).shape
         (8, 10)

@@ -15,6 +15,8 @@ from .by_rules import plan_by_rules
 from .keys import key_for
 from .rules import as_test, Leaf, nearest, no_trace, Rules, Selector
 from .shardings import places
+from .units import as_masks, mixed, without_outgoing
+from .zeros import warn_of_zero_products
 
 
 def reinit(
@@ -23,6 +25,8 @@ def reinit(
     where: str | Selector | Callable[[Leaf], bool],
     rules: Rules,
     *,
+    units: Any = None,
+    outgoing: bool = False,
     trace: Trace | None = None,
 ) -> Any:
     """The same weights, with some of them drawn anew: a new head, a dead layer.
@@ -32,14 +36,22 @@ def reinit(
         key: A PRNG key; None if nothing is random.
         where: Which: a glob over paths or a condition, as in a rule.
         rules: What they get, as in `jinit.materialize`; the others need no rule.
-        trace: `jinit.trace` of the model, for conditions that ask for roles or fans.
+        units: Which of their output units, True for those drawn anew, such as dormant
+            ones: a mask for all chosen leaves, or a mapping of masks by path. Weights
+            of all other units keep their bits.
+        outgoing: Whether what the next kernels read from these units becomes 0, so that
+            the outputs stay as they are. Kernels that read several layers, or a layer
+            whose axes were reshaped, need the same of you.
+        trace: `jinit.trace` of the model, for conditions that ask for roles or fans,
+            for `outgoing`, and for `units` where they are not the last axis.
 
     Returns:
         The tree. New leaves keep shape, dtype and sharding; all other leaves are the
         same objects.
 
     Raises:
-        ValueError: When `where` matches nothing.
+        ValueError: When `where` matches nothing, a mask does not fit, or the trace does
+            not tell which kernel reads the units.
         UnmatchedError: When a chosen leaf matches no rule, or a rule no chosen leaf.
 
     Example:
@@ -48,10 +60,20 @@ def reinit(
         >>> new = jinit.reinit(tree, None, "head", [("**", jinit.zeros)])
         >>> float(new["head"].sum()), new["body"] is tree["body"]
         (0.0, True)
+        >>> dormant = jnp.array([True, False])
+        >>> jinit.reinit(tree, None, "head", [("**", jinit.zeros)], units=dormant)[
+        ...     "head"
+        ... ][0].tolist()
+        [0.0, 1.0]
+
+    References:
+        Sokar, Agarwal, Castro, Evci. The dormant neuron phenomenon in deep
+        reinforcement learning. ICML 2023. https://arxiv.org/abs/2302.12902
     """
-    key = key_for("jinit.reinit", key, tree)
+    name = "jinit.reinit"
+    key = key_for(name, key, tree)
     leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
-    read = no_trace("jinit.reinit") if trace is None else lambda: trace
+    read = no_trace(name) if trace is None else lambda: trace
     chosen = as_test(where)
     found = {
         path: leaf
@@ -61,11 +83,18 @@ def reinit(
     if not found:
         near = nearest(where, list(leaves)) if isinstance(where, str) else ""
         raise ValueError(
-            f"`jinit.reinit` needs `where` to match a parameter. Got {where!r}{near}. "
+            f"`{name}` needs `where` to match a parameter. Got {where!r}{near}. "
             f"The paths are: {', '.join(leaves)}."
         )
-    plan = plan_by_rules(found, rules, "jinit.reinit", read)
-    return replaced(tree, plan.draw(key, found, _shardings(found)))
+    plan = plan_by_rules(found, rules, name, read)
+    drawn = plan.draw(key, found, _shardings(found))
+    if units is None and not outgoing:
+        return replaced(tree, drawn)
+    masks = as_masks(found, units, trace)
+    drawn = {p: mixed(masks[p], leaf, drawn[p]) for p, leaf in found.items()}
+    if outgoing:
+        drawn |= without_outgoing(leaves | drawn, masks, trace)
+    return replaced(tree, drawn)
 
 
 def fill_missing(
@@ -94,6 +123,10 @@ def fill_missing(
     Returns:
         A tree of the structure of `abstract`. What was there is the same object; what
         was missing is what `jinit.materialize(abstract, key, rules)` would draw.
+
+    Warns:
+        UserWarning: When all factors of a product are 0, as both of a LoRA pair: no
+            gradient ever reaches either.
 
     Raises:
         ValueError: When `partial` has leaves that `abstract` lacks, or of another shape
@@ -135,7 +168,9 @@ def fill_missing(
     read = no_trace(where) if trace is None else lambda: trace
     plan = plan_by_rules(arrays, rules, where, read, given=there)
     drawn = plan.draw(key, arrays, places(arrays, shardings, mesh, where))
-    return replaced(whole, named_leaves(drawn))
+    full = replaced(whole, named_leaves(drawn))
+    warn_of_zero_products(where, named_leaves(full), there, trace)
+    return full
 
 
 def duplicates(tree: Any) -> list[tuple[str, ...]]:

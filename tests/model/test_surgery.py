@@ -68,6 +68,67 @@ def test_reinit_of_nothing_is_refused_with_the_nearest():
         jinit.reinit(tree, KEY, "heda/kernel", RULES)
 
 
+def test_reinit_of_units_leaves_all_others_to_the_bit():
+    apply = lambda p, x: jax.nn.relu(x @ p["a"] + p["c"]) @ p["b"]
+    tree = {k: jinit.normal(jax.random.key(i), n) for i, (k, n) in enumerate(SIZES)}
+    mask = jnp.arange(6) % 3 == 0
+    x = jnp.ones((2, 4))
+    rules = [("a", jinit.he_normal), ("c", jinit.zeros)]
+    options = {"units": mask, "trace": jinit.trace(apply, tree, x)}
+    new = jinit.reinit(tree, KEY, "[ac]", rules, outgoing=True, **options)
+    fresh = jinit.reinit(tree, KEY, "[ac]", rules)
+    chex.assert_trees_all_equal(new["a"][:, mask], fresh["a"][:, mask])
+    chex.assert_trees_all_equal(new["a"][:, ~mask], tree["a"][:, ~mask])
+    chex.assert_trees_all_equal(new["c"], jnp.where(mask, 0, tree["c"]))
+    assert not new["b"][mask].any()
+    chex.assert_trees_all_equal(new["b"][~mask], tree["b"][~mask])
+    kept = jinit.reinit(tree, KEY, "[ac]", rules, units=mask)
+    assert kept["b"] is tree["b"]
+    by_path = jinit.reinit(tree, KEY, "[ac]", rules, units={"a": mask, "c": ~mask})
+    chex.assert_trees_all_equal(by_path["a"], kept["a"])
+    chex.assert_trees_all_equal(by_path["c"], jnp.where(mask, tree["c"], 0))
+
+
+SIZES = [("a", (4, 6)), ("b", (6, 3)), ("c", (6,))]
+
+
+def test_units_that_do_not_fit_are_refused():
+    tree = {"a": jnp.ones((4, 6)), "b": jnp.ones((6, 3))}
+    redraw = lambda **options: jinit.reinit(tree, KEY, "a", RULES_A, **options)
+    mask = jnp.ones(6, bool)
+    with pytest.raises(ValueError, match=r"the 6 output units of a\. Got bool"):
+        redraw(units=jnp.ones(4, bool))
+    with pytest.raises(ValueError, match="Got float32"):
+        redraw(units=jnp.ones(6))
+    with pytest.raises(ValueError, match="a mask in `units` for each"):
+        redraw(units={"b": mask})
+    with pytest.raises(ValueError, match="needs a trace for `outgoing`"):
+        redraw(units=mask, outgoing=True)
+    summed = lambda p, x: (x @ p["a"]).reshape(2, -1, 3).sum(1)
+    trace = jinit.trace(summed, {"a": tree["a"]}, jnp.ones((2, 4)))
+    with pytest.raises(ValueError, match="reads the units of a one for one"):
+        redraw(units=mask, outgoing=True, trace=trace)
+
+
+RULES_A = [("a", jinit.he_normal)]
+
+
+def test_a_pair_of_zeros_that_no_gradient_reaches_is_warned_of():
+    abstract = {"w": shape(4, 4), "lora_a": shape(4, 2), "lora_b": shape(2, 4)}
+    partial = {"w": jnp.ones((4, 4)), "lora_b": jnp.zeros((2, 4))}
+    fill = lambda a, **options: jinit.fill_missing(
+        partial, KEY, abstract, [("lora_a", a)], **options
+    )
+    with pytest.warns(UserWarning, match="product at 0: lora_a, lora_b") as seen:
+        fill(jinit.zeros)
+    assert seen[0].filename == __file__
+    fill(jinit.he_normal)
+    apply = lambda p, x: x @ p["w"] + x @ p["lora_a"] @ p["lora_b"]
+    trace = jinit.trace(apply, abstract, jnp.ones((2, 4)))
+    with pytest.warns(UserWarning, match="lora_a, lora_b"):
+        fill(0.0, trace=trace)
+
+
 @pytest.mark.parametrize("gap", ["absent", "none", "shape"])
 def test_fill_missing_draws_what_the_whole_model_would_have(gap):
     whole = jinit.materialize(ABSTRACT, KEY, RULES)

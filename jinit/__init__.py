@@ -67,6 +67,7 @@ _HOMES = {
     ),
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
+    "._diagnostics.results": "UnhealthyError",
     "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
     "._model.mup": "coord_check mup",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     )
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
+    from ._diagnostics.results import UnhealthyError as UnhealthyError
     from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize
     from ._model.mup import coord_check as coord_check, mup as mup

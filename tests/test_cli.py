@@ -280,6 +280,48 @@ def test_init_depends_on_the_seed_and_prints_only_without_out(models, tmp_path):
     assert len(os.listdir(tmp_path)) == 3 + 1
 
 
+CHECKED = """
+import jinit
+from flax import linen as nn
+
+def deep():
+    hidden = [layer for _ in range(4) for layer in (nn.Dense(32), nn.relu)]
+    return nn.Sequential([*hidden, nn.Dense(32)])
+
+tiny = [("kernel", jinit.normal(0.01)), ("**", jinit.zeros)]
+"""
+
+
+@pytest.fixture
+def checked(tmp_path, monkeypatch):
+    (tmp_path / "checked_models.py").write_text(CHECKED)
+    yield lambda name, *options: main(["check", f"checked_models:{name}", *options])
+    monkeypatch.delitem(sys.modules, "checked_models", raising=False)
+
+
+def test_check_approves_what_jinit_draws_beside_its_plan(checked, capsys):
+    assert checked("deep", "--input-shape", "64,16") == 0
+    printed, said = capsys.readouterr()
+    assert "keeps the scale" in printed
+    assert "plan: E z² is as predicted in all 5 layers" in printed
+    assert said == "jinit: healthy\n"
+
+
+def test_check_condemns_with_the_layer_and_the_fix(checked, capsys):
+    options = ["--input-shape", "64,16", "--rules", "checked_models:tiny"]
+    assert checked("deep", *options) == 1
+    printed, said = capsys.readouterr()
+    assert "use he_normal" in printed
+    assert "jinit: unhealthy: shrinks, first at layers_0" in said
+
+
+def test_check_refuses_what_it_can_not_do(checked, capsys):
+    assert checked("nothing", "--input-shape", "64,16") == 2
+    assert checked("deep", "--input-shape", "64,x") == 2
+    assert checked("deep", "--input-shape", "64,16", "--rules", "gtp2") == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_an_interrupt_is_said_in_one_line(monkeypatch, capsys):
     def interrupted(*modules):
         raise KeyboardInterrupt

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .._graph import upstream
 from .._reading import copies, Layer, measurable, Model
 from .program import Program
 from .ratios import backward, forward, square
@@ -28,11 +29,17 @@ def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
             fan_out=layer.kernel.fan_out,
             weight_variance=layer.kernel.fan_in * square(at["kernel_rms"]),
             hidden=not layer.place.last,
+            before=tuple(sorted(each.before)),
+            in_branch=layer.place.branch is not None,
+            closes=layer.place.closing is not None,
+            recurrent=layer.place.recurrent,
+            signal_second_moment=square(at["signal"]["rms"]),
+            equal_signal=bool(at["equal_signal"]),
             mean=float(at["z"]["mean"]),
             std=float(at["z"]["std"]),
             second_moment=square(at["z"]["rms"]),
             activation=program.names[i],
-            normalized=_normalized(layer),
+            normalized=_normalized(program.model, layer),
             activation_std=float(acts["moments"]["std"]),
             saturated=_number(acts["saturated"]),
             dead=_number(acts["dead"]),
@@ -47,8 +54,13 @@ def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
         )
 
 
-def _normalized(layer: Layer) -> bool:
-    return layer.activation is not None and layer.output not in layer.activation.sources
+def _normalized(model: Model, layer: Layer) -> bool:
+    # By averages that are taken of z on the way, not by those that were stored.
+    if layer.activation is None:
+        return False
+    behind = upstream(model.graph, [layer.output])
+    between = upstream(model.graph, layer.activation.sources) - behind
+    return not model.facts.averages.keys().isdisjoint(between)
 
 
 def of_each(model: Model, seen: Sequence[Any]) -> list[Any]:

@@ -108,6 +108,7 @@ def _statistics(layer: Layer, seen: Tree) -> Tree:
     z, gradient, phi, slope = (seen[k] for k in ("z", "gradient", "phi", "slope"))
     return {
         "signal": _moments(seen["signal"]),
+        "equal_signal": _equal(seen["signal"], (-1,)),
         "kernel_rms": _rms(seen["kernel"]),
         "bias_rms": _rms(seen["bias"]),
         "z": _moments(z),

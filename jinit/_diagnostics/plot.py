@@ -13,6 +13,7 @@ import numpy as np
 
 from .._core.figures import blank
 from .._core.text import digits
+from .foretold import parts
 from .records import Histogram, LayerProbe
 
 
@@ -116,8 +117,21 @@ def _row(axes: Sequence[Any], layers: Sequence[LayerProbe], side: str) -> None:
         ax.set_xticks([0], [])
         std = digits(getattr(layer, f"{side}_std"))
         ax.set_title(std, size=7, color=FAINT, pad=3, loc="right")
+        if side == "activation" and layer.predicted_second_moment is not None:
+            _foretold(ax, layer)
     tick = _round_down(high)
     axes[0].set_xticks([0, tick], ["0", f"{tick:g}"])
+
+
+def _foretold(ax: Any, layer: LayerProbe) -> None:
+    """E z² as measured over as planned, red where they part though the plan is sure."""
+    seen, told = digits(layer.second_moment), digits(layer.predicted_second_moment)
+    color = BAD if parts(layer) and not layer.doubt else FAINT
+    text = f"E z² {seen}\nplan {told}{' ?' if layer.doubt else ''}"
+    ax.text(
+        0.99, 0.97, text, size=5.5, color=color, ha="right", va="top",
+        transform=ax.transAxes,
+    )  # fmt: skip
 
 
 def _panel(ax: Any, histogram: Histogram, color: str) -> None:

@@ -11,8 +11,10 @@ from .._core.progress import working
 from .._frameworks import as_key
 from .._frameworks.batch import given, with_batch
 from .._frameworks.subject import Subject
+from .._model.plan import Plan
 from .._reading import unmeasured
 from .finite import require_finite
+from .foretold import with_plan
 from .layers import layer_probes, of_each
 from .program import Loss, read_program
 from .results import Probe
@@ -26,6 +28,7 @@ def probe(
     *,
     loss: Loss | None = None,
     key: jax.Array | None = None,
+    plan: Plan | None = None,
 ) -> Probe:
     """Measures how one batch travels through a model, forward and backward.
 
@@ -39,7 +42,8 @@ def probe(
     It reads the model's computation, so it takes models of any framework and needs no
     hooks. A layer in a `scan` over stacked kernels
     gives one record for each; layers inside `while`, `cond` and `shard_map` are not
-    seen, and the verdict names them.
+    seen, and the verdict names them. `.require_healthy()` raises with the verdict, for
+    a job that checks a model or the first line of a training script.
 
     Args:
         model: A model of any framework, in training unless it says otherwise, such as
@@ -53,6 +57,8 @@ def probe(
             Without it, the outputs are weighted by independent standard normal numbers,
             which sends back a gradient of unit variance.
         key: The key of these numbers and of dropout; `jax.random.key(0)` if None.
+        plan: What `jinit.explain` says of the model: its predictions stand beside what
+            is measured, and the first layer where they part is named.
 
     Returns:
         A `Probe`: print it, `.plot()` it, or read its `.layers` and `.verdict`.
@@ -87,12 +93,17 @@ def probe(
             "by name: `key=key`."
         )
     first, key = first_of(where, has.batch), as_key(where, key)
-    result = examine(with_batch(where, model, has.params, key, first), key, loss)
+    result = examine(with_batch(where, model, has.params, key, first), key, loss, plan)
     warn_of_scale(first)
     return result
 
 
-def examine(subject: Subject, key: jax.Array, loss: Loss | None = None) -> Probe:
+def examine(
+    subject: Subject,
+    key: jax.Array,
+    loss: Loss | None = None,
+    plan: Plan | None = None,
+) -> Probe:
     """`probe` of a model with its inputs, without the warning about their scale."""
     weights, others = subject.weights, (subject.state, subject.inputs)
     with working("probing"), _mesh_of((weights, others)):
@@ -102,7 +113,9 @@ def examine(subject: Subject, key: jax.Array, loss: Loss | None = None) -> Probe
     require_finite(program, seen | {"layers": layers}, weights, others)
     input_std = float(layers[0]["signal"]["std"])
     unseen = unmeasured(program.model.graph, program.model.layers)
-    return Probe(tuple(layer_probes(program, layers)), input_std, unseen)
+    records = tuple(layer_probes(program, layers))
+    records = records if plan is None else with_plan(records, plan)
+    return Probe(records, input_std, unseen)
 
 
 def _mesh_of(tree: Any) -> contextlib.AbstractContextManager:

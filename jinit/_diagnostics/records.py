@@ -24,14 +24,20 @@ class LayerProbe:
         fan_out: Entries of z that one input entry takes part in.
         weight_variance: fan_in · E w².
         hidden: Whether another layer reads this one.
+        before: The numbers of the layers that feed it; none if it reads the input.
+        in_branch: Whether it is in a residual branch.
+        closes: Whether it ends one.
+        recurrent: Whether it reads what it made itself, one step before.
+        signal_second_moment: E x² of what it reads.
+        equal_signal: Whether all units that it reads are alike.
         mean: E z.
         std: The standard deviation of z.
         second_moment: E z².
         activation: The name of the activation φ that follows, up to a positive factor;
             "other" for an element-wise function without a name, None where there is no
             single one.
-        normalized: Whether φ acts on something made of z, such as a batch norm, rather
-            than on z itself.
+        normalized: Whether φ acts on z normalized by statistics of this batch; stored
+            averages, as a batch norm has them in evaluation mode, keep no scale.
         activation_std: The standard deviation of φ, or of z where φ is None.
         saturated: The share of entries where |φ′| is below 5 % of the largest |φ′|.
         dead: The share of units whose φ′ is 0 on the whole batch.
@@ -43,6 +49,9 @@ class LayerProbe:
         equal_units: Whether all units have equal weights and equal gradients.
         activation_histogram: The entries of φ, or of z where φ is None.
         gradient_histogram: The entries of the gradient at z.
+        predicted_signal_second_moment: E x² of what it reads, by the plan.
+        predicted_second_moment: E z², by the plan.
+        doubt: Why the plan is not sure of these; "" where it is.
     """
 
     name: str
@@ -52,6 +61,12 @@ class LayerProbe:
     fan_out: float
     weight_variance: float
     hidden: bool
+    before: tuple[int, ...]
+    in_branch: bool
+    closes: bool
+    recurrent: bool
+    signal_second_moment: float
+    equal_signal: bool
     mean: float
     std: float
     second_moment: float
@@ -68,3 +83,6 @@ class LayerProbe:
     equal_units: bool
     activation_histogram: Histogram
     gradient_histogram: Histogram
+    predicted_signal_second_moment: float | None = None
+    predicted_second_moment: float | None = None
+    doubt: str = ""

@@ -57,7 +57,8 @@ def report(
     or any other. Its kernels are drawn anew under every scheme; all else stays.
 
     Args:
-        inits: The schemes, as text or as initializers; seven classical ones if empty.
+        inits: The schemes, as text or as initializers; if empty, seven classical ones
+            and what the verdicts on them recommend.
         activation: The MLP's activation, by name.
         depth: Its hidden layers.
         width: Their units.
@@ -100,7 +101,7 @@ def report(
         words, subject = model, made("jinit report", found, batch, key)
     else:
         words, subject = "The model", made("jinit.report", model, batch, key)
-    return _compare(f"{words} on {source}", subject, chosen, key, say)
+    return _compare(f"{words} on {source}", subject, chosen, key, say, not inits)
 
 
 def _compare(
@@ -109,17 +110,28 @@ def _compare(
     chosen: Mapping[str, Initializer],
     key: jax.Array,
     progress: Callable[[str], None],
+    complete: bool,
 ) -> Report:
+    """The report; `complete` also tries what its verdicts recommend."""
     model = read_subject("jinit.report", subject)
     probes, overflows = {}, {}
     first = as_key("jinit.report", None)
-    for i, (name, initializer) in enumerate(chosen.items(), 1):
-        progress(f"{i}/{len(chosen)} {name}")
-        weights = redraw(model, subject.weights, initializer, key)
-        try:
-            probes[name] = examine(dataclasses.replace(subject, weights=weights), first)
-        except NotFiniteError as error:
-            overflows[name] = error.place
+
+    def examined(schemes: Mapping[str, Initializer], total: int) -> None:
+        for name, initializer in schemes.items():
+            progress(f"{len(probes) + len(overflows) + 1}/{total} {name}")
+            weights = redraw(model, subject.weights, initializer, key)
+            drawn = dataclasses.replace(subject, weights=weights)
+            try:
+                probes[name] = examine(drawn, first)
+            except NotFiniteError as error:
+                overflows[name] = error.place
+
+    examined(chosen, len(chosen))
+    if complete:
+        advised = {probe.advice for probe in probes.values()} - {"", *chosen}
+        more = {scheme: get(scheme) for scheme in sorted(advised)}
+        examined(more, len(chosen) + len(more))
     return Report(title, probes, overflows)
 
 

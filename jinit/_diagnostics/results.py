@@ -7,10 +7,42 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from .foretold import compared, first_parting, off
 from .plot import draw
 from .records import Histogram, LayerProbe
+from .stability import stability
 from .table import as_rich, as_text, colored, LEGEND
-from .verdict import judge
+from .verdict import judge, Verdict
+
+
+class UnhealthyError(ValueError):
+    """Weights that a probe condemns, with what is wrong, where and what to do."""
+
+    def __init__(self, verdict: Verdict):
+        """Says the verdict, with the layer where it begins."""
+        self._verdict = verdict
+        super().__init__(
+            "`Probe.require_healthy` needs weights that keep signal and gradient. Got "
+            f"{verdict.sentence}, first at {verdict.layer}. Fix: {verdict.fix}."
+        )
+
+    @property
+    def condition(self) -> str:
+        """What is wrong, in a word or two, such as "shrinks"."""
+        return self._verdict.condition
+
+    @property
+    def layer(self) -> str:
+        """The first offending layer."""
+        return self._verdict.layer
+
+    @property
+    def fix(self) -> str:
+        """What to do."""
+        return self._verdict.fix
+
+    def __reduce__(self) -> Any:
+        return UnhealthyError, (self._verdict,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,32 +63,75 @@ class Probe:
     @property
     def condition(self) -> str:
         """The verdict in one word or two, such as "keeps" or "shrinks"."""
-        return self._judgment[0]
+        return self._judgment.condition
 
     @property
     def verdict(self) -> str:
         """What is wrong with these weights, if anything, and what to use instead."""
-        verdict = self._judgment[1]
+        verdict = str(self._judgment)
         if not self.unseen:
             return verdict
         names = ", ".join(self.unseen)
         return f"{verdict}; not seen, inside a `while`, `cond` or `shard_map`: {names}"
 
     @functools.cached_property
-    def _judgment(self) -> tuple[str, str]:
+    def _judgment(self) -> Verdict:
         return judge(self.layers, self.input_std)
 
     @property
     def keeps(self) -> bool:
-        """Whether the weights keep the scale of signal and gradient."""
+        """Whether nothing is wrong with the weights."""
         return self.condition == "keeps"
+
+    @property
+    def fits(self) -> bool:
+        """Whether they keep the scale of signal and gradient both."""
+        return self.keeps and not self._judgment.lost
+
+    @property
+    def offender(self) -> str:
+        """The name of the first layer where something is wrong; "" where nothing is."""
+        return self._judgment.layer
+
+    @property
+    def parting(self) -> str:
+        """The first layer that a plan was sure of, and wrong; "" where none is."""
+        found = first_parting(self.layers)
+        return "" if found is None else found.name
+
+    @property
+    def advice(self) -> str:
+        """The initializer to use instead, as text; "" where none is named."""
+        return self._judgment.scheme
+
+    @property
+    def stability(self) -> str:
+        """What a scale that is a little off becomes with depth, by activation."""
+        return stability(self.layers)
+
+    def require_healthy(self) -> "Probe":
+        """This probe, if nothing is wrong with the weights; else it raises.
+
+        For a continuous-integration job or the first line of a training script:
+
+            jinit.probe(model, params, batch).require_healthy()
+
+        Raises:
+            UnhealthyError: With the verdict, the first offending layer and the fix.
+        """
+        if not self.keeps:
+            raise UnhealthyError(self._judgment)
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain numbers, texts, lists and dictionaries."""
-        layers = [dataclasses.asdict(layer) for layer in self.layers]
+        layers = [dataclasses.asdict(x) | {"off": off(x)} for x in self.layers]
         return {
             "condition": self.condition,
             "verdict": self.verdict,
+            "offender": self.offender,
+            "stability": self.stability,
+            "plan": compared(self.layers),
             "input_std": self.input_std,
             "unseen": list(self.unseen),
             "layers": layers,
@@ -74,10 +149,15 @@ class Probe:
         return draw({"": self}, path)
 
     def __str__(self) -> str:
-        return f"{as_text(self.layers)}\n{self.verdict}"
+        ends = filter(None, (self.verdict, self.stability, compared(self.layers)))
+        return "\n".join([as_text(self.layers), *ends])
 
     def __rich__(self) -> Any:
-        return _titled(self, "")
+        from rich.console import Group
+        from rich.text import Text
+
+        ends = filter(None, (self.stability, compared(self.layers)))
+        return Group(_titled(self, ""), *(Text(end, "dim") for end in ends))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,16 +177,25 @@ class Report:
     @property
     def verdicts(self) -> dict[str, str]:
         """One plain sentence per scheme."""
-        found = {name: probe.verdict for name, probe in self.probes.items()}
+        found = {name: self._verdict(probe) for name, probe in self.probes.items()}
         return found | {
             name: f"overflows: inf or nan first at {place}; use a smaller scale"
             for name, place in self.overflows.items()
         }
 
+    def _verdict(self, probe: Probe) -> str:
+        # What was tried and does not fit is no advice.
+        tried = self.probes.get(probe.advice)
+        fails = probe.advice in self.overflows if tried is None else not tried.fits
+        if not fails:
+            return probe.verdict
+        other = "no scheme tried here does: add normalization or residual connections"
+        return probe.verdict.replace(f"use {probe.advice}", other)
+
     @property
     def fitting(self) -> tuple[str, ...]:
         """The schemes that keep the scale of signal and gradient."""
-        return tuple(name for name, probe in self.probes.items() if probe.keeps)
+        return tuple(name for name, probe in self.probes.items() if probe.fits)
 
     @property
     def conclusion(self) -> str:

@@ -1,9 +1,10 @@
 """The layers of a probe as a table: plain text, or rich where a terminal shows it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .._core.text import aligned, digits, NONE, percent, rich_table
+from .foretold import off
 from .records import LayerProbe
 
 
@@ -11,12 +12,28 @@ TITLES = (
     *("layer", "φ", "std(z)", "std(φ)", "flat", "dead", "std(g)"),
     *("z×", "theory", "g×", "theory"),
 )
+PLANNED = ("E z²", "plan", "z²/plan")
 LEGEND = (
     "z: pre-activation. φ: activation. g: gradient at z. flat: entries where |φ′| is "
     "below 5 % of its largest. dead: units that pass no gradient. z×: rms z over that "
     "of the layer before. g×: std(g) over that of the layer after. theory: the same by "
     "mean field."
 )
+
+
+def cells(layers: Sequence[LayerProbe]) -> list[tuple[str, ...]]:
+    """A table with its titles, one row per layer, and what a plan predicts, if any."""
+    table = [TITLES, *rows(layers)]
+    if all(layer.predicted_second_moment is None for layer in layers):
+        return table
+    planned = [PLANNED, *map(_planned, layers)]
+    return [(*row, *more) for row, more in zip(table, planned, strict=True)]
+
+
+def _planned(layer: LayerProbe) -> tuple[str, ...]:
+    told = layer.predicted_second_moment
+    doubt = " unsure" if layer.doubt else ""
+    return digits(layer.second_moment), digits(told), digits(off(layer)) + doubt
 
 
 def rows(layers: Iterable[LayerProbe]) -> Iterator[tuple[str, ...]]:
@@ -37,16 +54,17 @@ def rows(layers: Iterable[LayerProbe]) -> Iterator[tuple[str, ...]]:
         )
 
 
-def as_text(layers: Iterable[LayerProbe]) -> str:
+def as_text(layers: Sequence[LayerProbe]) -> str:
     """The table as aligned text."""
-    return aligned([TITLES, *rows(layers)])
+    return aligned(cells(layers))
 
 
-def as_rich(layers: Iterable[LayerProbe], heading: Any) -> Any:
+def as_rich(layers: Sequence[LayerProbe], heading: Any) -> Any:
     """The table for a rich console, under a heading."""
     from rich.console import Group
 
-    return Group(heading, rich_table(TITLES, rows(layers), right=range(1, len(TITLES))))
+    head, *body = cells(layers)
+    return Group(heading, rich_table(head, body, right=range(1, len(head))))
 
 
 def colored(name: str, verdict: str, good: bool) -> Any:

@@ -1,193 +1,293 @@
 """A plain verdict on the weights of a model, from what a probe measured."""
 
+import itertools
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._activations import gain
 from .._core.text import percent, times
 from ..theory.mean_field import variance_map
+from .advice import has_scale, keeps_signal, suited, unmendable
+from .growth import (
+    depths,
+    FORGIVEN,
+    Growth,
+    log,
+    size_backward,
+    size_forward,
+    STEADY,
+    UNTOLD,
+)
 from .records import LayerProbe
+from .sleep import asleep
 
 
 GONE = 1e-3  # of the input: a signal too small to learn from
 DEPTH = 50  # layers, beyond which nothing is foretold
-STEADY = math.log(1.1)  # a growth per layer that no one needs to mind
-# Three standard deviations of what chance adds to log rms per layer, times √width: half
-# of √5, since E φ(z)⁴ = 6 (E φ(z)²)² for relu.
-CHANCE = 3 * math.sqrt(5) / 2
 UNCLEAR = 0.3  # a drift per layer that only a narrow network leaves to chance
-# Batch normalization makes gradients grow with depth, by √(π / (π − 1)) = 1.21 per relu
-# layer whatever the weights; in all this much, in logarithms, needs no mention. Yang et
-# al. A mean field theory of batch normalization. ICLR 2019.
-FORGIVEN = math.log(10)
+SINGLE = math.log(1.5)  # one layer at He's scale makes √2 of a unit input, LeCun's 1
 BOUNDED = {"arctan", "erf", "hard_sigmoid", "hard_tanh", "sigmoid", "softsign", "tanh"}
+EXAMPLES = 8  # fewer leave half of relu's units silent by chance
 
 
-class Fix(NamedTuple):
-    """A scheme that suits an activation: `gain² / fan`, the fan in or the average."""
+class Verdict(NamedTuple):
+    """What is wrong with the weights of a model, if anything, and what to do about it.
 
-    scheme: str
-    gain: float
-    average: bool
+    Attributes:
+        condition: In a word or two: "keeps", "shrinks", "symmetric", ...
+        sentence: What was seen.
+        layer: The first layer where it was seen; "" if nothing is wrong.
+        fix: What to do; "" if nothing is to be done.
+        scheme: The initializer that the fix names, if any.
+        lost: What no scale of weights keeps, though nothing is wrong with these.
+        note: What else there is to say.
+    """
+
+    condition: str
+    sentence: str
+    layer: str = ""
+    fix: str = ""
+    scheme: str = ""
+    lost: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        said = (self.sentence, self.fix, self.lost, self.note)
+        return "; ".join(filter(None, said))
 
 
-def judge(layers: Sequence[LayerProbe], input_std: float) -> tuple[str, str]:
-    """The condition of the weights in a word or two, and the verdict in a sentence.
+def judge(layers: Sequence[LayerProbe], input_std: float) -> Verdict:
+    """The verdict on a model.
 
     Args:
         layers: The `LayerProbe`s of a model, in order.
         input_std: The standard deviation of what the first layer reads.
     """
-    hidden = [layer for layer in layers if layer.hidden] or list(layers)
-    problem = (
-        _symmetric(hidden)
-        or _saturated(hidden)
-        or _dead(hidden)
-        or _drift(hidden, input_std)
-    )
+    sleep, deep = asleep(layers), depths(layers)
+    still = {*sleep.zeros, *sleep.behind}
+    kept = [i for i, layer in enumerate(layers) if layer.hidden] or range(len(layers))
+    hidden = [layers[i] for i in kept]
+    awake = [layers[i] for i in kept if i not in still]
+    problem = _symmetric(awake) or _saturated(hidden) or _dead(awake)
     if problem:
-        condition, sentence = problem
-        return condition, f"{sentence}; {_advice(condition, hidden)}"
-    if len(hidden) == 1:
+        return _advised(problem, hidden)
+    forward = Growth(*_picked(layers, deep, [i for i in kept if i not in sleep.zeros]))
+    problem = _forward(forward, hidden, input_std)
+    if problem:
+        return _advised(problem, hidden)
+    back = [i for i in kept if i not in still]
+    if not sleep.behind and not any(layers[i].gradient_std for i in back):
+        lost = "gradient is 0 in every hidden layer"
+        return _advised(Verdict("gradient vanishes", lost, hidden[0].name), hidden)
+    backward = Growth(*_streamed(layers, deep, back))
+    problem, lost = _backward(backward, hidden)
+    if problem:
+        return _advised(problem, hidden)
+    sentence = _healthy(forward, backward, hidden, bool(lost))
+    return Verdict("keeps", sentence, lost=lost, note=sleep.note(layers))
+
+
+def _healthy(
+    forward: Growth, backward: Growth, hidden: Sequence[LayerProbe], told: bool
+) -> str:
+    if not forward.steps and not backward.steps:
         seen = times(hidden[0].ratio or 0.0)
-        return "keeps", f"one layer has nothing to compound: signal {seen} its input"
-    forward, backward = _factors(hidden)
-    clear = abs(_log(forward)) < UNCLEAR and abs(_log(backward)) < UNCLEAR
-    words = "keeps the scale" if clear else "no drift that chance could not explain"
-    return "keeps", (
-        f"{words}: signal {times(forward)} and gradient {times(backward)} per layer"
-    )
+        return f"one layer has nothing to compound: signal {seen} its input"
+    there, back = forward.of(size_forward(forward)), _gradient(backward)
+    clear = abs(log(there)) < UNCLEAR and (told or abs(log(back)) < UNCLEAR)
+    kept = "keeps the signal" if told else "keeps the scale"
+    words = kept if clear else "no drift that chance could not explain"
+    sizes = f"signal {times(there)}"
+    if backward.layers:
+        sizes += f" and gradient {times(back)}"
+    return f"{words}: {sizes} per layer"
 
 
-def suited(layers: Sequence[LayerProbe]) -> Fix:
-    """The classical scheme for the activation that most layers have."""
-    names = Counter(layer.activation for layer in layers if layer.activation)
-    name = names.most_common(1)[0][0] if names else None
-    match name:
-        case "relu":
-            return Fix("he_normal", math.sqrt(2), False)
-        case "identity":
-            return Fix("glorot_uniform", 1.0, True)
-        case "tanh":
-            return Fix("glorot_uniform(gain='tanh')", gain("tanh"), True)
-        case "sigmoid":
-            return Fix("sigmoid_uniform", 4.0, True)
-        case "selu":
-            return Fix("lecun_normal", 1.0, False)
-        case None | "other":
-            return Fix("lecun_normal with the gain of your activation", 0.0, False)
-    return Fix(f"lecun_normal(gain={name!r})", gain(name), False)
+def _picked(
+    layers: Sequence[LayerProbe], deep: Sequence[int], chosen: Sequence[int]
+) -> tuple[list[LayerProbe], list[int]]:
+    """The layers whose signal is compared: what ends a branch is small on purpose."""
+    plain = [i for i in chosen if not (layers[i].closes or layers[i].recurrent)]
+    picked = plain or chosen
+    return [layers[i] for i in picked], [deep[i] for i in picked]
 
 
-def _advice(condition: str, hidden: Sequence[LayerProbe]) -> str:
-    if condition.startswith("gradient") and _normalized(hidden):
-        return "normalization sets this, not the weights: add residual connections"
-    fix = suited(hidden)
-    fan = lambda x: (x.fan_in + x.fan_out) / 2 if fix.average else x.fan_in
-    scales = [x.weight_variance * fan(x) / x.fan_in for x in _steady(hidden)]
-    if fix.gain and all(0.9 < scale / fix.gain**2 < 1.1 for scale in scales):
-        return (
-            f"the weights have the scale of {fix.scheme} already, so add normalization"
+def _streamed(
+    layers: Sequence[LayerProbe], deep: Sequence[int], chosen: Sequence[int]
+) -> tuple[list[LayerProbe], list[int]]:
+    """The layers whose gradient is compared: where it is that of the stream."""
+    closing = [i for i in chosen if layers[i].closes]
+    outside = [i for i in chosen if not layers[i].in_branch]
+    picked = closing if len(closing) > 1 else outside or chosen
+    return [layers[i] for i in picked], [deep[i] for i in picked]
+
+
+def _advised(problem: Verdict, hidden: Sequence[LayerProbe]) -> Verdict:
+    normalized = all(layer.normalized for layer in hidden)
+    if normalized and problem.condition.startswith("gradient"):
+        return problem._replace(
+            fix="normalization sets this, not the weights: add residual connections"
         )
-    return f"use {fix.scheme}"
+    lost = unmendable(hidden)
+    if lost:
+        return problem._replace(
+            fix=f"no scale of weights keeps both signal and gradient of {lost}: add "
+            "normalization, or use tanh or relu"
+        )
+    fix = suited(hidden)
+    if not fix.scheme:
+        return problem._replace(fix="use lecun_normal with the gain of your activation")
+    steady = hidden[1:] if len(hidden) > 3 else hidden
+    if has_scale(steady, fix):
+        return problem._replace(
+            fix=f"the weights have the scale of {fix.scheme} already, so add "
+            "normalization"
+        )
+    return problem._replace(fix=f"use {fix.scheme}", scheme=fix.scheme)
 
 
-def _symmetric(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
-    for layer in hidden:
+def _symmetric(layers: Sequence[LayerProbe]) -> Verdict | None:
+    for layer in layers:
         if layer.equal_units:
-            return "symmetric", (
+            return Verdict(
+                "symmetric",
                 f"symmetric: all units of {layer.name} have equal weights and equal "
-                "gradients, so no training can tell them apart"
+                "gradients, so no training can tell them apart",
+                layer.name,
             )
     return None
 
 
-def _saturated(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
-    bounded = [layer for layer in hidden if layer.activation in BOUNDED]
-    share = lambda layer: layer.saturated or 0.0
-    worst = max(bounded, key=share, default=None)
-    if worst is None or share(worst) <= 0.5:
+def _saturated(hidden: Sequence[LayerProbe]) -> Verdict | None:
+    bounded = (layer for layer in hidden if layer.activation in BOUNDED)
+    found = next((layer for layer in bounded if (layer.saturated or 0) > 0.5), None)
+    if found is None:
         return None
-    return "saturated", (
-        f"saturated: {percent(worst.saturated)} of {worst.name} lies where "
-        f"{worst.activation} is flat"
+    return Verdict(
+        "saturated",
+        f"saturated: {percent(found.saturated)} of {found.name} lies where "
+        f"{found.activation} is flat",
+        found.name,
     )
 
 
-def _dead(hidden: Sequence[LayerProbe]) -> tuple[str, str] | None:
+def _dead(layers: Sequence[LayerProbe]) -> Verdict | None:
     # Where z is 0 throughout, what came before it died, and that is another story.
-    alive = [layer for layer in hidden if layer.std > 0]
-    share = lambda layer: layer.dead or 0.0
-    worst = max(alive, key=share, default=None)
-    if worst is None or share(worst) <= 0.5:
+    for layer in layers:
+        *examples, units = layer.shape or (1,)
+        chance = 0.5 + 1.5 / math.sqrt(units)  # of units that are silent or not alike
+        told = math.prod(examples) >= EXAMPLES and layer.std > 0
+        if told and (layer.dead or 0.0) > chance:
+            return Verdict(
+                "dead",
+                f"dead: {percent(layer.dead)} of the units of {layer.name} pass no "
+                "gradient for any example",
+                layer.name,
+            )
+    return None
+
+
+def _forward(
+    growth: Growth, hidden: Sequence[LayerProbe], input_std: float
+) -> Verdict | None:
+    if not growth.steps:
+        return _single(hidden)
+    size = size_forward(growth)
+    factor = growth.of(size)
+    if not _drifts(growth, factor):
         return None
-    return "dead", (
-        f"dead: {percent(worst.dead)} of the units of {worst.name} pass no gradient "
-        "for any example"
+    shrinks = factor < 1
+    layer = _reaches(hidden, input_std, factor)
+    when = f": {_END[shrinks]} by layer {layer}" if layer else ""
+    return Verdict(
+        "shrinks" if shrinks else "explodes",
+        f"signal {_VERB[shrinks]} {times(factor)} per layer{when}",
+        _off(hidden, shrinks) or growth.layers[-1].name,
     )
 
 
-def _drift(hidden: Sequence[LayerProbe], input_std: float) -> tuple[str, str] | None:
-    forward, backward = _factors(hidden)
-    slack = _slack(hidden)
-    if abs(_log(forward)) > slack:
-        shrinks = forward < 1
-        layer = _reaches(hidden, input_std, forward)
-        when = f": {_END[shrinks]} by layer {layer}" if layer else ""
-        condition = "shrinks" if shrinks else "explodes"
-        return condition, f"signal {_VERB[shrinks]} {times(forward)} per layer{when}"
-    if not any(layer.gradient_std for layer in hidden):
-        return "gradient vanishes", "gradient is 0 in every hidden layer"
-    if abs(_log(backward)) > slack:
-        shrinks = backward < 1
-        depth = math.ceil(math.log(GONE) / -abs(_log(backward)))
-        when = f": {_END[shrinks]} {depth} layers back" if depth <= DEPTH / 2 else ""
-        condition = "gradient vanishes" if shrinks else "gradient explodes"
-        return condition, (
-            f"gradient {_VERB[shrinks]} {times(backward)} per layer on its way "
-            f"back{when}"
+def _off(hidden: Sequence[LayerProbe], shrinks: bool) -> str:
+    """The name of the first layer that makes its signal smaller, or larger."""
+    for layer in hidden:
+        free = STEADY if layer.before else SINGLE
+        step = log(layer.ratio) if layer.ratio is not None else 0.0
+        if abs(step) > free and (step < 0) == shrinks:
+            return layer.name
+    return ""
+
+
+def _drifts(growth: Growth, factor: float) -> bool:
+    """Whether a signal drifts beyond chance, or as theory says that it must."""
+    slack, told = growth.slack(), growth.told()
+    if not growth.is_chain:
+        slack = max(slack, UNTOLD / growth.steps)
+    if abs(log(factor)) > slack:
+        return True
+    if told is None or growth.is_normalized:
+        return False
+    same = log(told) * log(factor) > 0 and abs(log(factor)) > STEADY
+    return same and abs(log(told)) > growth.told_slack()
+
+
+def _single(hidden: Sequence[LayerProbe]) -> Verdict | None:
+    """One layer that makes its signal far smaller or larger than its input."""
+    first = hidden[0]
+    seen, told = first.ratio, first.predicted_ratio
+    if first.before or first.normalized or not (seen and told):
+        return None
+    if not (abs(log(seen)) > SINGLE < abs(log(told)) and log(seen) * log(told) > 0):
+        return None
+    shrinks = seen < 1
+    return Verdict(
+        "shrinks" if shrinks else "explodes",
+        f"signal {_VERB[shrinks]} {times(seen)} in {first.name}",
+        first.name,
+    )
+
+
+def _backward(
+    growth: Growth, hidden: Sequence[LayerProbe]
+) -> tuple[Verdict | None, str]:
+    """What is wrong with the gradient; and what the weights are not to blame for."""
+    if not growth.steps:
+        return None, ""
+    slack, factor = growth.slack(), _gradient(growth)
+    if growth.is_normalized or not growth.is_chain:
+        slack = max(slack, FORGIVEN / growth.steps)
+    if abs(log(factor)) <= slack:
+        return None, ""
+    shrinks = factor < 1
+    seen = f"gradient {_VERB[shrinks]} {times(factor)} per layer on its way back"
+    lost = unmendable(hidden)
+    if lost and keeps_signal(growth.layers):
+        return None, (
+            f"{seen}, as {lost} does at every scale that keeps its signal: add "
+            "normalization, or use tanh or relu"
         )
-    return None
+    depth = math.ceil(math.log(GONE) / -abs(log(factor)))
+    when = f": {_END[shrinks]} {depth} layers back" if depth <= DEPTH / 2 else ""
+    condition = "gradient vanishes" if shrinks else "gradient explodes"
+    return Verdict(condition, f"{seen}{when}", _off_back(growth, shrinks)), ""
 
 
 _VERB = {True: "shrinks", False: "grows"}
 _END = {True: "gone", False: "past 1000x"}
 
 
-def _factors(hidden: Sequence[LayerProbe]) -> tuple[float, float]:
-    """The growth per layer, forward and backward, as a geometric mean."""
-    steady = _steady(hidden)
-    forward = [layer.activation_std for layer in steady]
-    # The norm: a stride or a wider layer spreads one gradient over more entries.
-    backward = [x.gradient_std * math.sqrt(math.prod(x.shape)) for x in steady]
-    return _growth(forward), _growth(backward[::-1])
+def _gradient(growth: Growth) -> float:
+    """The growth of the gradient per layer on its way back."""
+    factor = growth.of(size_backward)
+    return 1 / factor if factor else 0.0
 
 
-def _steady(hidden: Sequence[LayerProbe]) -> Sequence[LayerProbe]:
-    # The first layer reads the data, not an activation: its scale is its own.
-    return hidden[1:] if len(hidden) > 3 else hidden
-
-
-def _growth(sizes: Sequence[float]) -> float:
-    seen = [size for size in sizes if size > 0]
-    if len(seen) < 2:
-        return 1.0 if len(seen) == len(sizes) else 0.0
-    return (seen[-1] / seen[0]) ** (1 / (len(seen) - 1))
-
-
-def _slack(hidden: Sequence[LayerProbe]) -> float:
-    steps = len(_steady(hidden)) - 1
-    if steps == 0:
-        return math.inf
-    width = min(layer.shape[-1] for layer in hidden)
-    chance = max(STEADY, CHANCE / math.sqrt(width * steps))
-    return max(chance, FORGIVEN / steps) if _normalized(hidden) else chance
-
-
-def _normalized(hidden: Sequence[LayerProbe]) -> bool:
-    return all(layer.normalized for layer in hidden)
+def _off_back(growth: Growth, shrinks: bool) -> str:
+    """The name of the last layer whose gradient is not that of the next."""
+    for layer, after in reversed([*itertools.pairwise(growth.layers)]):
+        here, there = size_backward(layer), size_backward(after)
+        step = log(here / there) if there > 0 else 0.0
+        if abs(step) > STEADY and (step < 0) == shrinks:
+            return layer.name
+    return growth.layers[0].name
 
 
 def _reaches(
@@ -213,7 +313,3 @@ def _reaches(
         if done(size):
             return number
     return None
-
-
-def _log(factor: float) -> float:
-    return math.log(factor) if factor > 0 else -math.inf

@@ -6,7 +6,7 @@ from typing import Any
 from .._frameworks import find_model
 from .._model.checkpoint import check_free, save
 from .._model.explain import plan_model
-from .options import abstract_input, add_model, add_own, add_seed
+from .options import abstract_input, add_model, add_own, add_rules, add_seed
 from .output import require, say, show
 from .rules import recipe
 
@@ -22,12 +22,7 @@ def add(commands: Any) -> None:
     init.set_defaults(run=_run)
     add = init.add_argument
     add_model(add)
-    add(
-        "--rules",
-        metavar="RECIPE",
-        help="a recipe such as 'gpt2' or 'gpt2(stddev=0.01)' (see jinit rules), or "
-        "your own as MODULE:NAME (default: what the computation asks for)",
-    )
+    add_rules(add)
     add_own(add)
     add("--out", metavar="DIR", help="where to write; without it, print the table only")
     add_seed(add)

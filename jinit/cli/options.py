@@ -32,6 +32,16 @@ def add_model(add: Callable[..., Any]) -> None:
     )
 
 
+def add_rules(add: Callable[..., Any]) -> None:
+    """What the weights are drawn by."""
+    add(
+        "--rules",
+        metavar="RECIPE",
+        help="a recipe such as 'gpt2' or 'gpt2(stddev=0.01)' (see jinit rules), or "
+        "your own as MODULE:NAME (default: what the computation asks for)",
+    )
+
+
 def add_own(add: Callable[..., Any]) -> None:
     """What of the model's own stays."""
     add(

@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 import jinit
+from jinit._diagnostics.foretold import with_plan
 from jinit._diagnostics.measure import BINS
 from tests.zoo.entry import normals
 from tests.zoo.noise import probed, X
@@ -169,6 +172,51 @@ def test_it_prints_as_a_table_with_the_verdict():
     for text in (str(seen), printed.get()):
         assert seen.verdict in text
         assert all(f"{layer.std:.3g}" in text for layer in seen.layers)
+
+
+# A plan
+
+
+def _planned(scale, **options):
+    apply = lambda p, x: jax.nn.relu(jax.nn.relu(x @ p["a"]) @ p["b"]) @ p["c"]
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    shapes = {"a": shape(64, 128), "b": shape(128, 128), "c": shape(128, 64)}
+    plan = jinit.explain(apply, shapes, X)
+    params = plan.draw(jax.random.key(0), shapes)
+    params["b"] = scale * params["b"]
+    return jinit.probe(apply, params, X, plan=plan, **options), plan
+
+
+def test_a_plan_stands_beside_what_is_measured():
+    seen, plan = _planned(1.0)
+    told = {choice.path: choice for choice in plan}
+    for layer in seen.layers:
+        assert layer.predicted_second_moment == told[layer.path].makes
+        assert layer.predicted_signal_second_moment == told[layer.path].reads
+        assert layer.second_moment == pytest.approx(told[layer.path].makes, rel=0.3)
+        signal = layer.signal_second_moment
+        assert signal == pytest.approx(layer.predicted_signal_second_moment, rel=0.3)
+    assert seen.parting == ""
+    assert "z²/plan" in str(seen)
+    assert "plan: E z² is as predicted in all 3 layers that it is sure of" in str(seen)
+    assert json.loads(json.dumps(seen.to_dict()))["layers"][0]["off"] > 0.7
+
+
+def test_the_first_layer_where_plan_and_measurement_part_is_named():
+    seen, plan = _planned(2.0)
+    assert seen.parting == "b"
+    assert "parts from the measured first at b" in str(seen)
+    figure = pytest.importorskip("matplotlib.figure")
+    assert isinstance(seen.plot(), figure.Figure)
+    unsure = [dataclasses.replace(c, doubt="odd") if c.path == "b" else c for c in plan]
+    layers = with_plan(seen.layers, type(plan)(tuple(unsure)))
+    seen = dataclasses.replace(seen, layers=layers)
+    assert seen.parting == "c"
+    assert re.search(r"unsure: b [345]\.\d+x \(odd\)", str(seen))
+    with pytest.raises(TypeError, match=r"one of `jinit\.explain`"):
+        with_plan(seen.layers, "plan")
+    with pytest.raises(ValueError, match="of this model"):
+        with_plan(seen.layers, type(plan)(()))
 
 
 # Refusals

@@ -79,6 +79,38 @@ def test_an_mlp_under_the_standard_parametrization_does_not():
     assert "outputs +" in found.verdict
 
 
+def test_a_random_head_under_mup_may_fall_with_the_width():
+    changes = lambda slope: tuple((width**slope,) for width in WIDTHS)
+    rows = changes(0.0), changes(-0.37), changes(-0.37)
+    names = "mid", "head", "outputs"
+    found = CoordinateCheck(names, WIDTHS, rows, random_heads=names[1:])
+    assert found.is_flat
+    assert "but for head -0.37, outputs -0.37, where a random head" in found.verdict
+    assert not CoordinateCheck(names, WIDTHS, rows).is_flat
+    steep = changes(0.0), changes(-0.8), changes(-0.37)
+    found = CoordinateCheck(names, WIDTHS, steep, random_heads=names[1:])
+    assert found.verdict.endswith("at head -0.80.")
+    grown = changes(0.0), changes(0.3), changes(0.0)
+    assert not CoordinateCheck(names, WIDTHS, grown, random_heads=names[1:]).is_flat
+
+
+def test_a_head_is_random_if_its_first_outputs_are_no_zeros():
+    def make(scale):
+        def model(width, key):
+            apply = lambda w, x: jnp.tanh(x @ w["a"]) @ w["head"]
+            weights = {"a": jnp.ones((3, width)), "head": scale * jnp.ones((width, 2))}
+            return apply, weights, optax.sgd(0.1)
+
+        return model
+
+    x = jax.random.normal(KEY, (5, 3))
+    check = lambda scale: coord_check(
+        make(scale), [4, 8], [(x, None)], lambda z, _: z.sum(), steps=1
+    )
+    assert check(1.0).random_heads == ("head", "outputs")
+    assert check(0.0).random_heads == ()
+
+
 def test_a_change_is_what_one_step_of_gradient_descent_makes():
     x = jax.random.normal(KEY, (5, 3))
 

@@ -105,7 +105,8 @@ def coord_check(
             )
     changes = np.sqrt([squares for _, squares in found]).transpose(2, 0, 1)
     rows = tuple(tuple(map(tuple, row)) for row in changes.tolist())
-    return CoordinateCheck(names, widths, rows, tolerance)
+    heads = training.random_heads(widths[0])
+    return CoordinateCheck(names, widths, rows, tolerance, heads)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +129,16 @@ class _Training:
         step = _step(subject, optimizer, self.loss)
         runs = [list(self._run(features, step, *each)) for each in made]
         return names, np.mean(runs, axis=0)
+
+    def random_heads(self, width: int) -> tuple[str, ...]:
+        """The last layers and the outputs, if these are not 0 at first."""
+        subject, _ = _made(self.make(width, jax.random.key(0)), self.batches[0][0])
+        model = read_subject(_WHERE, subject)
+        names, features = _features(model)
+        first = features(subject.weights, (subject.state, subject.inputs))
+        last = {layer.name for layer in model.layers if layer.place.last} | {OUTPUTS}
+        found = zip(names, first, strict=True)
+        return tuple(name for name, z in found if name in last and bool(jnp.any(z)))
 
     def _run(
         self,

@@ -146,9 +146,9 @@ def initialize(
         >>> print(jinit.explain(model, x))
         parameter               shape  law             E x²  E z²  why
         params/layers_0/kernel  32×64  lecun_normal()  1     1     fan_in 32
-        params/layers_0/bias    64     zeros()                     the model's own: zeros
+        params/layers_0/bias    64     zeros()                     the model's own: ...
         params/layers_2/kernel  64×10  he_normal()     0.5   1     fan_in 64, relu ...
-        params/layers_2/bias    10     zeros()                     the model's own: zeros
+        params/layers_2/bias    10     zeros()                     the model's own: ...
         >>> variables = jinit.initialize(model, jax.random.key(0), x)
         >>> model.apply(variables, jnp.ones((8, 32))).shape
         (8, 10)

@@ -160,7 +160,9 @@ def test_roles_get_their_constants():
     every = [
         c for name in ("ViT-B/16", "ResNet-50") for c in jinit.explain(*FULL[name]())
     ]
-    by_role = {c.role: c.initializer for c in every}
+    ends = [c for c in every if c.reason == "ends 1 of 16 branches"]
+    assert [c.initializer for c in ends] == [jinit.constant(1 / 4)] * 16
+    by_role = {c.role: c.initializer for c in every if c not in ends}
     assert by_role["bias"] == by_role["norm offset"] == jinit.zeros()
     assert by_role["norm scale"] == jinit.ones()
     assert by_role["positional"] == by_role["token"] == jinit.normal(stddev=0.02)

@@ -27,7 +27,7 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
         return made if x.is_finite else made.doubted("a sum of infinite numbers")
     if x.mask is not None and _is_zero_outside(x, x.mask):
         rows = _of_masked(x, x.mask, moving, kept, count, source)
-    elif count <= FEW_ENOUGH:
+    elif count <= FEW_ENOUGH and _alike(x, moving) < LITTLE:
         rows = _of_few(x, moving, kept, int(count), source)
     elif np.isrealobj(x.rows) and bool(np.all(x.rows >= 0)):
         rows = _of_positive(x, moving, kept, count, source)
@@ -37,6 +37,7 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
     return Samples(np.stack(list(rows)), whole.axes, sources, doubt=x.doubt)
 
 
+LITTLE = 0.15  # a correlation below which others stand beside an entry by chance
 FEW_ENOUGH = 64  # entries that are summed one by one; more of them come near the mean
 
 

@@ -1,7 +1,7 @@
 """A model as its graph and layers, with a tap at every pre-activation."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -28,6 +28,7 @@ class Model:
         structure: That of the outputs.
         arguments: What was read, an array or a shape for each input of the graph:
             parameters, state, inputs.
+        stored: The paths of the state.
     """
 
     graph: Graph
@@ -37,6 +38,7 @@ class Model:
     paths: tuple[str, ...]
     structure: Any
     arguments: tuple[Any, ...]
+    stored: tuple[str, ...] = ()
 
     def times(self, value: Value) -> tuple[int, ...]:
         """How often each loop around a value runs, outermost first."""
@@ -77,17 +79,19 @@ def read_subject(where: str, subject: Subject) -> Model:
     """Reads the layers of a model of any framework, for the public function `where`."""
     require_arrays((subject.weights, subject.inputs), where)
     arguments = (subject.weights, subject.state, *subject.inputs)
-    stored = len(jax.tree.leaves(subject.state))
-    return _read(subject.apply, subject.weights, arguments, stored)
+    return _read(subject.apply, subject.weights, arguments, leaf_paths(subject.state))
 
 
 def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
     """Reads the layers of `apply(params, *inputs)`; arrays may be shapes only."""
-    return _read(apply, params, (params, *inputs), 0)
+    return _read(apply, params, (params, *inputs), ())
 
 
 def _read(
-    apply: Callable[..., Any], params: Any, arguments: tuple[Any, ...], stored: int
+    apply: Callable[..., Any],
+    params: Any,
+    arguments: tuple[Any, ...],
+    stored: Sequence[str],
 ) -> Model:
     jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(*arguments)
     # A derivative rule stays in force unless a layer hides behind it.
@@ -95,4 +99,5 @@ def _read(
     paths = leaf_paths(params)
     structure = jax.tree.structure(shapes)
     leaves = tuple(jax.tree.leaves(arguments))
-    return Model(graph, *read_layers(graph, paths, stored), paths, structure, leaves)
+    read = read_layers(graph, paths, len(stored))
+    return Model(graph, *read, paths, structure, leaves, tuple(stored))

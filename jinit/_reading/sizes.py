@@ -46,12 +46,13 @@ def run(
     """All values of a model on samples, with parameters as `parameter` has them."""
     numbers = {value: i for i, value in enumerate(model.graph.inputs)}
     source = Source()
+    stored_paths = dict(enumerate(model.stored, len(model.paths)))
 
     def given(value: Value) -> Samples:
         i = numbers[value]
         if i < len(model.paths):
             return parameter(value, source)
-        stored = value not in model.facts.data
+        stored = stored_paths.get(i)
         return _argument(model.arguments[i], model.graph.types[value], stored, source)
 
     lazy = model.facts.leaves.keys()
@@ -82,18 +83,21 @@ def _mean(sizes: list[Size]) -> float:
     return float(np.mean([size.second for size in sizes])) if sizes else float("nan")
 
 
-def _argument(argument: Any, kind: Any, stored: bool, source: Source) -> Samples:
+def _argument(argument: Any, kind: Any, stored: str | None, source: Source) -> Samples:
     ndim = len(kind.shape)
     if jnp.issubdtype(kind.dtype, jax.dtypes.prng_key):
         return opaque(ndim, source)
     is_shape = isinstance(argument, jax.ShapeDtypeStruct)
-    if jnp.issubdtype(kind.dtype, jnp.inexact) and not stored:
+    if jnp.issubdtype(kind.dtype, jnp.inexact) and stored is None:
         is_complex = jnp.issubdtype(kind.dtype, jnp.complexfloating)
         return source.gaussian(0.0, 1.0, [0.0] * ndim, is_complex)
     if not is_shape and not isinstance(argument, Tracer):
         array = np.asarray(argument)
         exact = array.dtype.kind in "biu"
         return source.array(array if exact else array.astype(float))
+    if jnp.issubdtype(kind.dtype, jnp.inexact):  # an average that is still to be made
+        is_variance = (stored or "").rpartition("/")[2] in {"var", "variance"}
+        return source.array(np.broadcast_to(float(is_variance), kind.shape))
     if kind.dtype == bool:
         return source.array(np.broadcast_to(True, kind.shape))
     return opaque(ndim, source)

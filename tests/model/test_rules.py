@@ -114,9 +114,8 @@ def test_rules_read_the_computation():
     found = laws(jinit.explain(apply, params, x, rules=rules))
     assert found["params/down"] == jinit.zeros
     assert found["params/router/kernel"] == jinit.normal(stddev=0.02)
-    assert found["params/up"] == jinit.he_normal(
-        fans=(32, 4 * 64)
-    )  # all 4 experts read a token
+    # All 4 experts read a token, each with fans of its own.
+    assert found["params/up"] == jinit.he_normal(fans=(32, 64))
 
 
 def test_fans_are_asked_only_of_what_has_them():

@@ -161,8 +161,11 @@ def selected(operands: Sequence[Samples], ndim: int) -> Samples:
     Chosen by what has nothing to do with them, as in dropout, they have the moments of
     a mixture.
     """
-    made = elementwise.apply(elementwise.FUNCTIONS["select_n"], operands, ndim)
     which, *cases = operands
+    if which.is_number:
+        chosen = cases[int(np.clip(np.ravel(which.array)[0], 0, len(cases) - 1))]
+        return chosen if len(chosen.axes) == ndim else chosen.picked([None] * ndim)
+    made = elementwise.apply(elementwise.FUNCTIONS["select_n"], operands, ndim)
     drawn = frozenset().union(*(case.sources for case in cases))
     if not which.sources or which.sources & drawn or made.rows.dtype.kind != "f":
         return made

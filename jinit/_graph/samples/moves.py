@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .source import Source
-from .value import Along, Axis, EQUAL, N, new_axis, Samples
+from .value import Along, Axis, EQUAL, N, new_axis, Samples, seed
 
 
 def transpose(x: Samples, order: Sequence[int]) -> Samples:
@@ -37,7 +37,8 @@ def reshape(x: Samples, before: Sequence[int], after: Sequence[int]) -> Samples:
             axes += [EQUAL] * len(made)
             continue
         least = min(varying, key=x.likeness)
-        same = len(made) == 1 and len([k for k in own if before[k] > 1]) == 1
+        whole = sum(before[k] > 1 for k in own), sum(after[k] > 1 for k in made)
+        same = whole == (1, 1)
         for k in made:
             moving = after[k] > 1
             order.append(least if moving else None)
@@ -80,9 +81,7 @@ def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> S
         if n != m and x.axes[k] is not EQUAL
     ]
     axes = [
-        Axis(axis.along, -1 - abs(hash((axis.number, key, k))) % 2**40)
-        if k in cut
-        else axis
+        Axis(axis.along, -1 - seed(axis.number, key, k)) if k in cut else axis
         for k, axis in enumerate(x.axes)
     ]
     axes = [EQUAL if n == 1 else a for n, a in zip(after, axes, strict=True)]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from . import choices, elementwise, moves, products, reductions
+from . import choices, elementwise, moves, products, reductions, sums
 from .call import Call, Result, Rule
 from .source import Source
 from .value import EQUAL, N, Samples
@@ -227,7 +227,7 @@ RULES: dict[str, Rule] = {
     "pmax": _first,
     "pmin": _first,
     "ppermute": _first,
-    "psum": _first,
+    "psum": lambda c: _psum(c),
     "ragged_dot_general": _ragged_dot,
     "random_bits": _random_bits,
     "random_clone": _key,
@@ -265,6 +265,20 @@ RULES: dict[str, Rule] = {
     "unstack": lambda c: _unstack(c),
     "transpose": lambda c: moves.transpose(c.operands[0], c.params["permutation"]),
 }
+
+
+def _psum(call: Call) -> Samples:
+    """Over axes of an array, as under `vmap`, a sum; over devices, what is on each."""
+    x, axes = call.operands[0], call.params["axes"]
+    summed = tuple(k for k in axes if isinstance(k, int))
+    if not summed:
+        return x
+    count = math.prod(call.before[k] for k in summed)
+    made = sums.sum_over(x, summed, count, call.source)
+    same = x.variance and all(x.axes[k] is EQUAL for k in summed)
+    return made.doubted(
+        "a statistic of examples that are copies of one" if same else ""
+    )
 
 
 def _stack(call: Call) -> Samples:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .masks import mask_of
-from .value import Along, Axis, EQUAL, N, new_axis, P, Samples
+from .value import Along, Axis, EQUAL, N, new_axis, number_anew, P, Samples, seed
 
 
 NEAR = 60  # places in the order of entries: as far as entries count as like another
@@ -71,6 +71,7 @@ class Source:
     """Draws that are independent of each other; the same in every process."""
 
     def __init__(self) -> None:
+        number_anew()
         self._count = itertools.count(1)
         self._picks: dict[tuple[int, ...], np.ndarray] = {}
         self._noises: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
@@ -98,7 +99,7 @@ class Source:
         if axes in self._picks:
             return self._picks[axes]
         orders = _orders()
-        start = hash(axes) % len(orders)
+        start = seed(*axes) % len(orders)
         picks = orders[(start + np.arange(count)) % len(orders)]
         if entries is not None:
             order = np.argsort(np.real(entries), kind="stable")
@@ -187,7 +188,8 @@ def _along(likeness: float) -> Along:
 
 def _axis_of(array: np.ndarray, k: int) -> Axis:
     first = array[(slice(None),) * k + (slice(0, 1),)]
-    same = array.shape[k] == 1 or bool(np.all(array == first))
+    alike = (array == first) | ((array != array) & (first != first))
+    same = array.shape[k] == 1 or bool(np.all(alike))
     return EQUAL if same else new_axis(Along.SHARED)
 
 

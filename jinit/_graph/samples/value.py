@@ -16,8 +16,10 @@ import enum
 import functools
 import itertools
 import math
+import threading
+import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,12 +49,22 @@ class Axis(NamedTuple):
 
 
 EQUAL = Axis(Along.EQUAL, 0)
-_numbers = itertools.count(1)
+_numbers = threading.local()  # of this thread's computation, so that it can be repeated
+
+
+def number_anew() -> None:
+    """Numbers the axes of a computation from 1 on: each run of it is the same."""
+    _numbers.next = itertools.count(1)
 
 
 def new_axis(along: Along) -> Axis:
     """An axis that no other value has."""
-    return EQUAL if along is Along.EQUAL else Axis(along, next(_numbers))
+    return EQUAL if along is Along.EQUAL else Axis(along, next(_numbers.next))
+
+
+def seed(*parts: Any) -> int:
+    """A number that is the same in every process."""
+    return zlib.crc32(repr(parts).encode())
 
 
 class Size(NamedTuple):

@@ -136,7 +136,7 @@ def test_an_input_that_does_not_fit_is_said_in_one_line(tmp_path, capsys):
         "def model(): return lambda w, x: x @ w, jnp.ones((5, 3))\n"
     )
     assert main(["report", "--model", "narrow:model", "--input-shape", "4,8"]) == 2
-    assert "Got shape (4, 8): TypeError: dot_general" in capsys.readouterr().err
+    assert "Got float32[4,8]: TypeError: dot_general" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

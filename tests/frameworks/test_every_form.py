@@ -63,7 +63,9 @@ def laws(mode, name):
     """What each weight gets: the reason of kernels, the mean and the deviation."""
     return [
         (
-            choice.reason if choice.role in KERNELS else choice.role,
+            choice.reason.partition(", reads")[0]
+            if choice.role in KERNELS
+            else choice.role,
             choice.initializer.mean(choice.shape),
             std(choice),
         )
@@ -76,7 +78,9 @@ def in_order(mode, name) -> list[Any]:
 
 
 def std(choice):
-    return pytest.approx(choice.initializer.std(choice.shape))
+    # What is read is told from another computation in each framework; in Equinox from
+    # one example, that of a batch of many: to 10 %.
+    return pytest.approx(choice.initializer.std(choice.shape), rel=0.1)
 
 
 @each_case

@@ -334,7 +334,7 @@ def test_a_pickle_names_the_recipe_at_its_public_home():
         (
             lambda: laws(residual(2, 2), recipes.magneto(3)),
             ValueError,
-            r"`jinit.initialize` needs a model with a decoder .* for "
+            r"`jinit.explain` needs a model with a decoder .* for "
             r"jinit.recipes.magneto\(encoder_layers=3\). Got blocks/0",
         ),
         (

@@ -142,3 +142,12 @@ def padded(
         value.sources,
     )  # fmt: skip
     return mixed([x, around], [inside, 1 - inside], grown[0], source)
+
+
+def as_batch(x: Samples, axis: int) -> Samples:
+    """As if the entries along an axis, which are equal, were those of other examples."""
+    rows = np.array(x.rows)
+    rows[1 + axis] = x.shuffled(0).rows[0]
+    axes = list(x.axes)
+    axes[axis] = Axis(Along.FREE, 0)
+    return Samples(rows, tuple(axes), x.sources, doubt=x.doubt)

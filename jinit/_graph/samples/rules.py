@@ -268,17 +268,22 @@ RULES: dict[str, Rule] = {
 
 
 def _psum(call: Call) -> Samples:
-    """Over axes of an array, as under `vmap`, a sum; over devices, what is on each."""
+    """Over axes of an array, as under `vmap`, a sum; over devices, what is on each.
+
+    Copies of one example stand for a batch: their sum is that of as many others.
+    """
     x, axes = call.operands[0], call.params["axes"]
     summed = tuple(k for k in axes if isinstance(k, int))
     if not summed:
         return x
     count = math.prod(call.before[k] for k in summed)
-    made = sums.sum_over(x, summed, count, call.source)
-    same = x.variance and all(x.axes[k] is EQUAL for k in summed)
-    return made.doubted(
-        "a statistic of examples that are copies of one" if same else ""
-    )
+    if not x.variance or any(x.axes[k] is not EQUAL for k in summed):
+        return sums.sum_over(x, summed, count, call.source)
+    made = sums.sum_over(moves.as_batch(x, summed[0]), summed, BATCH, call.source)
+    return Samples(made.rows * count / BATCH, made.axes, made.sources, doubt=made.doubt)
+
+
+BATCH = 64  # examples that one stands for, where a statistic is taken over copies of it
 
 
 def _stack(call: Call) -> Samples:

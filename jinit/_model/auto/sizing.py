@@ -167,6 +167,8 @@ class Sizing:
         """
         if layer.signal in self.alike:
             return _whole(self.alike[layer.signal])
+        if signal.doubt:  # nobody knows: as between layers that keep their signals
+            return self._formula(layer.reads, [1.0] * 2) or 1.0
         if layer.reads.later.chained and self._is_shared(layer):
             # One law for many layers: what they read when all keep their signals.
             exact = self._formula(layer.reads, [1.0] * 2)

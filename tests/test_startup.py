@@ -13,7 +13,7 @@ import pytest
 import jinit
 
 
-STEPS = ("import jinit", "import jinit.cli", "jinit.theory", "jinit.trace")
+STEPS = ("import jinit", "jinit.theory", "jinit.trace", "import jinit.cli")
 CODE = f"""
 import json, sys
 for step in {STEPS}:
@@ -45,7 +45,8 @@ def test_importing_jinit_loads_the_laws_and_nothing_above_them(loaded):
 
 def test_a_touch_loads_what_it_needs(loaded):
     gain = [parts(b) - parts(a) for a, b in itertools.pairwise(loaded.values())]
-    assert gain == [{"cli"}, {"theory"}, {"_frameworks", "_graph", "_reading"}]
+    assert gain[:2] == [{"theory"}, {"_frameworks", "_graph", "_reading"}]
+    assert "cli" in gain[2]
 
 
 def test_no_package_loads_that_jinit_can_do_without(loaded):

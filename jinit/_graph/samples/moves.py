@@ -145,7 +145,7 @@ def padded(
 
 
 def as_batch(x: Samples, axis: int) -> Samples:
-    """As if the entries along an axis, which are equal, were those of other examples."""
+    """As if the equal entries along an axis were those of other examples."""
     rows = np.array(x.rows)
     rows[1 + axis] = x.shuffled(0).rows[0]
     axes = list(x.axes)

@@ -78,4 +78,4 @@ def test_the_source_of_a_law_is_the_law(init, equation):
     source = inspect.getsource(init)
     assert f"def {init.law.name}(" in source
     assert equation in source
-    assert inspect.getdoc(init.law.function) in inspect.getdoc(init)
+    assert (inspect.getdoc(init.law.function) or "?") in (inspect.getdoc(init) or "")

@@ -67,7 +67,7 @@ class Asked:
     def of(
         cls,
         where: str,
-        activation: str | Function,
+        activation: Any,
         param: float | None = None,
         what: str = "activation",
     ) -> "Asked":

@@ -163,7 +163,7 @@ def selected(operands: Sequence[Samples], ndim: int) -> Samples:
     """
     which, *cases = operands
     if which.is_number:
-        chosen = cases[int(np.clip(np.ravel(which.array)[0], 0, len(cases) - 1))]
+        chosen = cases[int(np.clip(which.entries[0], 0, len(cases) - 1))]
         return chosen if len(chosen.axes) == ndim else chosen.picked([None] * ndim)
     made = elementwise.apply(elementwise.FUNCTIONS["select_n"], operands, ndim)
     drawn = frozenset().union(*(case.sources for case in cases))

@@ -1,6 +1,7 @@
 """Gaussian moments of an activation that a public function was given."""
 
 import dataclasses
+from typing import Any
 
 from .._core.settings import check, Positive
 from .names import as_function, canonical, Function, gated_pair, GATES

@@ -16,7 +16,11 @@ from .traits import Kind, Traits
 def body_jaxpr(equation: JaxprEqn) -> Any | None:
     """The jaxpr that a call runs, or None where the equation is no call."""
     call = _traits(equation).unrolls
-    return equation.params[call.jaxpr] if isinstance(call, Call) else None
+    if not isinstance(call, Call):
+        return None
+    # The versions of JAX differ in what they call it.
+    names = (call.jaxpr, "jaxpr", "call_jaxpr")
+    return next(equation.params[name] for name in names if name in equation.params)
 
 
 def has_rule(equation: JaxprEqn) -> bool:

@@ -261,7 +261,7 @@ def test_what_is_in_the_wrong_place_is_said_with_the_fix(call, said):
 
 def test_a_key_of_any_form_will_do():
     drawn = jinit.initialize(NNX, KEY, X6)
-    legacy = jinit.initialize(NNX, jax.random.PRNGKey(0), X6)
+    legacy = jinit.initialize(NNX, jax.random.key_data(jax.random.key(0)), X6)
     streams = jinit.initialize(NNX, nnx.Rngs(0), X6)
     for other in (legacy, streams):
         assert jnp.array_equal(drawn.a.kernel[...], other.a.kernel[...])

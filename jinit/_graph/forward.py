@@ -65,7 +65,8 @@ class Forward:
 
     def run(self) -> "Scope":
         """Runs all; returns the values outside of loops."""
-        self.top.run(self.graph.ops)
+        with np.errstate(all="ignore"):  # what is not finite is told by its size
+            self.top.run(self.graph.ops)
         return self.top
 
     def outputs(self) -> list[Samples]:

@@ -59,7 +59,9 @@ def run(
     norms = {*model.facts.norms.values()}
 
     def settled(op: Op, scope: Scope, made: Samples) -> Samples:
-        return after(op, scope, _normalized(made) if op in norms else made)
+        if op in norms:
+            made = _normalized(made, [scope.get(i) for i in op.inputs])
+        return after(op, scope, made)
 
     lazy = model.facts.leaves.keys()
     forward = Forward(model.graph, given, lazy, before, settled, source)
@@ -76,9 +78,16 @@ def tell(model: Model, parameter: Parameter) -> Mapping[str, Prediction]:
     }
 
 
-def _normalized(made: Samples) -> Samples:
-    """What a norm makes, which has E x² = 1 where samples say nearly that."""
-    if abs(made.second - 1) > BY_CHANCE:
+def _normalized(made: Samples, operands: list[Samples]) -> Samples:
+    """What a norm makes, which has E x² = 1 where samples say nearly that.
+
+    It is less where ε is not small, and never more: if samples say so, their noise was
+    divided by, and the signal as it was before stands for what is made.
+    """
+    signal = max(operands, key=lambda operand: len(operand.axes))
+    if made.second > 1 + BY_CHANCE and signal.second:
+        return dataclasses.replace(made, rows=signal.rows / signal.second**0.5)
+    if made.second < 1 - BY_CHANCE:
         return made
     return dataclasses.replace(made, rows=made.rows / made.second**0.5)
 

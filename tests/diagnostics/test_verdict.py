@@ -245,7 +245,7 @@ def test_a_stride_does_not_count_as_a_vanishing_gradient():
             return nn.Dense(10)(x.mean((1, 2)))
 
     x = normals(16, 32, 32, 16)
-    params = started(Strided(), x)
+    params = jax.jit(Strided().init)(jax.random.key(0), x)
     seen = jinit.probe(Strided().apply, params, x)
     assert seen.condition == "keeps"
     assert all((layer.gradient_ratio or 1) < 0.8 for layer in seen.layers[:2])

@@ -121,9 +121,7 @@ class _Training:
 
     def at(self, width: int) -> tuple[tuple[str, ...], np.ndarray]:
         """The layers at a width, and E (z_t − z_0)² by step and layer."""
-        key = jax.random.key(0)
-        keys = [jax.random.fold_in(key, seed) for seed in range(self.seeds)]
-        made = [_made(self.make(width, key), self.batches[0][0]) for key in keys]
+        made = [self._made(width, seed) for seed in range(self.seeds)]
         subject, optimizer = made[0]
         names, features = _features(read_subject(_WHERE, subject))
         step = _step(subject, optimizer, self.loss)
@@ -132,13 +130,17 @@ class _Training:
 
     def random_heads(self, width: int) -> tuple[str, ...]:
         """The last layers and the outputs, if these are not 0 at first."""
-        subject, _ = _made(self.make(width, jax.random.key(0)), self.batches[0][0])
+        subject, _ = self._made(width, 0)
         model = read_subject(_WHERE, subject)
         names, features = _features(model)
         first = features(subject.weights, (subject.state, subject.inputs))
         last = {layer.name for layer in model.layers if layer.place.last} | {OUTPUTS}
         found = zip(names, first, strict=True)
         return tuple(name for name, z in found if name in last and bool(jnp.any(z)))
+
+    def _made(self, width: int, seed: int) -> tuple[Subject, Any]:
+        key = jax.random.fold_in(jax.random.key(0), seed)
+        return _made(self.make(width, key), self.batches[0][0])
 
     def _run(
         self,

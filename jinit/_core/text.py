@@ -30,6 +30,39 @@ def signed(value: float) -> str:
     return f"{value:+.2f}"
 
 
+def printable(text: str) -> str:
+    """A name in one line, as it is: what is no letter a terminal shows, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(x if x.isprintable() else ascii(x)[1:-1] for x in text)
+
+
+def shown(value: Any, most: int = 120) -> str:
+    """A value as a message names it: in one line, shortened, whatever it is.
+
+    Arrays of more than a few numbers are named by dtype and shape.
+    """
+    try:
+        text = _array(value) or printable(repr(value))
+    except Exception:  # a `repr` of a user's class, or one too deep
+        text = f"a {type(value).__name__}"
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 20]}…{text[-19:]}"
+
+
+def _array(value: Any) -> str:
+    """float32[3,5] of an array or shape; nothing of what is none, or prints short."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if dtype is None or not isinstance(shape, tuple):
+        return ""
+    if getattr(value, "is_deleted", bool)() is True:
+        return f"a deleted array {dtype}[{','.join(map(str, shape))}]"
+    if math.prod(shape) <= 8 and not isinstance(value, type):
+        return ""
+    return f"{dtype}[{','.join(map(str, shape))}]"
+
+
 def sizes(shape: Sequence[int]) -> str:
     """A shape: 3×3×64; nothing for no axes."""
     return "×".join(map(str, shape))
@@ -46,6 +79,7 @@ def memory(count: float) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Rows of cells as text, the first `left` columns to the left, others right."""
+    rows = [[*map(printable, row)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(
@@ -63,6 +97,7 @@ def rich_table(
     """The same for a rich console, folded where it is narrow; `right` are numbers."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table, numbers = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)), set(right)
     table.header_style = "dim"
@@ -72,5 +107,5 @@ def rich_table(
         else:
             table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table

@@ -1,7 +1,6 @@
 """Paths of trees: `params/Dense_0/kernel`, for every framework."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -83,30 +82,3 @@ def replaced(tree: Any, new: Mapping[str, Any]) -> Any:
     leaves, structure = jax.tree.flatten(tree)
     pairs = zip(leaf_paths(tree), leaves, strict=True)
     return structure.unflatten([new.get(path, leaf) for path, leaf in pairs])
-
-
-def glob(pattern: str) -> re.Pattern[str]:
-    """A pattern of `/` paths: `*` and `?` stay within a name, `**` spans any number.
-
-    `[ab]` is one of these characters and `{a,b}` one of these words. The pattern may
-    match the end of a path alone; with a leading `/` it matches from its start.
-    """
-    start = "" if pattern.startswith("/") else "(?:.*/)?"
-    return re.compile(start + "".join(_regex(pattern.removeprefix("/"))) + "$")
-
-
-_TOKEN = re.compile(r"\*\*/|\*\*|[*?]|\[[^]]+\]|\{[^}]*\}|.")
-_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-
-
-def _regex(pattern: str) -> Iterator[str]:
-    for token in _TOKEN.findall(pattern):
-        if token in _WILD:
-            yield _WILD[token]
-        elif token[0] == "[" and len(token) > 1:
-            yield token.replace("[!", "[^")
-        elif token[0] == "{" and len(token) > 1:
-            words = ("".join(_regex(word)) for word in token[1:-1].split(","))
-            yield f"(?:{'|'.join(words)})"
-        else:
-            yield re.escape(token)

@@ -9,9 +9,10 @@ from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .._core.globs import glob
 from .._core.initializer import Initializer
 from .._core.settings import choose
-from .._core.trees import glob, named_arrays
+from .._core.trees import named_arrays
 from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
 
@@ -106,7 +107,7 @@ def path(pattern: str) -> Selector:
         A condition for the left side of a rule.
     """
     expression = glob(pattern)
-    return Selector(repr(pattern), lambda leaf: bool(expression.match(leaf.path)))
+    return Selector(repr(pattern), lambda leaf: expression.matches(leaf.path))
 
 
 def role(*roles: Role) -> Selector:

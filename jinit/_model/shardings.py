@@ -11,8 +11,9 @@ import numpy as np
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from .._core.draw import check_sharding
+from .._core.globs import glob
 from .._core.text import aligned, memory, rich_table
-from .._core.trees import glob, named_leaves
+from .._core.trees import named_leaves
 from .._frameworks import is_model, read
 
 
@@ -102,7 +103,7 @@ def _is_rules(shardings: Any) -> bool:
 def _by_rules(paths: Sequence[str], rules: Sequence[Any], where: str) -> list[Any]:
     patterns = [glob(pattern) for pattern, _ in rules]
     hits = [
-        next((i for i, each in enumerate(patterns) if each.match(path)), None)
+        next((i for i, each in enumerate(patterns) if each.matches(path)), None)
         for path in paths
     ]
     idle = [rules[i][0] for i in range(len(rules)) if i not in hits]

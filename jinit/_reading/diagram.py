@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from .._core.text import printable
 from .row import count, Row
 
 
@@ -17,12 +18,12 @@ def _lines(row: Row) -> Iterator[str]:
     if row.role in {"bias", "norm offset", "norm statistic"}:
         return
     if row.role == "norm scale":
-        yield f" │ normalized, × {row.path}"
+        yield f" │ normalized, × {printable(row.path)}"
         return
     if row.activation_name not in {None, "identity"}:
         yield f" │ {row.activation_name}"
     mark = "⊕" if row.closes_residual else "●"
-    yield f" {mark} {row.path}  {_what(row)}"
+    yield f" {mark} {printable(row.path)}  {_what(row)}"
 
 
 def _what(row: Row) -> str:

@@ -5,6 +5,7 @@ import pathlib
 import sys
 from typing import Any
 
+from .._core.text import printable
 from .options import RefusalError
 
 
@@ -35,4 +36,5 @@ def show(result: Any) -> None:
 
 def say(text: str) -> None:
     """Tells how the work goes, beside what it prints."""
-    print(f"jinit: {text}", file=sys.stderr, flush=True)
+    lines = "\n".join(map(printable, text.split("\n")))
+    print(f"jinit: {lines}", file=sys.stderr, flush=True)

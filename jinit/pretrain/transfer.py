@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.trees import glob, named_leaves, replaced
+from .._core.globs import glob
+from .._core.trees import named_leaves, replaced
 from .._model.rules import nearest
 from .autoencoder import Autoencoder
 from .dense import Dense
@@ -90,7 +91,7 @@ def _module(path: str, leaves: Sequence[str]) -> str:
 
 def _modules(path: str, leaves: Sequence[str]) -> Iterator[str]:
     pattern = glob(f"{path}/kernel" if path else "/kernel")
-    yield from (leaf.removesuffix("kernel") for leaf in leaves if pattern.match(leaf))
+    yield from (leaf.removesuffix("kernel") for leaf in leaves if pattern.matches(leaf))
 
 
 def _like(leaves: dict[str, Any], path: str, value: jax.Array) -> jax.Array:

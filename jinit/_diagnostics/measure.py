@@ -1,4 +1,4 @@
-"""What one batch shows at every layer, in one compiled computation."""
+"""What one batch shows at every layer: one compiled pass, and statistics of it."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -19,33 +19,56 @@ FLAT = 0.05  # of the largest slope in the batch: below it an activation is satu
 Tree = dict[str, Any]
 
 
-def measure(
+def watch(
     model: Model,
     loss: Callable[[Any], jax.Array] | None,
     weights: Any,
     others: Any,
     key: jax.Array,
-) -> Tree:
-    """Every statistic of a probe, as a tree of arrays.
+) -> tuple[Any, dict[Value, Any], dict[Value, Any], dict[Value, Any]]:
+    """What the statistics of a probe are of, from one pass and its gradient.
 
     `others` is what the model reads beside its weights: its state and the inputs.
 
     `loss` maps the outputs to a scalar; without one, each output is weighted by an
     independent standard normal number, drawn from `key`.
+
+    Returns:
+        The outputs; the values at layers; the gradients of what layers make; and the
+        slopes of their activations.
     """
     scalar = lambda outputs: _scalar(loss, outputs, key)
-    layers = [layer for layer in model.layers if measurable(model.graph, layer)]
+    layers = _measured(model)
     wanted = {i for layer in layers for i in _wanted(model, layer)}
     taps = [layer.output for layer in layers]
     outputs, values, gradients = model.tap(weights, others, scalar, wanted, taps)
-    return {
-        "weights": _finite(weights),
-        "others": _finite(others),
-        "layers": [
-            _layer(model, layer, values, gradients[layer.output]) for layer in layers
-        ],
-        "outputs": _finite(outputs),
+    slopes = {
+        layer.output: _slope(model, layer, layer.activation, values)
+        for layer in layers
+        if layer.activation and layer.activation.ops
     }
+    return _floating(outputs), values, gradients, slopes
+
+
+def measure(
+    model: Model, watched: Callable[..., Any], weights: Any, others: Any, key: jax.Array
+) -> Tree:
+    """Every statistic of a probe, as a tree of arrays.
+
+    `watched` is `watch` of this model, compiled. Statistics are compiled apart: layers
+    of one shape share a program, in all models.
+    """
+    outputs, *seen = watched(weights, others, key)
+    return {
+        "weights": _are_finite(weights),
+        "others": _are_finite(others),
+        "layers": [_layer(model, layer, *seen) for layer in _measured(model)],
+        "outputs": _are_finite(outputs),
+    }
+
+
+def _measured(model: Model) -> list[Layer]:
+    return [layer for layer in model.layers if measurable(model.graph, layer)]
 
 
 def _wanted(model: Model, layer: Layer) -> list[Value]:
@@ -59,27 +82,32 @@ def _wanted(model: Model, layer: Layer) -> list[Value]:
     ]
 
 
-def _layer(model: Model, layer: Layer, values: dict[Value, Any], gradient: Any) -> Tree:
+def _layer(
+    model: Model,
+    layer: Layer,
+    values: dict[Value, Any],
+    gradients: dict[Value, Any],
+    slopes: dict[Value, Any],
+) -> Tree:
     # Iterations that change the kernel are layers of their own. Those that share it are
     # more examples of one.
     graph, found = model.graph, layer.activation
     loops = varying(graph, layer.kernel.value)
     around = graph.loops.get(layer.output, ())
-    own = [around.index(op) for op in loops]
     seen = {
         "signal": values[layer.signal],
         "z": values[layer.output],
         "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
-        "gradient": gradient,
+        "gradient": gradients[layer.output],
         "phi": values[found.result] if found else None,
-        "slope": _slope(model, layer, found, values) if found and found.ops else None,
+        "slope": slopes.get(layer.output),
     }
-    seen = jax.tree.map(lambda x: jnp.moveaxis(x, own, range(len(own))), seen)
-    seen["kernel"] = _kernel(graph, layer, values, loops)
-    measured = functools.partial(_statistics, layer)
-    for _ in loops:
-        measured = jax.vmap(measured)
-    return _automatic(measured)(jax.tree.map(_real, seen))
+    return _statistics(
+        seen,
+        _kernel(graph, layer, values, loops),
+        loops=tuple(around.index(op) for op in loops),
+        out_axes=tuple(layer.kernel.out_axes),
+    )
 
 
 def _kernel(
@@ -104,17 +132,28 @@ def _slope(
     return jnp.abs(slopes(values[activation.sources[0]]))
 
 
-def _statistics(layer: Layer, seen: Tree) -> Tree:
+@functools.partial(jax.jit, static_argnames=("loops", "out_axes"))
+def _statistics(
+    seen: Tree, kernel: jax.Array, loops: tuple[int, ...], out_axes: tuple[int, ...]
+) -> Tree:
+    """The statistics of one layer; of each of several, along the axes `loops`."""
+    seen = jax.tree.map(lambda x: jnp.moveaxis(x, loops, range(len(loops))), seen)
+    measured = functools.partial(_of_one, out_axes=out_axes)
+    for _ in loops:
+        measured = jax.vmap(measured)
+    return _automatic(measured)(*jax.tree.map(_real, (seen, kernel)))
+
+
+def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
     z, gradient, phi, slope = (seen[k] for k in ("z", "gradient", "phi", "slope"))
     return {
         "signal": _moments(seen["signal"]),
         "equal_signal": _equal(seen["signal"], (-1,)),
-        "kernel_rms": _rms(seen["kernel"]),
+        "kernel_rms": _rms(kernel),
         "bias_rms": _rms(seen["bias"]),
         "z": _moments(z),
         "gradient": _moments(gradient),
-        "equal_units": _equal(seen["kernel"], layer.kernel.out_axes)
-        & _equal(gradient, (-1,)),
+        "equal_units": _equal(kernel, out_axes) & _equal(gradient, (-1,)),
         "activation": None if slope is None else _activation(phi, slope),
         "activation_histogram": _histogram(z if phi is None else phi),
         "gradient_histogram": _histogram(gradient),
@@ -191,8 +230,13 @@ def _equal(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     return spread <= 1e-5 * jnp.max(jnp.abs(x))
 
 
-def _finite(tree: Any) -> list[jax.Array]:
-    return [jnp.isfinite(x).all() for x in _floating(tree)]
+def _are_finite(tree: Any) -> list[jax.Array]:
+    return [_is_finite(x) for x in _floating(tree)]
+
+
+@jax.jit
+def _is_finite(x: jax.Array) -> jax.Array:
+    return jnp.isfinite(x).all()
 
 
 def _floating(tree: Any) -> list[jax.Array]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from .._frameworks.subject import Subject
 from .._graph import Activation, label, recognize
 from .._reading import Instance, Model, read_subject, unroll
-from .measure import measure
+from .measure import measure, watch
 from .ratios import Phi
 
 
@@ -66,13 +66,13 @@ def _read(apply: Any, loss: Loss | None, structure: Any, types: Any) -> Program:
             "them; inside `while`, `cond` or `shard_map` none is seen."
         )
     _require_real(model, layers)
-    run = jax.jit(functools.partial(measure, model, loss))
+    watched = jax.jit(functools.partial(watch, model, loss))
     phis = {layer: layer.activation for layer in model.layers}
     names = {layer: label(phi) for layer, phi in phis.items()}
     return Program(
         model,
         layers,
-        run,
+        functools.partial(measure, model, watched),
         tuple(_function(phis[each.layer]) for each in layers),
         tuple(names[each.layer] for each in layers),
     )

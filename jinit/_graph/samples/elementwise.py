@@ -203,7 +203,7 @@ def _joined(operands: Sequence[Samples], k: int, ndim: int) -> Axis:
     along = [axis.along for axis in found]
     free = all(each is Along.FREE for each in along)
     kind = Along.FREE if free else Along.SHARED
-    return Axis(kind, moving[0].number)
+    return Axis(kind, min((axis.number for axis in moving), key=_age))
 
 
 def _is_fixed(samples: Samples) -> bool:
@@ -211,14 +211,16 @@ def _is_fixed(samples: Samples) -> bool:
 
 
 def _aligned(operands: Sequence[Samples]) -> list[Samples]:
-    """The same, each shuffled that runs over what it shares with the first otherwise.
+    """The same, each shuffled that runs otherwise over what it shares with an older one.
 
     As in `x[:, None] - x[None]`, or in `x[1:] - x[:-1]`: entries at one place are
-    different entries of the same value.
+    different entries of the same value. The oldest, such as the `x` of `x - shift(x)`,
+    stays, so that the result still runs along with it.
     """
-    aligned: list[Samples] = []
-    for samples in operands:
-        for other in aligned:
+    aligned: dict[int, Samples] = {}
+    for i in sorted(range(len(operands)), key=lambda i: _ages(operands[i])):
+        samples = operands[i]
+        for other in aligned.values():
             if samples.sources & other.sources and _differ(samples, other):
                 samples = samples.shuffled(_seed(samples, other))
                 axes = tuple(
@@ -229,8 +231,17 @@ def _aligned(operands: Sequence[Samples]) -> list[Samples]:
                     samples.rows, axes, samples.sources, doubt=samples.doubt
                 )
                 break
-        aligned.append(samples)
-    return aligned
+        aligned[i] = samples
+    return [aligned[i] for i in range(len(operands))]
+
+
+def _ages(samples: Samples) -> list[float]:
+    return sorted(_age(axis.number) for axis in samples.axes if axis is not EQUAL)
+
+
+def _age(number: int) -> float:
+    """Axes are numbered as they are made; parts of them have numbers below 0."""
+    return number if number > 0 else math.inf
 
 
 def _differ(one: Samples, other: Samples) -> bool:

@@ -9,7 +9,6 @@ import pytest
 
 import jinit
 from jinit._diagnostics.advice import suited
-from tests.zoo.adapters import started
 from tests.zoo.entry import normals
 from tests.zoo.noise import probed, X
 

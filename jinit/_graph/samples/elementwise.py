@@ -211,7 +211,7 @@ def _is_fixed(samples: Samples) -> bool:
 
 
 def _aligned(operands: Sequence[Samples]) -> list[Samples]:
-    """The same, each shuffled that runs otherwise over what it shares with an older one.
+    """The same, those shuffled that run otherwise over what they share with an older.
 
     As in `x[:, None] - x[None]`, or in `x[1:] - x[:-1]`: entries at one place are
     different entries of the same value. The oldest, such as the `x` of `x - shift(x)`,

@@ -108,7 +108,7 @@ def normal(
 
     A complex draw has independent parts, each with half the variance.
     """
-    stddev = scalar(stddev, real(dtype))
+    stddev = scalar(stddev, dtype)
     if is_complex(dtype):
         parts = [normal(part, shape, real(dtype)) for part in jax.random.split(key)]
         return lax.complex(*parts) / dtype.type(np.sqrt(2)) * stddev
@@ -135,7 +135,8 @@ def truncated_normal(
     """
     if is_complex(dtype):
         key_modulus, key_angle = jax.random.split(key)
-        kept = -np.expm1(-(upper**2)) * uniform(key_modulus, shape, real(dtype))
+        inside = scalar(-np.expm1(-(upper**2)), real(dtype))
+        kept = inside * uniform(key_modulus, shape, real(dtype))
         return _polar(jnp.sqrt(-jnp.log1p(-kept)), key_angle)
     lower, upper = scalar(lower, dtype), scalar(upper, dtype)
     u = uniform(key, shape, dtype, _erf_root2(lower), _erf_root2(upper))

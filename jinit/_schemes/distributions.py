@@ -149,7 +149,7 @@ def symmetric_uniform(
     if sampling.is_complex(dtype):
         width = width * math.sqrt(2 / 3)  # a unit disk has E|w|² = 1/2, not 1/3
     draw = sampling.symmetric_uniform(key, shape, dtype)
-    return draw * scalar(width, sampling.real(dtype))
+    return draw * scalar(width, dtype)
 
 
 @law(marginal=lambda shape, stddev, mean: marginal.normal(mean, stddev))
@@ -274,4 +274,4 @@ def _shifted(draw: jax.Array, mean: float) -> jax.Array:
     """`draw + mean`; without a mean, the draw to the bit."""
     if isinstance(mean, float | int) and mean == 0:
         return draw
-    return draw + scalar(mean, sampling.real(draw.dtype))
+    return draw + scalar(mean, draw.dtype)

@@ -84,12 +84,12 @@ def draw(key, shape, dtype, variance, distribution: Distribution) -> jax.Array:
         case "uniform":
             # E w² is 1/3 on [−1, 1) and E|w|² is 1/2 on the unit disk.
             width = sqrt(scalar(2 if is_complex else 3, real) * variance)
-            return sampling.symmetric_uniform(key, shape, dtype) * width
+            return sampling.symmetric_uniform(key, shape, dtype) * scalar(width, dtype)
         case "normal":
             return sampling.normal(key, shape, dtype, sqrt(variance))
         case _:
             left = COMPLEX_TRUNCATED_STD if is_complex else TRUNCATED_STD
-            stddev = sqrt(variance) / scalar(left, real)
+            stddev = scalar(sqrt(variance) / scalar(left, real), dtype)
             return sampling.truncated_normal(key, shape, dtype) * stddev
 
 

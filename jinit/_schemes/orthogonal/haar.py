@@ -44,7 +44,7 @@ def frames(
 ) -> jax.Array:
     """The kernel whose matrices are independent, Haar, and times `gain`."""
     Q = haar(key, matrices.many, *matrices.size, dtype, method)
-    return sampling.scalar(gain, sampling.real(dtype)) * matrices.kernel(Q)
+    return sampling.scalar(gain, dtype) * matrices.kernel(Q)
 
 
 # Each maps a Gaussian matrix G to a Q(G) with orthonormal columns such that, for every

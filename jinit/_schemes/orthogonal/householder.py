@@ -87,7 +87,7 @@ def _grow(draw: Callable, fold: Fold, count: int) -> tuple[jax.Array, jax.Array]
     if jax.default_backend() == "cpu":
         chunk = min(count, -(-_CHUNK // math.prod(fold.shape)))
     chunks = -(-count // chunk)
-    index = jnp.arange(chunks * chunk * fold.pairs).reshape(chunks, chunk, fold.pairs)
+    index = _counted(chunks * chunk * fold.pairs).reshape(chunks, chunk, fold.pairs)
     draws = _mapped(draw, index)
     if chunk == 1:  # a product of many matrices, even of one, takes XLA longer
         draws = draws[:, 0]
@@ -144,16 +144,18 @@ def _sweep(draw: Callable, fold: Fold, count: int) -> tuple[jax.Array, jax.Array
         return jnp.where(i < last, front, back)
 
     def step(Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
-        index = jnp.arange(count)[:, None], first + jnp.arange(strips)
+        index = _counted(count)[:, None], first + _counted(strips)
         X = jax.vmap(jax.vmap(strip))(*jnp.broadcast_arrays(*index))
         X = X.reshape(count, -1, columns)
         R, half, phase = _reflections(X, fold.strip * first, rows)
         T = inverse(R @ _adjoint(R), half)
         return Q - ((Q @ _adjoint(R)) @ T) @ R, phase
 
-    dtype = jax.eval_shape(draw, jnp.int32(0)).dtype
-    I = jnp.broadcast_to(jnp.eye(rows, columns, dtype=dtype), (count, rows, columns))
-    firsts = jnp.arange(0, 2 * fold.pairs, strips)
+    # Under `jax.shard_map` a carry has to vary over the devices as the draws do.
+    zero = jnp.zeros_like(draw(jnp.int32(0))[0, 0])
+    I = jnp.eye(rows, columns, dtype=zero.dtype) + zero
+    I = jnp.broadcast_to(I, (count, rows, columns))
+    firsts = strips * _counted(-(-2 * fold.pairs // strips))
     Q, phase = jax.lax.scan(step, I, firsts, reverse=True)
     return Q, phase.swapaxes(0, 1).reshape(count, -1)[:, :rows]
 
@@ -171,10 +173,10 @@ def _reflections(
     first = jnp.sum(jnp.where(column == row, X, 0), -1)
     norm = jnp.linalg.norm(X, axis=-1)
     phase = _phase(first)
-    R = jnp.where(column == row, X + (phase * norm)[..., None], X)
+    R = jnp.where(column == row, X + (phase * norm.astype(X.dtype))[..., None], X)
     # To more digits than the product would have; 1 where there is no vector.
     half = norm * (norm + jnp.abs(first))
-    return R, jnp.where(half == 0, 1, half), phase
+    return R, jnp.where(half == 0, 1, half).astype(X.dtype), phase
 
 
 def _phase(x: jax.Array) -> jax.Array:
@@ -198,6 +200,7 @@ def _unit_inverse(N: jax.Array) -> jax.Array:
     size = N.shape[-1]
     if size <= _LEAF or size % 2:
         I = jnp.broadcast_to(jnp.eye(size, dtype=N.dtype), N.shape)
+        I = I + jnp.zeros_like(N)  # a carry, which has to vary as N does
 
         def row(i: jax.Array, T: jax.Array) -> jax.Array:
             t, n = (jax.lax.dynamic_slice_in_dim(A, i, 1, -2) for A in (I, N))
@@ -224,6 +227,11 @@ def _bordered(Q: jax.Array, before: int) -> jax.Array:
 def _padded(A: jax.Array, rows: tuple[int, int], columns: tuple[int, int]) -> jax.Array:
     """Zero rows before and after, and zero columns."""
     return jnp.pad(A, [(0, 0)] * (A.ndim - 2) + [rows, columns])
+
+
+def _counted(count: int) -> jax.Array:
+    """0, 1, …, as the 32-bit integers that positions are, also under x64."""
+    return jnp.arange(count, dtype="int32")
 
 
 def _positions(shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:

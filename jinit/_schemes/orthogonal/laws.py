@@ -9,7 +9,7 @@ from ... import marginal
 from ..._activations import gain as gain_of
 from ..._core.decorator import law
 from ..._core.initializer import alias
-from ..._core.sampling import real, scalar
+from ..._core.sampling import scalar
 from ...marginal import Marginal
 from ...settings import Axes, Count, Finite, Gain, Inexact, NonNegative
 from .haar import frames, Method
@@ -171,7 +171,7 @@ def special_orthogonal(
     """
     axes = _square(shape, batch_axis)
     Q = householder(key, axes.many, *axes.size, dtype, special=True)
-    return scalar(gain_of(gain), real(dtype)) * axes.kernel(Q)
+    return scalar(gain_of(gain), dtype) * axes.kernel(Q)
 
 
 def _glorot_gain(shape, scale) -> tuple[Matrices, float]:

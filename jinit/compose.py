@@ -11,6 +11,7 @@ from ._core.fans import Fans
 from ._core.initializer import Initializer
 from ._core.settings import AnyDType, Finite, requirement
 from ._core.spelling import initializer
+from ._core.text import shown
 from .marginal import Marginal, values
 
 
@@ -21,7 +22,7 @@ def _initializer(where: str, what: str, value: Any) -> Initializer:
     except TypeError:
         raise TypeError(
             f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "
-            f"for one. Got {value!r}."
+            f"for one. Got {shown(value)}."
         ) from None
     return found.configure()  # refuses one that lacks a setting
 

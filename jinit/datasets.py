@@ -5,6 +5,9 @@ import pathlib
 
 import numpy as np
 
+from ._core.arguments import public, Seed
+from ._core.settings import choose
+
 
 # Rows of pixels with the class at the end, as a package ships them.
 _FILES = {
@@ -14,7 +17,8 @@ _FILES = {
 DATASETS = (*_FILES, "gaussian")
 
 
-def load(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+@public("jinit.datasets")
+def load(name: str, seed: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
     """Loads images and labels, in an order that does not depend on the class.
 
     Args:
@@ -35,6 +39,7 @@ def load(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         >>> images.shape, sorted(set(labels.tolist()))
         ((1797, 64), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
+    choose("jinit.datasets.load", "name", name, DATASETS)
     rng = np.random.default_rng(seed)
     if name == "gaussian":
         return rng.standard_normal((5000, 784), np.float32), np.zeros(5000, np.int32)

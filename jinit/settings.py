@@ -9,7 +9,9 @@ type checkers alone.
 
     Finite, Positive, NonNegative, Fraction     a number; any, > 0, ≥ 0, from 0 to 1
     Bound                                       a number that may be infinite
+    Flag                                        True or False
     Count                                       a whole number of at least 1
+    Axis                                        an axis of a kernel
     Axes                                        an axis of a kernel, or several
     TwoFans                                     `(fan_in, fan_out)`
     Gain                                        a number, an activation or its name
@@ -24,11 +26,13 @@ from ._activations import Gain as Gain
 from ._core.settings import (
     AnyDType as AnyDType,
     Axes as Axes,
+    Axis as Axis,
     Bound as Bound,
     check as check,
     choose as choose,
     Count as Count,
     Finite as Finite,
+    Flag as Flag,
     Floating as Floating,
     Fraction as Fraction,
     Inexact as Inexact,

@@ -16,11 +16,13 @@ CACHES = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{CACHES}/jinit-tests")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ["XLA_FLAGS"] = " ".join([
-    "--xla_force_host_platform_device_count=8",
-    f"--xla_backend_optimization_level={os.environ.get('JINIT_TEST_OPTIMIZATION', 0)}",
-    os.environ.get("XLA_FLAGS", ""),
-])
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        "--xla_force_host_platform_device_count=8",
+        f"--xla_backend_optimization_level={os.environ.get('JINIT_TEST_OPTIMIZATION', 0)}",
+        os.environ.get("XLA_FLAGS", ""),
+    ]
+)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

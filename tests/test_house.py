@@ -13,8 +13,8 @@ ROOT = pathlib.Path(__file__).parents[1] / "jinit"
 
 # A part of jinit imports from itself and from the lines above its own.
 LINES = [
-    ["marginal"],
     ["_core"],
+    ["marginal"],
     ["_activations", "compat", "compose", "datasets", "testing"],
     ["settings"],
     ["_frameworks", "_graph", "_schemes", "theory"],

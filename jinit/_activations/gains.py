@@ -4,10 +4,11 @@ import math
 import numbers
 from typing import Annotated, Any, get_args, Literal
 
-import jax
 from jax.core import Tracer
 
 from .._core.settings import check, choose, NonNegative, requirement
+from .._core.text import shown
+from .._core.values import plain
 from .moments import Asked
 from .names import activation_name, Function, GATES
 from .roots import root
@@ -118,8 +119,7 @@ def _number(activation: Any, where: str = "jinit.gain") -> Any:
     """`activation` if it is a number, else None."""
     if isinstance(activation, Tracer):
         return activation
-    if isinstance(activation, jax.Array) and activation.ndim == 0:
-        activation = activation.item()
+    activation = plain(activation)
     if isinstance(activation, numbers.Real):
         return check(where, "activation", NonNegative, activation)
     return None
@@ -131,7 +131,7 @@ def _shared(pair: Asked) -> float:
         listed = ", ".join(map(repr, GATES))
         raise ValueError(
             f"`{pair.where}` needs one of the gated pairs {listed} for mode 'shared'. "
-            f"Got {pair.given!r}. Use mode 'forward', 'backward' or 'both'."
+            f"Got {shown(pair.given)}. Use mode 'forward', 'backward' or 'both'."
         )
     return root(lambda v: pair.moments(v).second - 1, 1.0, 16.0)
 

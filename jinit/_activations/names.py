@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from .._core.settings import check, choose, Finite
+from .._core.text import shown
 
 
 Function = Callable[[Any], Any]
@@ -154,7 +155,7 @@ def as_function(
     if not callable(activation):
         raise TypeError(
             f"`{where}` needs an activation: a name or a JAX function of one number. "
-            f"Got {activation!r}."
+            f"Got {shown(activation)}."
         )
     name = activation_name(activation)
     if name is None and param is not None:
@@ -171,7 +172,7 @@ def gated_pair(activation: Any) -> str | None:
 def _no_parameter(where: str, param: float, activation: Any) -> ValueError:
     listed = ", ".join(map(repr, _PARAMETERS))
     return ValueError(
-        f"`{where}` needs `param` only for {listed}. Got {param!r} for "
+        f"`{where}` needs `param` only for {listed}. Got {shown(param)} for "
         f"{activation!r}. Leave it out, or bind it with `functools.partial`."
     )
 

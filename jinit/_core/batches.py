@@ -10,7 +10,8 @@ from typing import Any
 
 import jax
 
-from .trees import require_arrays
+from .text import shown
+from .trees import require_arrays, require_tree
 
 
 def batches_of(data: Any) -> Iterable[Any]:
@@ -44,7 +45,8 @@ def stream(where: str, data: Any) -> tuple[Any, Iterator[Any]]:
     every = _read(batches_of(data))
     first = next(every, None)
     if first is None:
-        raise ValueError(f"`{where}` needs a batch or more. Got none in {data!r}.")
+        raise ValueError(f"`{where}` needs a batch or more. Got none in {shown(data)}.")
+    require_tree(where, "batch", first)
     require_arrays(((), first), where)
     if not any(leaf.size for leaf in jax.tree.leaves(first)):
         shapes = [leaf.shape for leaf in jax.tree.leaves(first)]

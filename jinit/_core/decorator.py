@@ -8,10 +8,11 @@ from typing import Any, Concatenate, overload, ParamSpec, Protocol
 import jax
 import numpy as np
 
-from ..marginal import Marginal
 from .fans import Fans
 from .initializer import Initializer, laws
 from .law import Law
+from .marginal import Marginal
+from .text import shown
 
 
 P = ParamSpec("P")
@@ -89,6 +90,11 @@ def law(
     statements = {"marginal": marginal, "fans": fans, "check": check}
     if function is None:
         return functools.partial(law, **statements)
+    for name, given in {"function": function, **statements}.items():
+        if not (given is None or (callable(given) and not inspect.isclass(given))):
+            raise TypeError(
+                f"`jinit.law` needs `{name}` to be a function. Got {shown(given)}."
+            )
     kinds = [p.kind for p in inspect.signature(function).parameters.values()]
     if len(kinds) < 2 or inspect.Parameter.VAR_POSITIONAL in kinds:
         raise TypeError(

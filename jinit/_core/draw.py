@@ -1,14 +1,20 @@
 """What a draw takes (key, shape, dtype, sharding) and the one place that makes it."""
 
 import contextlib
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+
+from .text import reason, shown
+
+
+LARGEST = 2**63  # entries: an index has 64 bits
 
 
 def is_key(value: Any) -> bool:
@@ -29,21 +35,24 @@ def is_shape(value: Any) -> bool:
     """Whether `value` reads as a shape: a whole number or a sequence of them."""
     try:
         return bool(_sizes(value) or True)
-    except TypeError:
+    except Exception:
         return False
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, bool | str | bytes):
+    if isinstance(shape, str | bytes | Mapping | Set):
         raise TypeError
-    return tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+    sizes = tuple(shape) if np.iterable(shape) else (shape,)
+    if any(isinstance(size, bool | np.bool_) for size in sizes):
+        raise TypeError
+    return tuple(map(operator.index, sizes))
 
 
 def check_key(where: str, key: Any) -> jax.Array:
     """One typed key; refuses none, several, and what is no key."""
     if not is_key(key):
         raise TypeError(
-            f"`{where}` needs a key to draw. Got {key!r}. Make one: "
+            f"`{where}` needs a key to draw. Got {shown(key)}. Make one: "
             "`jax.random.key(0)`."
         )
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
@@ -60,16 +69,17 @@ def check_shape(where: str, shape: Any) -> tuple[int, ...]:
     """The shape as a tuple of ints; a whole number means one axis."""
     try:
         sizes = _sizes(shape)
-    except TypeError:
-        given = (
-            f"an array {shape.shape}" if getattr(shape, "size", 0) > 8 else repr(shape)
-        )
+    except Exception:  # whatever a class makes of being iterated or counted
         raise TypeError(
-            f"`{where}` needs a shape of whole numbers. Got {given}. Under `jax.jit`, "
-            "make the shape static."
+            f"`{where}` needs a shape of whole numbers. Got {shown(shape)}. "
+            "Under `jax.jit`, make the shape static."
         ) from None
     if any(size < 0 for size in sizes):
-        raise ValueError(f"`{where}` needs sizes of at least 0. Got {sizes}.")
+        raise ValueError(f"`{where}` needs sizes of at least 0. Got {shown(sizes)}.")
+    if math.prod(size for size in sizes if size) >= LARGEST:
+        raise ValueError(
+            f"`{where}` needs a shape of fewer than 2^63 entries. Got {shown(sizes)}."
+        )
     return sizes
 
 
@@ -90,14 +100,14 @@ def check_sharding(
     if not isinstance(sharding, jax.sharding.Sharding):
         raise TypeError(
             f"`{where}` needs `out_sharding` to be a NamedSharding or a PartitionSpec. "
-            f"Got {sharding!r}."
+            f"Got {shown(sharding)}."
         )
     try:
         sharding.shard_shape(shape)
     except ValueError as error:  # JAX would replicate the weights, and not say so
         raise ValueError(
             f"`{where}` needs an `out_sharding` that divides the shape. Got "
-            f"{getattr(sharding, 'spec', sharding)} for {shape}. {error}"
+            f"{getattr(sharding, 'spec', sharding)} for {shape}: {reason(error)}"
         ) from None
     return sharding
 

@@ -1,9 +1,13 @@
 """fan_in and fan_out: how many inputs a unit sums, how many units an input feeds."""
 
 import math
-import operator
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from .arguments import public, Shape
+from .draw import check_shape
+from .settings import Axes, check, Count, requirement
+from .text import shown
 
 
 class Fans(NamedTuple):
@@ -30,17 +34,27 @@ class KernelAxes(NamedTuple):
     batch_axis: tuple[int, ...]
 
 
+@requirement("a stride or one for each axis")
+def _strides(where: str, what: str, value: Any) -> int | tuple[int, ...]:
+    several = isinstance(value, tuple | list)
+    strides = tuple(check(where, what, Count, each) for each in value) if several else 0
+    return strides or check(where, what, Count, value)
+
+
+Strides = Annotated[int | Sequence[int], _strides]
+
 _LAYOUTS = {"jax": "...IO", "torch": "OI...", "c01b": "I...O"}
 
 
+@public()
 def fans(
-    shape: Sequence[int],
-    in_axis: int | Sequence[int] = -2,
-    out_axis: int | Sequence[int] = -1,
-    batch_axis: int | Sequence[int] = (),
+    shape: Shape,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
     *,
-    groups: int = 1,
-    stride: int | Sequence[int] = 1,
+    groups: Count = 1,
+    stride: Strides = 1,
     transposed: bool = False,
     layout: str | None = None,
 ) -> Fans:
@@ -82,7 +96,7 @@ def fans(
         >>> jinit.fans((256, 8, 32), in_axis=0, out_axis=(1, 2))  # attention heads
         Fans(fan_in=256, fan_out=256)
     """
-    shape = tuple(map(operator.index, shape))
+    shape = check_shape("jinit.fans", shape)
     if layout is not None:
         in_axis, out_axis = _layout_axes(layout, len(shape))
     axes = resolve_axes(shape, in_axis, out_axis, batch_axis)
@@ -93,7 +107,8 @@ def fans(
     return Fans(fan_in, _divide(fan_out, thinning))
 
 
-def fans_from_einsum(equation: str, shape: Sequence[int]) -> Fans:
+@public()
+def fans_from_einsum(equation: str, shape: Shape) -> Fans:
     """The fans of the kernel that is the second operand of an einsum.
 
     Args:
@@ -114,16 +129,18 @@ def fans_from_einsum(equation: str, shape: Sequence[int]) -> Fans:
         >>> jinit.fans_from_einsum("ecd,edf->ecf", (8, 256, 512))  # experts
         Fans(fan_in=256, fan_out=512)
     """
-    axes = einsum_axes(equation)
+    where, shape = "jinit.fans_from_einsum", check_shape("", shape)
+    axes = _einsum_axes(where, equation)
     rank = sum(map(len, axes))
     if rank != len(shape):
         raise ValueError(
-            f"`jinit.fans_from_einsum` needs a shape of {rank} axes for the kernel of "
+            f"`{where}` needs a shape of {rank} axes for the kernel of "
             f"{equation!r}. Got {tuple(shape)}."
         )
-    return fans(shape, *axes)
+    return fans_of(shape, axes)
 
 
+@public()
 def einsum_axes(equation: str) -> KernelAxes:
     """What each axis of an einsum's kernel is, in the words of an initializer.
 
@@ -146,23 +163,27 @@ def einsum_axes(equation: str) -> KernelAxes:
         >>> init.std((256, 8, 32)) == 256**-0.5
         True
     """
+    return _einsum_axes("jinit.einsum_axes", equation)
+
+
+def _einsum_axes(where: str, equation: str) -> KernelAxes:
     operands, arrow, outputs = equation.replace(" ", "").partition("->")
     inputs, comma, kernel = operands.partition(",")
     if not (arrow and comma) or "," in kernel or "..." in kernel:
         raise ValueError(
-            "`jinit.einsum_axes` needs an equation `inputs,kernel->outputs` with named "
-            f"kernel axes. Got {equation!r}."
+            f"`{where}` needs an equation `inputs,kernel->outputs` with named "
+            f"kernel axes. Got {shown(equation)}."
         )
     if len(set(kernel)) != len(kernel) or set(kernel) - set(inputs + outputs):
         raise ValueError(
-            "`jinit.einsum_axes` needs every kernel axis once, and in the inputs or "
+            f"`{where}` needs every kernel axis once, and in the inputs or "
             f"the outputs. Got kernel {kernel!r} in {equation!r}."
         )
-    where = lambda test: tuple(i for i, name in enumerate(kernel) if test(name))
+    those = lambda test: tuple(i for i, name in enumerate(kernel) if test(name))
     return KernelAxes(
-        where(lambda name: name not in outputs),
-        where(lambda name: name not in inputs),
-        where(lambda name: name in inputs and name in outputs),
+        those(lambda name: name not in outputs),
+        those(lambda name: name not in inputs),
+        those(lambda name: name in inputs and name in outputs),
     )
 
 
@@ -226,22 +247,22 @@ def _layout_axes(layout: str, rank: int) -> tuple[int, int]:
         known = ", ".join(map(repr, _LAYOUTS))
         raise ValueError(
             f"`jinit.fans` needs `layout` to be one of {known}, or one letter per axis "
-            f"with one `I` and one `O`, such as 'OIHW'. Got {layout!r}."
+            f"with one `I` and one `O`, such as 'OIHW'. Got {shown(layout)}."
         )
     letters = letters.replace("...", "." * (rank - 2))
     if len(letters) != rank:
         raise ValueError(
-            f"`jinit.fans` needs a `layout` of {rank} axes. Got {layout!r}."
+            f"`jinit.fans` needs a `layout` of {rank} axes. Got {shown(layout)}."
         )
     return letters.index("I"), letters.index("O")
 
 
 def _thinning(stride: int | Sequence[int], spatial: int) -> int:
     strides = (stride,) * spatial if isinstance(stride, int) else tuple(stride)
-    if len(strides) != spatial or any(s < 1 for s in strides):
+    if len(strides) != spatial:
         raise ValueError(
             f"`jinit.fans` needs a `stride` of at least 1 for each of the {spatial} "
-            f"spatial axes. Got {stride!r}."
+            f"spatial axes. Got {shown(stride)}."
         )
     return math.prod(strides)
 

@@ -107,27 +107,28 @@ def _in_name(letter: str) -> bool:
 
 def _tokens(pattern: str) -> Iterator[Any]:
     """Stars as they are, one letter as its test, `{}` as a list of such sequences."""
-    rest = pattern
-    while rest:
-        length, token = _token(rest)
+    place = 0
+    while place < len(pattern):
+        length, token = _token(pattern, place)
         yield token
-        rest = rest[length:]
+        place += length
 
 
-def _token(rest: str) -> tuple[int, Any]:
-    """The first token of what is left of a pattern, and how many letters it takes."""
+def _token(pattern: str, at: int) -> tuple[int, Any]:
+    """The token that begins there, and how many letters it takes."""
     for stars in ("**/", "**", "*"):
-        if rest.startswith(stars):
+        if pattern.startswith(stars, at):
             return len(stars), stars
-    if rest[0] == "?":
+    letter = pattern[at]
+    if letter == "?":
         return 1, _in_name
     # A `]` that stands first is one of the characters.
-    first = 2 if rest.startswith(("[!", "[^")) else 1
-    if rest[0] == "[" and (end := rest.find("]", first + 1)) > 0:
-        return end + 1, _one_of(rest[first:end], first == 2)
-    if rest[0] == "{" and (words := _words(rest)):
+    first = at + 2 if pattern.startswith(("[!", "[^"), at) else at + 1
+    if letter == "[" and (end := pattern.find("]", first + 1)) > 0:
+        return end + 1 - at, _one_of(pattern[first:end], first == at + 2)
+    if letter == "{" and (words := _words(pattern, at)):
         return sum(map(len, words)) + len(words) + 1, [[*_tokens(x)] for x in words]
-    return 1, rest[0].__eq__
+    return 1, letter.__eq__
 
 
 def _one_of(characters: str, others: bool) -> Test:
@@ -144,13 +145,14 @@ def _one_of(characters: str, others: bool) -> Test:
     return lambda letter: letter != "/" and holds(letter) != others
 
 
-def _words(rest: str) -> list[str]:
-    """The words of the `{}` that `rest` begins with; none where it is not closed."""
-    depth, words, start = 0, [], 1
-    for i, letter in enumerate(rest):
+def _words(pattern: str, at: int) -> list[str]:
+    """The words of the `{}` that begins there; none where it is not closed."""
+    depth, words, start = 0, [], at + 1
+    for i in range(at, len(pattern)):
+        letter = pattern[i]
         depth += (letter == "{") - (letter == "}")
         if depth == 0 or (depth == 1 and letter == ","):
-            words.append(rest[start:i])
+            words.append(pattern[start:i])
             start = i + 1
         if depth == 0:
             return words

@@ -12,14 +12,15 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
 
-from ..marginal import Marginal
 from . import draw as drawing
 from .fans import Fans
 from .law import Law
+from .marginal import Marginal
 from .misplaced import refuse_misplaced
 from .registry import Registry
 from .settings import check, Values
-from .signature import CALL, CONFIGURE, shown, Signature
+from .signature import CALL, CONFIGURE, Signature, signed
+from .text import shown
 from .values import plain, to_json, to_text
 
 
@@ -89,7 +90,7 @@ class Initializer(Generic[P]):
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Initializer[P]": ...
 
-    @shown(CALL)
+    @signed(CALL)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Draws, given a key and a shape; else returns an initializer so set."""
         first, second = (*args, _MISSING, _MISSING)[:2]
@@ -138,7 +139,7 @@ class Initializer(Generic[P]):
         # An empty array warns, as JAX does, when 64 bits are asked for and off.
         return checked if checked.itemsize < 8 else jnp.empty(0, checked).dtype
 
-    @shown(CONFIGURE)
+    @signed(CONFIGURE)
     def configure(self, *args: Any, **kwargs: Any) -> "Initializer[P]":
         """The initializer with these settings in place of its own.
 
@@ -166,7 +167,7 @@ class Initializer(Generic[P]):
         if missing:
             raise TypeError(
                 f"`{self.law.public_name}` needs {', '.join(map(repr, missing))}. "
-                f"Got {self!r}. Its form is `{self.law.form}`."
+                f"Got {shown(self)}. Its form is `{self.law.form}`."
             )
 
     @property
@@ -250,8 +251,8 @@ class Initializer(Generic[P]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(
-            f"An initializer is a value and does not change. Got {name!r} = {value!r}. "
-            f"Make another: `{self.law.name}({name}=...)`."
+            f"An initializer is a value and does not change. Got {name!r} = "
+            f"{shown(value)}. Make another: `{self.law.name}({name}=...)`."
         )
 
     def __copy__(self) -> "Initializer[P]":
@@ -293,4 +294,7 @@ _evaluate_compiled = jax.jit(_evaluate, static_argnums=(1, 2, 3, 4), inline=True
 def _is_default(value: Any, parameter: inspect.Parameter) -> bool:
     if isinstance(value, Tracer):
         return False
-    return bool(value == parameter.default)
+    try:
+        return bool(value == parameter.default)
+    except Exception:  # an array, or a key
+        return False

@@ -11,10 +11,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..marginal import Marginal
 from .fans import Fans
+from .marginal import Marginal
 from .registry import OURS
 from .settings import AnyDType
+from .text import listed, reason
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,7 +99,8 @@ class Law:
             unknown = [name for name in kwargs if name not in self.parameters]
             near = difflib.get_close_matches("".join(unknown[:1]), self.parameters, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            got = ", ".join(map(repr, unknown)) or f"{[*args]}: {error}"
+            got = ", ".join(map(repr, unknown))
+            got = got or f"({listed(args, kwargs)}): {reason(error)}"
             raise TypeError(
                 f"`{self.public_name}` has the settings `{self.form}`. Got {got}.{hint}"
             ) from None

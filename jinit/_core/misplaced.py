@@ -8,6 +8,7 @@ import numpy as np
 
 from .law import Law
 from .settings import Axes, Values
+from .text import shown
 
 
 def refuse_misplaced(
@@ -23,10 +24,13 @@ def refuse_misplaced(
     """
     first, *rest = (*args, None)
     if _is_whole(first) and _is_shape(rest[0]) and not _are_axes(law, first, rest[0]):
-        meant = f"`{law.name}(jax.random.key({operator.index(first)}), {rest[0]!r})`"
+        meant = (
+            f"`{law.name}(jax.random.key({operator.index(first)}), {shown(rest[0])})`"
+        )
         raise TypeError(
-            f"`{law.public_name}` needs a key before the shape. Got {first!r} in its "
-            f"place. To draw, write {meant}; settings that are meant go by name."
+            f"`{law.public_name}` needs a key before the shape. Got "
+            f"{shown(first)} in its place. To draw, write {meant}; settings "
+            "that are meant go by name."
         )
     named = "shape" in kwargs and "shape" not in law.parameters
     shape = kwargs["shape"] if named else first
@@ -34,8 +38,9 @@ def refuse_misplaced(
         key = "key" if law.is_random else "None"
         raise TypeError(
             f"`{law.public_name}` needs a key, or None where nothing is random, before "
-            f"the shape, also where Keras and Haiku give none. Got {shape!r} alone. To "
-            f"draw, write `{law.name}({key}, {shape!r})`."
+            f"the shape, also where Keras and Haiku give none. Got "
+            f"{shown(shape)} alone. To draw, write "
+            f"`{law.name}({key}, {shown(shape)})`."
         )
 
 
@@ -51,6 +56,8 @@ def _is_first_a_shape(law: Law, first: Any, is_set: bool) -> bool:
 def _are_axes(law: Law, first: Any, second: Any) -> bool:
     """Whether both may be axes: those that are made stand beside the one read."""
     hints = [law.hints.get(name) for name in [*law.parameters][:2]]
+    if abs(first) > 32:
+        return False
     axes = sorted({operator.index(first), *second})
     adjacent = axes == list(range(axes[0], axes[-1] + 1)) and len(axes) > len(second)
     return hints == [Axes, Axes] and (axes[0] < 0 or adjacent)

@@ -4,9 +4,10 @@ import contextlib
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from .warn import warn
 
 
 T = TypeVar("T")
@@ -74,9 +75,8 @@ def stoppable(where: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        warnings.warn(
+        warn(
             f"`{where}` was stopped. What it returns is what it had reached.",
-            stacklevel=4,
         )
 
 

@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from .text import shown
+
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class Registry(Generic[T]):
         near = difflib.get_close_matches(name.rpartition(".")[2], known, n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ValueError(
-            f"`{where}` needs the name of an initializer. Got {name!r}.{hint}"
+            f"`{where}` needs the name of an initializer. Got {shown(name)}.{hint}"
         )
 
     def spell(self, module: str, name: str) -> str:

@@ -7,6 +7,7 @@ are read from the annotation.
 import dataclasses
 import difflib
 import math
+import numbers
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, get_args, get_origin, Literal
@@ -16,7 +17,13 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from .values import Frozen
+from .text import shown
+from .values import Frozen, plain
+
+
+ENDLESS = 1_000_000_000  # from here on a count is no work that ends
+# What NumPy has and JAX has not.
+_WIDER = {"float96", "float128", "longdouble", "complex192", "complex256"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +74,11 @@ def choose(where: str, what: str, value: Any, choices: Iterable[str]) -> str:
     choices = tuple(choices)
     if isinstance(value, str) and value in choices:
         return value
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    near = difflib.get_close_matches(shown(value).strip("'\""), choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(map(repr, choices))
     raise ValueError(
-        f"`{where}` needs `{what}` to be one of {listed}. Got {value!r}.{hint}"
+        f"`{where}` needs `{what}` to be one of {listed}. Got {shown(value)}.{hint}"
     )
 
 
@@ -79,7 +86,7 @@ def _shape_hint(where: str, value: Any) -> str:
     if not isinstance(value, tuple):
         return ""
     name = where.removeprefix("jinit.")
-    return f" If this is a shape, give the key first: `{name}(key, {value!r})`."
+    return f" If this is a shape, give the key first: `{name}(key, {shown(value)})`."
 
 
 @requirement("a real number, may be infinite")
@@ -90,79 +97,137 @@ def _bound(where: str, what: str, value: Any) -> Any:
 
 @requirement("a finite real number")
 def _number(where: str, what: str, value: Any) -> Any:
-    if isinstance(value, Tracer):
-        return value
-    if isinstance(value, bool | str | bytes) or not np.isscalar(value):
+    number: Any = plain(value)
+    if isinstance(number, Tracer):
+        return number
+    if isinstance(number, bool) or not is_number(number):
         raise TypeError(
-            f"`{where}` needs `{what}` to be a number. Got {value!r}."
+            f"`{where}` needs `{what}` to be a number. Got {shown(value)}."
             f"{_shape_hint(where, value)}"
         )
-    if isinstance(value, complex) or not math.isfinite(float(value)):
+    if not _is_finite(number):
         raise ValueError(
-            f"`{where}` needs `{what}` to be a finite real number. Got {value!r}."
+            f"`{where}` needs `{what}` to be a finite real number. Got {shown(value)}."
         )
-    return value
+    is_small = isinstance(number, int) and abs(number) < 2**31
+    return number if is_small else float(number)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is one number, of Python or NumPy."""
+    return isinstance(value, numbers.Number)
+
+
+def _is_finite(number: Any) -> bool:
+    try:
+        return math.isfinite(number)
+    except (OverflowError, TypeError):  # larger than a float is, or complex
+        return False
 
 
 def _bounded(holds: Callable[[float], bool], words: str) -> Requirement:
     def rule(where: str, what: str, value: Any) -> Any:
-        _number(where, what, value)
-        if not isinstance(value, Tracer) and not holds(value):
-            raise ValueError(f"`{where}` needs `{what}` {words}. Got {value!r}.")
-        return value
+        number = _number(where, what, value)
+        if not isinstance(number, Tracer) and not holds(number):
+            raise ValueError(f"`{where}` needs `{what}` {words}. Got {shown(value)}.")
+        return number
 
     return Requirement(words, rule)
 
 
 @requirement("a whole number of at least 1")
 def _count(where: str, what: str, value: Any) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1 or isinstance(value, bool):
+    count = _whole(value)
+    if count is None or count < 1:
         raise ValueError(
             f"`{where}` needs `{what}` to be a whole number of at least 1. "
-            f"Got {value!r}."
+            f"Got {shown(value)}."
+        )
+    if count >= ENDLESS:
+        raise ValueError(
+            f"`{where}` needs `{what}` below {ENDLESS:,}, to come to an end. "
+            f"Got {shown(value)}."
         )
     return count
 
 
+@requirement("a whole number of at least 0")
+def _whole_number(where: str, what: str, value: Any) -> int:
+    return 0 if _whole(value) == 0 else _count(where, what, value)
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number as an int; None of what is none."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)
+    except Exception:  # whatever a class makes of the question
+        return None
+
+
+@requirement("True or False")
+def _flag(where: str, what: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"`{where}` needs `{what}` to be True or False. Got {shown(value)}."
+        )
+    return bool(value)
+
+
+@requirement("a text")
+def _text(where: str, what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"`{where}` needs `{what}` to be a text. Got {shown(value)}.")
+    return value
+
+
 @requirement("an axis or several")
 def _axes(where: str, what: str, value: Any) -> int | tuple[int, ...]:
-    try:
-        if np.iterable(value):
-            axes = tuple(map(operator.index, value))
-        else:
-            axes = operator.index(value)
-    except TypeError:
+    several = isinstance(value, tuple | list | range) or np.ndim(_array(value)) == 1
+    axes = tuple(map(_whole, value if several else (value,)))
+    if None in axes:
         raise TypeError(
             f"`{where}` needs `{what}` to be an axis or a sequence of axes. "
-            f"Got {value!r}."
-        ) from None
-    if any(abs(axis) > 32 for axis in np.atleast_1d(axes)):
+            f"Got {shown(value)}."
+        )
+    whole = tuple(axis for axis in axes if axis is not None)
+    if any(abs(axis) > 32 for axis in whole):
         raise ValueError(
-            f"`{where}` needs `{what}` to be axes of an array. Got {value!r}."
+            f"`{where}` needs `{what}` to be axes of an array. Got {shown(value)}."
             f"{_shape_hint(where, value)}"
         )
-    if isinstance(axes, tuple) and len({*axes}) < len(axes):
+    if len({*whole}) < len(whole):
         raise ValueError(
-            f"`{where}` needs `{what}` to be axes that differ. Got {value!r}."
+            f"`{where}` needs `{what}` to be axes that differ. Got {shown(value)}."
             f"{_shape_hint(where, value)}"
         )
-    return axes
+    return whole if several else whole[0]
+
+
+@requirement("an axis")
+def _axis(where: str, what: str, value: Any) -> int:
+    axis = _axes(where, what, value)
+    if isinstance(axis, tuple):
+        raise TypeError(f"`{where}` needs `{what}` to be one axis. Got {axis}.")
+    return axis
+
+
+def _array(value: Any) -> Any:
+    """An array of NumPy or JAX; 0 in the place of anything else."""
+    return value if hasattr(value, "ndim") and hasattr(value, "__array__") else 0
 
 
 @requirement("(fan_in, fan_out)")
 def _two_fans(where: str, what: str, value: Any) -> tuple[float, float]:
-    numbers = isinstance(value, Sequence) and len(value) == 2
-    if not numbers or not all(isinstance(fan, int | float) for fan in value):
+    if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(
-            f"`{where}` needs `{what}` to be `(fan_in, fan_out)`. Got {value!r}."
+            f"`{where}` needs `{what}` to be `(fan_in, fan_out)`. Got {shown(value)}."
         )
-    if not all(0 < fan < math.inf for fan in value):
-        raise ValueError(f"`{where}` needs both `{what}` above 0. Got {value!r}.")
-    return tuple(value)
+    fan_in, fan_out = (_number(where, what, fan) for fan in value)
+    if not (fan_in > 0 and fan_out > 0):
+        raise ValueError(f"`{where}` needs both `{what}` above 0. Got {shown(value)}.")
+    return fan_in, fan_out
 
 
 @requirement("a number or an array")
@@ -171,13 +236,19 @@ def _values(where: str, what: str, value: Any) -> Any:
         return value
     try:
         array = np.asarray(value)
-    except ValueError:  # a ragged list
+    except Exception:  # a ragged list, a key, or an array that is gone
         array = np.array(None)
     if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
         raise TypeError(
-            f"`{where}` needs `{what}` to be a number or an array. Got {value!r}."
+            f"`{where}` needs `{what}` to be a number or an array. Got {shown(value)}."
         )
     return Frozen(array) if array.ndim else value
+
+
+def is_known(dtype: np.dtype) -> bool:
+    """Whether JAX has arrays of numbers of this dtype."""
+    number = jnp.issubdtype(dtype, jnp.number) and dtype.name not in _WIDER
+    return number or dtype == np.dtype(bool)
 
 
 def _dtype_of_kind(kind: Any, words: str) -> Requirement:
@@ -186,12 +257,12 @@ def _dtype_of_kind(kind: Any, words: str) -> Requirement:
             return None
         try:
             dtype = jnp.dtype(value)
-        except TypeError:
+        except Exception:  # whatever NumPy makes of a list, a dict or a text
             raise TypeError(
-                f"`{where}` needs `{what}` to be a dtype. Got {value!r}."
+                f"`{where}` needs `{what}` to be a dtype. Got {shown(value)}."
                 f"{_shape_hint(where, value)}"
             ) from None
-        if not jnp.issubdtype(dtype, kind):
+        if not (jnp.issubdtype(dtype, kind) and is_known(dtype)):
             raise ValueError(
                 f"`{where}` needs `{what}` to be {words}. Got {dtype.name}."
             )
@@ -211,6 +282,10 @@ Positive = Annotated[float, _bounded(lambda value: value > 0, "above 0")]
 NonNegative = Annotated[float, _bounded(lambda value: value >= 0, "at least 0")]
 Fraction = Annotated[float, _bounded(lambda value: 0 <= value <= 1, "from 0 to 1")]
 Count = Annotated[int, _count]
+Whole = Annotated[int, _whole_number]
+Flag = Annotated[bool, _flag]
+Text = Annotated[str, _text]
+Axis = Annotated[int, _axis]
 Axes = Annotated[int | Sequence[int], _axes]
 TwoFans = Annotated[Sequence[float], _two_fans]
 Values = Annotated[ArrayLike | Sequence[Any], _values]
@@ -228,6 +303,7 @@ def check(where: str, what: str, hint: Any, value: Any) -> Any:
     for rule in getattr(hint, "__metadata__", ()):
         if isinstance(rule, Requirement):
             value = rule(where, what, value)
-    for choice in get_args(hint) if type(None) in get_args(hint) else ():
-        value = check(where, what, choice, value)
+    others = [each for each in get_args(hint) if each is not type(None)]
+    if len(others) == 1 and len(get_args(hint)) == 2:  # a kind or None
+        return check(where, what, others[0], value)
     return value

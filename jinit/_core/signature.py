@@ -22,7 +22,7 @@ def _configure(self, *settings, **named): ...
 DRAW, CALL, CONFIGURE = map(inspect.signature, (_draw, _call, _configure))
 
 
-def shown(signature: inspect.Signature) -> Callable[[F], F]:
+def signed(signature: inspect.Signature) -> Callable[[F], F]:
     """Shows a function under this signature instead of `(*args, **kwargs)`."""
 
     def show(function: F) -> F:

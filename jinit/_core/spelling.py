@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from .initializer import Initializer, laws
+from .text import shown
 
 
 def get(spec: Any) -> Initializer:
@@ -75,7 +76,7 @@ def initializer(where: str, spec: Any) -> Initializer:
     if isinstance(spec, bool) or not np.isscalar(spec):
         raise TypeError(
             f"`{where}` needs a name, a number, an array or a function "
-            f"`(key, shape, dtype)`. Got {spec!r}."
+            f"`(key, shape, dtype)`. Got {shown(spec)}."
         )
     return laws.lookup("jinit.constant")(spec)
 
@@ -83,7 +84,7 @@ def initializer(where: str, spec: Any) -> Initializer:
 def _from_config(where: str, config: Any) -> Initializer:
     if not isinstance(config, Mapping) or not set(config) <= {"name", "settings"}:
         raise ValueError(
-            f"`{where}` needs a mapping of `name` and `settings`. Got {config!r}."
+            f"`{where}` needs a mapping of `name` and `settings`. Got {shown(config)}."
         )
     found = laws.lookup(config.get("name", ""), where)
     settings = {
@@ -102,9 +103,9 @@ class _Text:
     def read(self) -> Initializer:
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
-        except SyntaxError:
-            tree = None
-        return self._initializer(tree)
+            return self._initializer(tree)
+        except (SyntaxError, RecursionError, MemoryError, UnicodeError):
+            return self._initializer(None)  # no text of ours is as deep, or as odd
 
     def _initializer(self, tree: ast.expr | None) -> Initializer:
         """Of a parsed `name` or `name(settings)`."""
@@ -117,7 +118,7 @@ class _Text:
                 return self._initializer(function).configure(*values, **settings)
         raise ValueError(
             f"`{self.where}` needs a name or a call such as "
-            f"\"he_normal(mode='fan_out')\". Got {self.text!r}."
+            f"\"he_normal(mode='fan_out')\". Got {shown(self.text)}."
         )
 
     def _literal(self, tree: ast.expr) -> Any:

@@ -1,7 +1,7 @@
 """Numbers and tables as text: how every record, plan, report and figure prints."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -43,12 +43,27 @@ def shown(value: Any, most: int = 120) -> str:
     Arrays of more than a few numbers are named by dtype and shape.
     """
     try:
-        text = _array(value) or printable(repr(value))
+        text = _array(value) or repr(value)
     except Exception:  # a `repr` of a user's class, or one too deep
         text = f"a {type(value).__name__}"
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 20]}…{text[-19:]}"
+    return shown_text(text, most)
+
+
+def shown_text(text: str, most: int = 120) -> str:
+    """A text in one line, shortened in the middle."""
+    text = printable(text)
+    return text if len(text) <= most else f"{text[: most - 20]}…{text[-19:]}"
+
+
+def reason(error: BaseException) -> str:
+    """What another library says of its error, in one line."""
+    return shown_text(str(error).strip().partition("\n")[0], 300)
+
+
+def listed(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The arguments of a call, as a message names them."""
+    named = (f"{name}={shown(value, 40)}" for name, value in kwargs.items())
+    return ", ".join((*(shown(value, 40) for value in args), *named))
 
 
 def _array(value: Any) -> str:
@@ -58,6 +73,8 @@ def _array(value: Any) -> str:
         return ""
     if getattr(value, "is_deleted", bool)() is True:
         return f"a deleted array {dtype}[{','.join(map(str, shape))}]"
+    if str(dtype).startswith("key<"):
+        return f"keys[{','.join(map(str, shape))}]" if shape else "a key"
     if math.prod(shape) <= 8 and not isinstance(value, type):
         return ""
     return f"{dtype}[{','.join(map(str, shape))}]"

@@ -1,10 +1,19 @@
 """Paths of trees: `params/Dense_0/kernel`, for every framework."""
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from .settings import is_known
+from .text import printable, reason, shown
+
+
+DEEPEST = 200  # levels of a tree: more is no model
 
 
 def path_parts(path: Sequence[Any]) -> tuple[str, ...]:
@@ -49,8 +58,9 @@ def named_arrays(tree: Any, where: str) -> dict[str, Any]:
     for path, leaf in zip(leaf_paths(tree), jax.tree.leaves(tree), strict=True):
         if not hasattr(leaf, "dtype"):
             raise TypeError(
-                f"`{where}` needs a tree of arrays or shapes. Got {leaf!r} at {path}. "
-                "Split the model first, with `nnx.split` or `eqx.partition`."
+                f"`{where}` needs a tree of arrays or shapes. Got {shown(leaf)} "
+                f"at {printable(path)}. Split the model first, with `nnx.split` "
+                "or `eqx.partition`."
             )
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             raise TypeError(
@@ -66,14 +76,66 @@ def named_arrays(tree: Any, where: str) -> dict[str, Any]:
     return named
 
 
+def require_tree(where: str, what: str, tree: Any) -> Any:
+    """Refuses what JAX can not take apart, and arrays that it does not take or has not.
+
+    Levels are counted first: a tree that is deeper than the stack ends the process.
+    """
+    _require_shallow(where, what, tree)
+    try:
+        leaves = jax.tree_util.tree_leaves_with_path(tree)
+    except ValueError as error:  # keys without an order
+        raise TypeError(
+            f"`{where}` needs `{what}` to be a tree whose keys are of one kind. "
+            f"Got {shown(tree)}: {reason(error)}"
+        ) from None
+    for path, leaf in leaves:
+        odd = _odd(leaf)
+        if odd:
+            place = printable(jax.tree_util.keystr(path))
+            at = f" at {place}" if place else ""
+            raise TypeError(
+                f"`{where}` needs `{what}` to hold {odd}. Got {shown(leaf)}{at}."
+            )
+    return tree
+
+
+def _odd(leaf: Any) -> str:
+    """What an array should be, where it is not; nothing of all else."""
+    if isinstance(leaf, types.ModuleType):
+        return "arrays and no packages"
+    if isinstance(leaf, np.ndarray):
+        known = is_known(leaf.dtype) or leaf.dtype == jax.dtypes.float0
+        return "" if known else "arrays of dtypes that JAX has"
+    is_there = not isinstance(leaf, jax.Array) or isinstance(leaf, Tracer)
+    if not is_there and leaf.is_deleted():
+        return "arrays that were not donated to a jitted function"
+    return ""
+
+
+def _require_shallow(where: str, what: str, tree: Any) -> None:
+    level, depth = [tree], 0
+    while level:
+        if depth > DEEPEST:
+            raise ValueError(
+                f"`{where}` needs `{what}` of at most {DEEPEST} levels. Got more."
+            )
+        parts = (
+            each.values() if isinstance(each, dict) else each
+            for each in level if isinstance(each, dict | list | tuple)
+        )  # fmt: skip
+        level, depth = [x for part in parts for x in part], depth + 1
+
+
 def require_arrays(tree: Any, where: str) -> None:
     """Refuses a tree of parameters and inputs with anything but arrays in it."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         if not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
             raise TypeError(
                 f"`{where}` needs `params` and inputs to hold arrays only. Got "
-                f"{leaf!r} at {jax.tree_util.keystr(path[1:])}. Split the model first, "
-                "with `nnx.split` or `eqx.partition(model, eqx.is_array)`."
+                f"{shown(leaf)} at {printable(jax.tree_util.keystr(path[1:]))}. Split "
+                "the model first, with `nnx.split` or `eqx.partition(model, "
+                "eqx.is_array)`."
             )
 
 

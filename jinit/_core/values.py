@@ -41,10 +41,17 @@ class Frozen:
 
 def plain(value: Any) -> Any:
     """Lists as tuples, and array scalars as Python numbers: hashable, comparable."""
+    try:
+        return _plain(value)
+    except Exception:  # too deep, a key, an array that is gone: no setting
+        return value
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Tracer):
         return value
     if isinstance(value, list | tuple):
-        return tuple(map(plain, value))
+        return tuple(map(_plain, value))
     if isinstance(value, np.generic | np.ndarray | jax.Array) and not np.ndim(value):
         return np.asarray(value).item()
     return value

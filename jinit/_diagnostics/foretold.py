@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.text import digits, times
+from .._core.text import digits, shown, times
 from .._core.trees import bare
 from .._model.plan import Choice, Plan
 from .records import LayerProbe
@@ -19,7 +19,8 @@ def with_plan(layers: Sequence[LayerProbe], plan: Any) -> tuple[LayerProbe, ...]
     """The records with the second moments that a plan predicts for them."""
     if not isinstance(plan, Plan):
         raise TypeError(
-            f"`jinit.probe` needs `plan` to be one of `jinit.explain`. Got {plan!r}."
+            "`jinit.probe` needs `plan` to be one of `jinit.explain`. "
+            f"Got {shown(plan)}."
         )
     choices = {bare(choice.path): choice for choice in plan}
     uses = Counter(layer.path for layer in layers if "[" not in layer.name)

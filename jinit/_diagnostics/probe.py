@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from .._core.arguments import public
 from .._core.batches import first_of
 from .._core.draw import in_mesh
 from .._core.progress import working
@@ -21,6 +22,7 @@ from .results import Probe
 from .scale import warn_of_scale
 
 
+@public()
 def probe(
     model: Any,
     params: Any = None,

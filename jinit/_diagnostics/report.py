@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core.arguments import Listed, numbers, public, Seed, Shape
 from .._core.initializer import Initializer
-from .._core.settings import check, choose, Count
-from .._core.spelling import get
+from .._core.settings import choose, Count
+from .._core.spelling import get, initializer
 from .._frameworks import as_key, find_model
 from .._frameworks.subject import Subject
 from .._graph import NAMES
@@ -37,18 +38,19 @@ def schemes(activation: str) -> tuple[str, ...]:
     )
 
 
+@public()
 def report(
-    inits: Sequence[str | Initializer] = (),
+    inits: Listed = (),
     *,
     activation: str = "relu",
-    depth: int = 5,
-    width: int = 256,
+    depth: Count = 5,
+    width: Count = 256,
     batch_norm: bool = False,
     data: str | np.ndarray = "mnist",
     raw: bool = False,
     model: str | tuple[Callable[[Any, Any], Any], Any] | None = None,
-    input_shape: Sequence[int] | None = None,
-    seed: int = 0,
+    input_shape: Shape | None = None,
+    seed: Seed = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Compares initializations of one model on real data: which of them fits?
@@ -86,9 +88,9 @@ def report(
         ('he_normal',)
     """
     choose("jinit.report", "activation", activation, (*NAMES, "linear"))
-    for name, value in {"depth": depth, "width": width}.items():
-        check("jinit.report", name, Count, value)
-    chosen = {str(init): get(init) for init in inits or schemes(activation)}
+    wanted = inits or schemes(activation)
+    found = [initializer("jinit.report", init) for init in wanted]
+    chosen = dict(zip(map(str, wanted), found, strict=True))
     key = jax.random.key(seed)
     say = progress or (lambda _: None)
     batch, source = _batch(data, raw, input_shape, key, say)
@@ -118,9 +120,9 @@ def _compare(
     first = as_key("jinit.report", None)
 
     def examined(schemes: Mapping[str, Initializer], total: int) -> None:
-        for name, initializer in schemes.items():
+        for name, scheme in schemes.items():
             progress(f"{len(probes) + len(overflows) + 1}/{total} {name}")
-            weights = redraw(model, subject.weights, initializer, key)
+            weights = redraw(model, subject.weights, scheme, key)
             drawn = dataclasses.replace(subject, weights=weights)
             try:
                 probes[name] = examine(drawn, first)
@@ -146,12 +148,17 @@ def _batch(
         shape, noise = tuple(input_shape), jax.random.fold_in(key, 1)
         return jax.random.normal(noise, shape), f"standard normal input {shape}"
     if not isinstance(data, str):
-        warn_of_scale(data, stacklevel=4)
-        return jnp.asarray(data), f"input of shape {np.shape(data)}"
+        rows = numbers("jinit.report", "data", data)
+        if rows.ndim < 2 or not rows.size:
+            raise ValueError(
+                f"`jinit.report` needs `data` to be rows of inputs. Got {rows.shape}."
+            )
+        warn_of_scale(rows)
+        return jnp.asarray(rows), f"input of shape {rows.shape}"
     choose("jinit.report", "data", data, DATASETS)
     progress(f"reading {data}")
     images, _ = load(data)
     batch = images if raw else standardize(images, per="all")(images)
-    warn_of_scale(batch, stacklevel=4)
+    warn_of_scale(batch)
     kind = "" if raw else "standardized "
     return jnp.asarray(batch), f"{kind}{data}, {len(images)} examples"

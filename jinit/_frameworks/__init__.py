@@ -11,6 +11,8 @@ from typing import Any
 import jax
 
 from .._core.draw import check_key, is_key
+from .._core.text import shown
+from .._core.trees import require_tree
 from . import equinox, haiku, keras, linen, nnx, plain
 from .calls import is_a as is_a
 from .find import find_model as find_model, find_object as find_object
@@ -45,6 +47,7 @@ def read(where: str, model: Any, key: Any, inputs: tuple[Any, ...]) -> Subject:
             place.
         ValueError: When the inputs do not fit the model.
     """
+    require_tree(where, "inputs", inputs)
     check_inputs(where, inputs)
     return _owner(where, model).read(where, model, as_key(where, key), inputs)
 
@@ -62,6 +65,7 @@ def bind(where: str, model: Any, params: Any = None, key: Any = None) -> Subject
     Raises:
         TypeError: When the model is of no known kind or has no weights.
     """
+    require_tree(where, "params", params)
     return _owner(where, model).bind(where, model, params, as_key(where, key))
 
 
@@ -92,12 +96,12 @@ def check_inputs(where: str, inputs: tuple[Any, ...]) -> None:
     for x in jax.tree.leaves(inputs, is_leaf=_is_sizes):
         if _is_sizes(x):
             raise TypeError(
-                f"`{where}` needs shapes with a dtype. Got {x}. Write "
-                f"`jax.ShapeDtypeStruct({x}, 'float32')`."
+                f"`{where}` needs shapes with a dtype. Got {shown(x)}. Write "
+                f"`jax.ShapeDtypeStruct({shown(x)}, 'float32')`."
             )
         if isinstance(x, bool):
             raise TypeError(
-                f"`{where}` needs inputs to be arrays or shapes. Got {x!r}. Leave "
+                f"`{where}` needs inputs to be arrays or shapes. Got {shown(x)}. Leave "
                 "flags such as `train` out: they are set as in training."
             )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from .._core.text import shown
 from .calls import asks_for, is_a
 from .subject import first_line
 
@@ -39,7 +40,7 @@ def find_object(spec: str, command: str) -> Any:
     if not place or not path:
         raise ValueError(
             f"`{command}` needs package.module:factory or path/to/file.py:factory. "
-            f"Got {spec!r}."
+            f"Got {shown(spec)}."
         )
     try:
         made: Any = _imported(place)

@@ -4,7 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from .._core.arguments import public
 from .._core.progress import working
+from .._core.text import shown
 from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
@@ -16,6 +18,7 @@ from .plan import Plan
 from .rules import as_test, leaves_of, nearest, no_trace, Rules
 
 
+@public()
 def explain(
     model: Any,
     *inputs: Any,
@@ -154,7 +157,7 @@ def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> 
         paths_ = [leaf.path for leaf in every]
         near = nearest(own, paths_) if isinstance(own, str) else ""
         raise ValueError(
-            f"`{where}` needs `own` to match a parameter. Got {own!r}{near}."
+            f"`{where}` needs `own` to match a parameter. Got {shown(own)}{near}."
         )
     found = lambda: {p: x for p, x in read_own(subject).items() if p in paths}
     return Owns(found, asked=True)

@@ -37,7 +37,8 @@ def path_keys(key: jax.Array, paths: Sequence[str]) -> jax.Array:
 
 
 def _words(name: str) -> np.ndarray:
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    letters = name.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(letters, digest_size=8).digest()
     return np.frombuffer(digest, ">u4").astype(np.uint32)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from .._core.arguments import public, Tree
 from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law
@@ -15,8 +16,9 @@ from .rules import no_trace, Rules
 from .shardings import check_devices, estimate, places
 
 
+@public()
 def materialize(
-    tree: Any,
+    tree: Tree,
     key: Any,
     rules: Rules,
     shardings: Any = None,
@@ -86,6 +88,7 @@ def materialize(
     return _draw(plan, key, tree, found, where)
 
 
+@public()
 def initialize(
     model: Any,
     key: Any,

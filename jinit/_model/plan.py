@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
 from .._core.text import aligned, digits, rich_table, sizes
+from .._core.warn import warn
 from .._reading import make_own, Own, Prediction, Role
 from .keys import path_keys
 
@@ -110,11 +110,10 @@ class Plan:
         if not self.unsure:
             return
         listed = "\n".join(f"  {each.path}: {each.doubt}" for each in self.unsure)
-        warnings.warn(
+        warn(
             f"`{where}` is not sure how large the signals at {len(self.unsure)} of "
             f"{len(self)} parameters are:\n{listed}\nMeasure them with `jinit.probe`, "
             "or scale them by data with `jinit.lsuv`.",
-            stacklevel=3,
         )
 
     def _cells(self) -> Iterator[tuple[str, ...]]:

@@ -4,14 +4,17 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .._core.arguments import public
 from .._core.globs import glob
 from .._core.initializer import Initializer
-from .._core.settings import choose
+from .._core.settings import choose, is_number
+from .._core.text import shown
 from .._core.trees import named_arrays
 from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
@@ -97,6 +100,7 @@ class Rule(NamedTuple):
 Rules: TypeAlias = Iterable[Rule | tuple[Any, Any]]
 
 
+@public()
 def path(pattern: str) -> Selector:
     """Parameters whose path matches a glob, to be combined with other conditions.
 
@@ -140,6 +144,7 @@ def closes_residual() -> Selector:
     return Selector("closes_residual()", lambda leaf: leaf.row.closes_residual)
 
 
+@public()
 def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
     """The right side of a rule: an initializer with the exact fans of the computation.
 
@@ -198,7 +203,7 @@ def resolve(value: Value, leaf: Leaf) -> Initializer:
 def _takes_leaf(function: Any) -> bool:
     try:
         inspect.signature(function).bind(None)
-    except TypeError:
+    except (TypeError, ValueError):  # a builtin without a signature
         return False
     return True
 
@@ -213,10 +218,11 @@ def leaves_of(tree: Any, where: str, read: Callable[[], Trace]) -> list[Leaf]:
 
 def checked(rules: Rules, where: str) -> list[Rule]:
     """The rules, if they are pairs of what they may be."""
-    if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
+    odd = isinstance(rules, str | bytes | Mapping) or hasattr(rules, "dtype")
+    if odd or not isinstance(rules, Iterable):
         raise TypeError(
-            f"`{where}` needs `rules` as pairs (pattern, initializer). Got {rules!r}. "
-            "Write a list of pairs, first match wins."
+            f"`{where}` needs `rules` as pairs (pattern, initializer). Got "
+            f"{shown(rules)}. Write a list of pairs, first match wins."
         )
     return [Rule(*_pair(rule, where)) for rule in rules]
 
@@ -224,24 +230,32 @@ def checked(rules: Rules, where: str) -> list[Rule]:
 def _pair(rule: Any, where: str) -> Any:
     if not (isinstance(rule, tuple) and len(rule) in {2, 3, 4}):
         raise TypeError(
-            f"`{where}` needs each rule as a pair (pattern, initializer). Got {rule!r}."
+            f"`{where}` needs each rule as a pair (pattern, initializer). "
+            f"Got {shown(rule)}."
         )
-    if not (isinstance(rule[0], str) or _takes_leaf(rule[0])):
-        call = f" Call it: `{text_of(rule[0])}()`." if callable(rule[0]) else ""
-        raise TypeError(
-            f"`{where}` needs a rule's pattern to be a glob, or a function of a "
-            f"`Leaf`. Got {rule[0]!r}.{call}"
-        )
-    if not (callable(rule[1]) or np.isscalar(rule[1])) or isinstance(rule[1], str):
+    check_pattern(where, "a rule's pattern", rule[0])
+    if not (callable(rule[1]) or is_number(rule[1])):
         raise TypeError(
             f"`{where}` needs a rule's value to be an initializer, a number or a "
-            f"function. Got {rule[1]!r}. For a name, write `jinit.get({rule[1]!r})`."
+            f"function. Got {shown(rule[1])}. For a name, write "
+            f"`jinit.get({shown(rule[1])})`."
         )
-    if not callable(rule[1]) and not np.isfinite(rule[1]):
+    if not callable(rule[1]) and not abs(rule[1]) < math.inf:
         raise ValueError(
-            f"`{where}` needs a rule's number to be finite. Got {rule[1]!r}."
+            f"`{where}` needs a rule's number to be finite. Got {shown(rule[1])}."
         )
     return rule
+
+
+def check_pattern(where: str, what: str, pattern: Any) -> None:
+    """Refuses what is no glob and no condition."""
+    if isinstance(pattern, str) or (callable(pattern) and _takes_leaf(pattern)):
+        return
+    call = f" Call it: `{text_of(pattern)}()`." if callable(pattern) else ""
+    raise TypeError(
+        f"`{where}` needs {what} to be a glob, or a function of a `Leaf`. "
+        f"Got {shown(pattern)}.{call}"
+    )
 
 
 def as_test(pattern: Any) -> Callable[[Leaf], bool]:

@@ -10,10 +10,12 @@ import jax
 import numpy as np
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Sharding
 
+from .._core.arguments import public
 from .._core.draw import check_sharding
 from .._core.globs import glob
-from .._core.text import aligned, memory, rich_table
-from .._core.trees import named_leaves
+from .._core.settings import Positive
+from .._core.text import aligned, memory, reason, rich_table, shown
+from .._core.trees import named_arrays, named_leaves, require_tree
 from .._frameworks import is_model, read
 
 
@@ -37,7 +39,7 @@ def places(
     """
     if not (mesh is None or isinstance(mesh, Mesh | AbstractMesh)):
         raise TypeError(
-            f"`{where}` needs `mesh` to be a mesh. Got {mesh!r}. Make one: "
+            f"`{where}` needs `mesh` to be a mesh. Got {shown(mesh)}. Make one: "
             "`jax.make_mesh((8,), ('x',))`."
         )
     leaves = named_leaves(tree)
@@ -84,7 +86,7 @@ def _by_tree(tree: Any, shardings: Any, where: str) -> list[Any]:
     except ValueError as error:
         raise ValueError(
             f"`{where}` needs `shardings` of the structure of the weights, or to stop "
-            f"early. Got another: {error}"
+            f"early. Got another: {reason(error)}"
         ) from None
     return [*itertools.chain.from_iterable(jax.tree.leaves(every))]
 
@@ -164,12 +166,13 @@ class Estimate:
         yield f"largest shard, {self.largest[1]}", memory(self.largest[0])
 
 
+@public()
 def estimate(
     model: Any,
     *inputs: Any,
     shardings: Any = None,
     mesh: Any = None,
-    limit: int | None = None,
+    limit: Positive | None = None,
 ) -> Estimate:
     """The memory that weights will take on each device, before any is allocated.
 
@@ -206,7 +209,8 @@ def estimate(
         tree = subject.weights
         if mesh is not None and shardings is None:
             shardings = subject.specs()
-    leaves = named_leaves(tree)
+    require_tree(where, "model", tree)
+    leaves = named_arrays(tree, where)
     found = places(tree, shardings, mesh, where) or [None] * len(leaves)
     sizes: dict[str, int] = {}
     by_dtype: dict[str, int] = {}

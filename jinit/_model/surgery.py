@@ -8,19 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
+from .._core.arguments import public, Tree
 from .._core.draw import is_typed_key
+from .._core.text import shown
 from .._core.trees import named_leaves, replaced
 from .._reading import Trace
 from .by_rules import plan_by_rules
 from .keys import key_for
-from .rules import as_test, Leaf, nearest, no_trace, Rules, Selector
+from .rules import as_test, check_pattern, Leaf, nearest, no_trace, Rules, Selector
 from .shardings import places
 from .units import as_masks, mixed, without_outgoing
 from .zeros import warn_of_zero_products
 
 
+@public()
 def reinit(
-    tree: Any,
+    tree: Tree,
     key: Any,
     where: str | Selector | Callable[[Leaf], bool],
     rules: Rules,
@@ -74,6 +77,7 @@ def reinit(
     key = key_for(name, key, tree)
     leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
     read = no_trace(name) if trace is None else lambda: trace
+    check_pattern(name, "`where`", where)
     chosen = as_test(where)
     found = {
         path: leaf
@@ -83,7 +87,7 @@ def reinit(
     if not found:
         near = nearest(where, list(leaves)) if isinstance(where, str) else ""
         raise ValueError(
-            f"`{name}` needs `where` to match a parameter. Got {where!r}{near}. "
+            f"`{name}` needs `where` to match a parameter. Got {shown(where)}{near}. "
             f"The paths are: {', '.join(leaves)}."
         )
     plan = plan_by_rules(found, rules, name, read)
@@ -97,10 +101,11 @@ def reinit(
     return replaced(tree, drawn)
 
 
+@public()
 def fill_missing(
-    partial: Any,
+    partial: Tree,
     key: Any,
-    abstract: Any,
+    abstract: Tree,
     rules: Rules,
     shardings: Any = None,
     *,
@@ -173,7 +178,8 @@ def fill_missing(
     return full
 
 
-def duplicates(tree: Any) -> list[tuple[str, ...]]:
+@public()
+def duplicates(tree: Tree) -> list[tuple[str, ...]]:
     """Parameters that are equal to the bit, though they are not constant.
 
     Two random parameters that should differ but do not come from the same key, a shared

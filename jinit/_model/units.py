@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.trees import bare, named_leaves
+from .._core.draw import is_typed_key
+from .._core.text import shown
+from .._core.trees import bare, named_leaves, require_tree
 from .._reading import Row, Trace
 
 
@@ -24,6 +26,9 @@ def as_masks(
         units: A mask of output units for all of them, a tree of masks, or None for all.
         trace: What says which axes the units are, where it is given.
     """
+    require_tree(_WHERE, "units", units)
+    if any(is_typed_key(leaf) for leaf in jax.tree.leaves(units)):
+        raise TypeError(f"`{_WHERE}` needs `units` to be masks. Got {shown(units)}.")
     if units is None:
         return {path: np.ones(leaf.shape, bool) for path, leaf in leaves.items()}
     given = named_leaves(units) if _is_tree(units) else dict.fromkeys(leaves, units)

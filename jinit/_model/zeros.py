@@ -1,12 +1,12 @@
 """Products of parameters whose factors all are 0: no gradient ever reaches any."""
 
-import warnings
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 
 from .._core.trees import bare
+from .._core.warn import warn
 from .._reading import Trace
 
 
@@ -21,10 +21,9 @@ def warn_of_zero_products(
     for factors in _products(leaves, trace):
         drawn = not all(path in given for path in factors)
         if drawn and all(_is_zero(leaves[path]) for path in factors):
-            warnings.warn(
+            warn(
                 f"`{where}` left all factors of a product at 0: {', '.join(factors)}. "
                 "No gradient ever reaches any of them. Draw one, as LoRA does its A.",
-                stacklevel=3,
             )
 
 

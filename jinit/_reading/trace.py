@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .._core.arguments import public
 from .._core.text import aligned, rich_table
 from .._frameworks import read
 from .._graph import Value
@@ -78,6 +79,7 @@ class Trace:
         return rich_table(HEAD, map(cells, self.in_order), right=(3, 4, 5))
 
 
+@public()
 def trace(model: Any, *inputs: Any) -> Trace:
     """What a model's computation does with each parameter, read without running it.
 

@@ -1,7 +1,6 @@
 """One plain distribution for every weight, whatever the shape."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,8 @@ from .. import marginal
 from .._core import sampling
 from .._core.decorator import law
 from .._core.sampling import scalar
+from .._core.settings import Flag
+from .._core.warn import warn
 from ..marginal import Marginal
 from ..settings import Bound, Finite, Floating, Inexact, NonNegative
 
@@ -205,11 +206,10 @@ def _cuts(
     _ordered("lower", "upper")(where, lower=lower, upper=upper)
     if max(abs(lower), abs(upper)) <= NARROW and not corrected:
         factor = marginal.truncated_std(lower, upper)
-        warnings.warn(
+        warn(
             f"`{where}` takes `lower` and `upper` in standard deviations. Got {lower} "
             f"and {upper}, which leave weights of {factor:.2g} times `stddev`. For "
             f"absolute bounds as in PyTorch, divide by it: `lower={lower} / {stddev}`.",
-            stacklevel=4,
         )
 
 
@@ -229,7 +229,7 @@ def truncated_normal(
     upper: Bound = 2.0,
     *,
     mean: Finite = 0.0,
-    corrected: bool = False,
+    corrected: Flag = False,
 ) -> jax.Array:
     """Normal weights without the tails.
 

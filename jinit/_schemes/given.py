@@ -11,6 +11,7 @@ import numpy as np
 from .. import marginal
 from .._core.decorator import law
 from .._core.initializer import alias
+from .._core.text import shown
 from ..settings import AnyDType, Values
 
 
@@ -125,13 +126,17 @@ def from_array(
 
 
 def _takes_a_key(where: str, function: Callable[..., Any]) -> None:
+    if not callable(function):
+        raise TypeError(
+            f"`{where}` needs a function `(key, shape, dtype)`. Got {shown(function)}."
+        )
     try:
         first = next(iter(inspect.signature(function).parameters.values()), None)
     except ValueError:
         return
     if first is None or first.default is not first.empty:
         raise TypeError(
-            f"`{where}` needs a function `(key, shape, dtype)`. Got {function!r}, "
+            f"`{where}` needs a function `(key, shape, dtype)`. Got {shown(function)}, "
             "which makes one: call it first."
         )
 
@@ -166,6 +171,6 @@ def from_callable(
     if not isinstance(w, jax.Array | np.ndarray) or w.shape != shape:
         raise TypeError(
             f"`jinit.from_callable` needs a function that returns an array of {shape}. "
-            f"Got {w!r} from {function!r}."
+            f"Got {shown(w)} from {function!r}."
         )
     return jnp.asarray(w)

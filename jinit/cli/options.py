@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from .._core.text import shown
+
 
 class RefusalError(Exception):
     """A command line that can not be run."""
@@ -73,7 +75,7 @@ def shape(text: str) -> tuple[int, ...]:
     if min(sizes) < 1:
         raise argparse.ArgumentTypeError(
             f"needs whole numbers of at least 1 with commas, such as 32,224,224,3. "
-            f"Got {text!r}"
+            f"Got {shown(text)}"
         )
     return sizes
 
@@ -86,5 +88,5 @@ def abstract_input(arguments: argparse.Namespace) -> Any:
         return jax.ShapeDtypeStruct(arguments.input_shape, arguments.input_dtype)
     except TypeError:
         raise RefusalError(
-            f"--input-dtype needs a dtype. Got {arguments.input_dtype!r}"
+            f"--input-dtype needs a dtype. Got {shown(arguments.input_dtype)}"
         ) from None

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from .._core.settings import choose
-from .._core.text import aligned
+from .._core.text import aligned, shown
 from .._frameworks import find_object
 from ..recipes import claim, RECIPES
 from .options import RefusalError
@@ -54,7 +54,7 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
     except (SyntaxError, ValueError):
         pass
     raise RefusalError(
-        f"--rules needs a recipe such as gpt2(stddev=0.01). Got {text!r}"
+        f"--rules needs a recipe such as gpt2(stddev=0.01). Got {shown(text)}"
     )
 
 

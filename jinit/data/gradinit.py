@@ -8,8 +8,10 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
+from .._core.arguments import public
 from .._core.extras import require
-from .._core.settings import check, choose, Count, Positive
+from .._core.settings import choose, Count, Positive
+from .._core.text import shown
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
 
@@ -17,6 +19,7 @@ from .task import learnable, Loss
 LookAhead = Literal["sgd", "adam"]
 
 
+@public()
 def gradinit(
     model: Any,
     params: Any = None,
@@ -25,10 +28,10 @@ def gradinit(
     loss: Loss | None = None,
     key: jax.Array | None = None,
     optimizer: LookAhead | Any = "sgd",
-    step_size: float = 0.1,
-    gamma: float | None = None,
-    steps: int = 390,
-    learning_rate: float = 1e-3,
+    step_size: Positive = 0.1,
+    gamma: Positive | None = None,
+    steps: Count = 390,
+    learning_rate: Positive = 1e-3,
 ) -> Rescaled:
     """Weights scaled so that one step of the optimizer lowers the loss the most.
 
@@ -93,15 +96,11 @@ def gradinit(
     """
     where = "jinit.gradinit"
     optax = require(where, "optax")
-    check(where, "steps", Count, steps)
-    check(where, "step_size", Positive, step_size)
-    check(where, "learning_rate", Positive, learning_rate)
     task = learnable(where, loss, key, model, params, batches)
     ahead, order = _look_ahead(optimizer, step_size), 2 if optimizer == "sgd" else 1
     own = scalable(task, lambda _: True)
     count = sum(leaf.size for leaf in own.leaves)
     bound = (1.0 if order == 2 else count**0.5) if gamma is None else gamma
-    check(where, "gamma", Positive, bound)
     # Steps on the loss and on the gradient's norm have momentum each of their own.
     learner = optax.chain(optax.clip(1.0), optax.adam(learning_rate))
     start = jax.jit(lambda ones: (learner.init(ones),) * 2)(own.ones)
@@ -163,7 +162,7 @@ def _look_ahead(optimizer: Any, step_size: float) -> Any:
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             "`jinit.gradinit` needs `optimizer` to be 'sgd', 'adam' or an "
-            f"`optax.GradientTransformation`. Got {optimizer!r}."
+            f"`optax.GradientTransformation`. Got {shown(optimizer)}."
         )
     return optimizer
 

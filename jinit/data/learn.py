@@ -1,7 +1,6 @@
 """Scales of parameters that gradients learn: their directions stay as they are."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from .._core.progress import last, track
 from .._core.text import digits
 from .._core.trees import leaf_paths
+from .._core.warn import warn
 from .records import LayerScale, LayerScales, Learned
 from .task import Task
 
@@ -106,10 +106,9 @@ def learn(
     pairs = zip(own.paths, own.places, jax.device_get(scales), strict=True)
     still = [path for path, i, s in pairs if s == 1 and own.leaves[i].ndim > 1]
     if still:
-        warnings.warn(
+        warn(
             f"`{where}` found no gradient in {', '.join(still)}, and left it as it was:"
             " its units are dead, or the loss does not read it.",
-            stacklevel=3,
         )
     weights = task.finish(own.times(scales))
     return Rescaled(weights, _record(own, scales, objective, history))

@@ -1,11 +1,12 @@
 """Layer-sequential unit variance: layer by layer, scaled to outputs of variance 1."""
 
 from collections.abc import Callable
-from typing import Any, get_args, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from .._core.arguments import public
 from .._core.batches import lasting, stream
 from .._core.progress import last
-from .._core.settings import check, choose, Count, Positive
+from .._core.settings import Count, Positive
 from .._frameworks.batch import given, with_batch
 from .._reading import read_subject
 from .fit import Fit
@@ -24,6 +25,7 @@ class Scaled(NamedTuple):
     record: LayerScales[LayerScale]
 
 
+@public()
 def lsuv(
     model: Any,
     params: Any = None,
@@ -31,9 +33,9 @@ def lsuv(
     batch: Any = None,
     *,
     start: Start = "orthogonal",
-    target: float = 1.0,
-    tolerance: float = 0.1,
-    max_passes: int = 10,
+    target: Positive = 1.0,
+    tolerance: Positive = 0.1,
+    max_passes: Count = 10,
     center: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Scaled:
@@ -89,10 +91,6 @@ def lsuv(
         https://arxiv.org/abs/1511.06422
     """
     where = "jinit.lsuv"
-    choose(where, "start", start, get_args(Start))
-    check(where, "target", Positive, target)
-    check(where, "tolerance", Positive, tolerance)
-    check(where, "max_passes", Count, max_passes)
     has = given(where, model, params, key, batch)
     first, batches = stream(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)

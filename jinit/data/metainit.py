@@ -1,18 +1,20 @@
 """MetaInit: weights where the gradient changes little over a step."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from .._core.settings import check, Count, NonNegative, Positive
+from .._core.arguments import public, Tree
+from .._core.settings import Count, NonNegative, Positive
+from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
 
 
+@public("jinit.data")
 def gradient_quotient(
-    loss: Callable[[Any, Any], jax.Array], params: Any, batch: Any, *, eps: float = 1e-5
+    loss: Loss, params: Tree, batch: Any, *, eps: Positive = 1e-5
 ) -> jax.Array:
     """How much the gradient changes along itself: 0 where the loss is linear.
 
@@ -43,6 +45,7 @@ def gradient_quotient(
         NeurIPS 2019. Equation 1.
         https://proceedings.neurips.cc/paper/2019/hash/876e8108f87eb61877c6263228b67256-Abstract.html
     """
+    require_arrays(((), params), "jinit.data.gradient_quotient")
     gradient = jax.grad(lambda params: loss(params, batch))
     g = gradient(params)
     _, Hg = jax.jvp(gradient, (params,), (g,))
@@ -52,6 +55,7 @@ def gradient_quotient(
     ).mean()
 
 
+@public()
 def metainit(
     model: Any,
     params: Any = None,
@@ -59,10 +63,10 @@ def metainit(
     *,
     loss: Loss | None = None,
     key: jax.Array | None = None,
-    steps: int = 500,
-    learning_rate: float = 0.1,
-    momentum: float = 0.9,
-    eps: float = 1e-5,
+    steps: Count = 500,
+    learning_rate: Positive = 0.1,
+    momentum: NonNegative = 0.9,
+    eps: Positive = 1e-5,
 ) -> Rescaled:
     """Weights whose norms make the gradient quotient small.
 
@@ -121,10 +125,6 @@ def metainit(
         https://proceedings.neurips.cc/paper/2019/hash/876e8108f87eb61877c6263228b67256-Abstract.html
     """
     where = "jinit.metainit"
-    check(where, "steps", Count, steps)
-    check(where, "momentum", NonNegative, momentum)
-    check(where, "learning_rate", Positive, learning_rate)
-    check(where, "eps", Positive, eps)
     task = learnable(where, loss, key, model, params, batches)
     own = scalable(task, lambda leaf: leaf.ndim > 1)
 

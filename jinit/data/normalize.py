@@ -3,15 +3,17 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, get_args, Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from .._core.arguments import numbers, public
 from .._core.batches import batches_of, one_array
-from .._core.settings import check, choose, Count, Positive
+from .._core.settings import Count, Positive
+from .._core.text import shown
 
 
 Per = Literal["feature", "all"]
@@ -77,8 +79,9 @@ class Whitening:
         return x.reshape(*rows, *self.mean.shape) + self.mean
 
 
+@public("jinit.data")
 def standardize(
-    batches: Batches, *, per: Per = "feature", floor: float = 1e-3
+    batches: Batches, *, per: Per = "feature", floor: Positive = 1e-3
 ) -> Standardization:
     """Learns mean and standard deviation, for inputs of mean 0 and variance 1.
 
@@ -112,8 +115,6 @@ def standardize(
         LeCun, Bottou, Orr, Müller. Efficient BackProp. 1998. Section 4.3.
     """
     where = "jinit.data.standardize"
-    choose(where, "per", per, get_args(Per))
-    check(where, "floor", Positive, floor)
     found = _sums(where, batches, lambda x: np.square(x).sum(0))
     mean, variance = found.mean, found.squares / found.rows
     if per == "all":
@@ -123,12 +124,13 @@ def standardize(
     return Standardization(_float(mean), _float(np.maximum(std, floor * std.max())))
 
 
+@public("jinit.data")
 def whiten(
     batches: Batches,
     *,
     method: WhiteningMethod = "zca",
-    components: int | None = None,
-    floor: float = 1e-5,
+    components: Count | None = None,
+    floor: Positive = 1e-5,
 ) -> Whitening:
     """Learns a linear map to uncorrelated inputs of variance 1.
 
@@ -167,15 +169,11 @@ def whiten(
         Statistician 72, 2018. https://arxiv.org/abs/1512.00809
     """
     where = "jinit.data.whiten"
-    choose(where, "method", method, get_args(WhiteningMethod))
-    check(where, "floor", Positive, floor)
-    if components is not None:
-        check(where, "components", Count, components)
-        if method == "zca":
-            raise ValueError(
-                f"`{where}` needs `components` with method 'pca' only. Got "
-                f"{components} with 'zca', which keeps the features."
-            )
+    if components is not None and method == "zca":
+        raise ValueError(
+            f"`{where}` needs `components` with method 'pca' only. Got "
+            f"{components} with 'zca', which keeps the features."
+        )
     found = _sums(where, batches, lambda x: x.T @ x, flat=True)
     variances, U = np.linalg.eigh(found.squares / found.rows)
     variances, U = variances[::-1], U[:, ::-1]
@@ -234,10 +232,10 @@ def _sums(
 
 def _arrays(where: str, batches: Batches) -> Iterator[np.ndarray]:
     for batch in batches_of(batches):
-        x = np.asarray(one_array(where, batch))
+        x = np.asarray(numbers(where, "batches", one_array(where, batch)))
         if not x.ndim or not (x.dtype == bool or jnp.can_cast(x.dtype, np.float64)):
             raise TypeError(
-                f"`{where}` needs arrays of real numbers, rows first. Got {x!r}."
+                f"`{where}` needs arrays of real numbers, rows first. Got {shown(x)}."
             )
         if len(x):
             yield x

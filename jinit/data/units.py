@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
+from .._core.warn import warn
 from .._graph import Graph, Kind, Link, Value
 from .._reading import copies, Layer, measurable, Model, unmeasured
 
@@ -66,10 +66,9 @@ def handles(model: Model) -> tuple[Handle, ...]:
     """All that can be scaled, in the order of computation; warns of what can not."""
     unseen = unmeasured(model.graph, model.layers)
     if unseen:
-        warnings.warn(
+        warn(
             "Layers inside a `while`, `cond` or `shard_map` are not scaled: their "
             f"outputs can not be seen. Got {', '.join(unseen)}.",
-            stacklevel=5,
         )
     uses: dict[Value, list[tuple[Index, Layer]]] = {}
     for layer in model.layers:

@@ -1,11 +1,12 @@
 """Data-dependent initialization: every unit's outputs with mean 0 and variance 1."""
 
 from collections.abc import Callable
-from typing import Any, get_args, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from .._core.arguments import public
 from .._core.batches import lasting, stream
 from .._core.progress import last
-from .._core.settings import check, choose, Count, Positive
+from .._core.settings import Count, Positive
 from .._frameworks.batch import given, with_batch
 from .._reading import read_subject
 from .._schemes import normal
@@ -25,6 +26,7 @@ class UnitsScaled(NamedTuple):
     record: LayerScales[UnitScale]
 
 
+@public()
 def weight_norm_init(
     model: Any,
     params: Any = None,
@@ -32,9 +34,9 @@ def weight_norm_init(
     batch: Any = None,
     *,
     start: UnitStart = "normal",
-    stddev: float = 0.05,
-    tolerance: float = 0.1,
-    max_passes: int = 10,
+    stddev: Positive = 0.05,
+    tolerance: Positive = 0.1,
+    max_passes: Count = 10,
     progress: Callable[[str], None] | None = None,
 ) -> UnitsScaled:
     """Weights and biases under which every unit has mean 0 and variance 1 on a batch.
@@ -89,10 +91,6 @@ def weight_norm_init(
         https://arxiv.org/abs/1602.07868
     """
     where = "jinit.weight_norm_init"
-    choose(where, "start", start, get_args(UnitStart))
-    check(where, "stddev", Positive, stddev)
-    check(where, "tolerance", Positive, tolerance)
-    check(where, "max_passes", Count, max_passes)
     has = given(where, model, params, key, batch)
     first, batches = stream(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)

@@ -3,15 +3,16 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, get_args, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 
+from .._core.arguments import public
 from .._core.batches import first_of
 from .._core.draw import check_key
 from .._core.figures import drawn
 from .._core.progress import last
-from .._core.settings import check, choose, Count, Finite
+from .._core.settings import Finite, Whole
 from .._frameworks.batch import given, with_batch
 from .._reading import read_subject
 from .._schemes import normal
@@ -62,6 +63,7 @@ class Balanced(NamedTuple):
     record: WithinLayer
 
 
+@public()
 def within_layer(
     model: Any,
     params: Any = None,
@@ -69,8 +71,8 @@ def within_layer(
     batch: Any = None,
     *,
     directions: Directions = "normal",
-    mean: float = 0.0,
-    rounds: int = 10,
+    mean: Finite = 0.0,
+    rounds: Whole = 10,
     progress: Callable[[str], None] | None = None,
 ) -> Balanced:
     """Weights under which all units are alike, and all layers learn equally fast.
@@ -132,10 +134,6 @@ def within_layer(
         https://arxiv.org/abs/1511.06856
     """
     where = "jinit.within_layer"
-    choose(where, "directions", directions, get_args(Directions))
-    check(where, "mean", Finite, mean)
-    if rounds != 0:
-        check(where, "rounds", Count, rounds)
     has = given(where, model, params, key, batch)
     first = first_of(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)

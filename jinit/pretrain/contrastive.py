@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core.settings import check, choose, Count, Fraction, NonNegative, Positive
+from .._core.text import shown
 from .._schemes import normal
 from .machine import RBM, Visible
 from .rows import Survey
@@ -129,14 +130,15 @@ def contrastive_divergence(
     """The learner with these settings, checked."""
     choose(where, "visible", visible, get_args(Visible))
     rate = _RATES[visible] if learning_rate is None else learning_rate
-    if np.shape(momentum) != (2,):
+    if not isinstance(momentum, tuple | list) or len(momentum) != 2:
         raise TypeError(
             f"`{where}` needs `momentum` to be two numbers, of the first five epochs "
-            f"and after. Got {momentum!r}."
+            f"and after. Got {shown(momentum)}."
         )
     if not isinstance(persistent, bool | np.bool_):
         raise TypeError(
-            f"`{where}` needs `persistent` to be True or False. Got {persistent!r}."
+            f"`{where}` needs `persistent` to be True or False. "
+            f"Got {shown(persistent)}."
         )
     early, late = momentum
     return ContrastiveDivergence(

@@ -1,19 +1,17 @@
 """Deep belief networks: machines stacked on machines."""
 
-from collections.abc import Sequence
+import inspect
 from typing import Any
 
-import jax
-
+from .._core.arguments import arguments, Counts, Key, public
 from .._core.settings import choose
 from .greedy import Pretrained
 from .machine import RBM
 from .rbm import machines, rbm
 
 
-def dbn(
-    data: Any, widths: Sequence[int], key: jax.Array, **settings: Any
-) -> Pretrained[RBM]:
+@public("jinit.pretrain")
+def dbn(data: Any, widths: Counts, key: Key, **settings: Any) -> Pretrained[RBM]:
     """Weights of a deep belief network, trained greedily from the data up.
 
         layer 1 models v₁ = data,   layer l + 1 models vₗ₊₁ = P(hₗ = 1 | vₗ)
@@ -51,7 +49,9 @@ def dbn(
         Hinton, Salakhutdinov. Reducing the dimensionality of data with neural networks.
         Science 313, 2006. https://doi.org/10.1126/science.1127647
     """
-    where, defaults = "jinit.pretrain.dbn", rbm.__kwdefaults__ or {}
+    where, every = "jinit.pretrain.dbn", inspect.signature(rbm).parameters.values()
+    defaults = {x.name: x.default for x in every if x.kind is x.KEYWORD_ONLY}
     for name in settings:
         choose(where, "settings", name, defaults)
+    _, settings = arguments(where, rbm, (data, 1, key), settings)
     return machines(where, data, widths, key, **(defaults | settings))

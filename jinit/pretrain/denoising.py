@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from .._activations import activation_name, as_function, Function
+from .._core.arguments import Counts, Key, public
 from .._core.extras import require
-from .._core.settings import check, choose, Fraction, NonNegative
+from .._core.settings import check, choose, Count, Fraction, NonNegative
 from .._schemes import glorot_uniform, sigmoid_uniform
 from .autoencoder import Autoencoder
 from .corruption import Corruption, Noise
@@ -19,10 +20,11 @@ from .machine import stacked, Visible
 from .rows import Survey
 
 
+@public("jinit.pretrain")
 def denoising_autoencoder(
     data: Any,
-    widths: Sequence[int],
-    key: jax.Array,
+    widths: Counts,
+    key: Key,
     *,
     visible: Visible = "bernoulli",
     corruption: Noise = "masking",
@@ -30,8 +32,8 @@ def denoising_autoencoder(
     tied: bool = True,
     activation: str | Function = "sigmoid",
     optimizer: Any = None,
-    epochs: int = 10,
-    batch_size: int = 100,
+    epochs: Count = 10,
+    batch_size: Count = 100,
     shuffle: bool = True,
     held_out: Any = None,
 ) -> Pretrained[Autoencoder]:
@@ -92,8 +94,7 @@ def denoising_autoencoder(
     """
     where = "jinit.pretrain.denoising_autoencoder"
     schedule = Schedule(where, epochs, batch_size, shuffle)
-    as_function(activation)
-    choose(where, "visible", visible, get_args(Visible))
+    as_function(activation, where=where)
     above: Visible = "bernoulli" if _is_sigmoid(activation) else "gaussian"
     widths = check_widths(where, widths)
     kinds = stacked(visible, above, len(widths))

@@ -5,15 +5,21 @@ from typing import Any
 
 import numpy as np
 
+from .._core.arguments import File, held, public, Reals, Shape
 from .._core.figures import blank
+from .._core.settings import Count
 
 
+_WHERE = "jinit.pretrain.plot_filters"
+
+
+@public("jinit.pretrain")
 def plot_filters(
     weights: Any,
-    path: str | None = None,
+    path: File | None = None,
     *,
-    shape: tuple[int, int] | None = None,
-    count: int = 64,
+    shape: Shape | None = None,
+    count: Count = 64,
 ) -> Any:
     """Draws the weights of the first units, each as an image.
 
@@ -31,17 +37,17 @@ def plot_filters(
         >>> weights = np.random.default_rng(0).normal(size=(784, 100))
         >>> figure = jinit.pretrain.plot_filters(weights, count=16)
     """
-    weights = np.asarray(getattr(weights, "weights", weights), np.float64)
-    if weights.ndim != 2:
+    weights = getattr(weights, "weights", weights)
+    weights = np.asarray(held(_WHERE, "weights", Reals, weights))
+    if weights.ndim != 2 or not weights.size:
         raise ValueError(
-            "`jinit.pretrain.plot_filters` needs weights of shape `(pixels, units)`. "
-            f"Got {weights.shape}."
+            f"`{_WHERE}` needs weights of shape `(pixels, units)`. Got {weights.shape}."
         )
     if shape is None:
         shape = math.isqrt(len(weights)), math.isqrt(len(weights))
-    if math.prod(shape) != len(weights):
+    if len(shape) != 2 or math.prod(shape) != len(weights):
         raise ValueError(
-            "`jinit.pretrain.plot_filters` needs the `shape` of an image of "
+            f"`{_WHERE}` needs the `shape` of an image of "
             f"{len(weights)} pixels. Got {shape}."
         )
     units = weights.T[:count]

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .._core.settings import check, Count
+from .._core.arguments import Key, public
+from .._core.settings import Count
 from .contrastive import contrastive_divergence
 from .greedy import check_widths, greedy, Pretrained, Schedule
 from .machine import RBM, stacked, Visible
@@ -19,16 +20,17 @@ class Trained(NamedTuple):
     record: History
 
 
+@public("jinit.pretrain")
 def rbm(
     data: Any,
-    hidden: int,
-    key: jax.Array,
+    hidden: Count,
+    key: Key,
     *,
     visible: Visible = "bernoulli",
-    k: int = 1,
+    k: Count = 1,
     persistent: bool = False,
-    epochs: int = 10,
-    batch_size: int = 100,
+    epochs: Count = 10,
+    batch_size: Count = 100,
     learning_rate: float | None = None,
     momentum: tuple[float, float] = (0.5, 0.9),
     weight_decay: float = 2e-4,
@@ -97,7 +99,7 @@ def rbm(
     layers, record = machines(
         where,
         data,
-        [check(where, "hidden", Count, hidden)],
+        [hidden],
         key,
         visible=visible,
         k=k,

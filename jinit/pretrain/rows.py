@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core.arguments import numbers
 from .._core.batches import batches_of, one_array
-from .._core.text import digits
+from .._core.text import digits, shown
 
 
 _SHOWN = 1000  # rows on which progress is measured
@@ -44,11 +45,13 @@ Rows = Stream | Held
 def as_rows(where: str, data: Any) -> Rows:
     """Data as arrays `(rows, features)` that can be read in every epoch."""
     read = functools.partial(_floating, where)
+    if isinstance(data, str | bytes):
+        raise TypeError(f"`{where}` needs arrays of numbers. Got {shown(data)}.")
     if hasattr(data, "shape"):
         return Held([read(data)])
     if not isinstance(data, Iterable):
         raise TypeError(
-            f"`{where}` needs an array or an iterable of arrays. Got {data!r}."
+            f"`{where}` needs an array or an iterable of arrays. Got {shown(data)}."
         )
     arrays = batches_of(data)
     once = iter(arrays) is arrays
@@ -56,7 +59,7 @@ def as_rows(where: str, data: Any) -> Rows:
 
 
 def _floating(where: str, data: Any) -> jax.Array:
-    x = jnp.asarray(one_array(where, data))
+    x = jnp.asarray(numbers(where, "data", one_array(where, data)))
     if x.ndim != 2 or not x.shape[1]:
         raise ValueError(
             f"`{where}` needs arrays of shape `(rows, features)`. Got {x.shape}. For "

@@ -6,7 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._core.arguments import Listed, public, Texts, Tree
 from .._core.globs import glob
+from .._core.text import shown
 from .._core.trees import named_leaves, replaced
 from .._model.rules import nearest
 from .autoencoder import Autoencoder
@@ -17,9 +19,8 @@ from .machine import RBM
 _WHERE = "jinit.pretrain.transfer"
 
 
-def transfer(
-    layers: Sequence[RBM | Autoencoder | Dense], params: Any, paths: Sequence[str]
-) -> Any:
+@public("jinit.pretrain")
+def transfer(layers: Listed, params: Tree, paths: Texts) -> Any:
     """Puts pre-trained weights and hidden biases into a model's parameters.
 
     Args:
@@ -54,12 +55,10 @@ def transfer(
         >>> bool((params["params"]["Dense_1"]["kernel"] == layers[1].weights).all())
         True
     """
-    if not isinstance(layers, Sequence) or not all(
-        isinstance(each, RBM | Autoencoder | Dense) for each in layers
-    ):
+    if not all(isinstance(each, RBM | Autoencoder | Dense) for each in layers):
         raise TypeError(
             f"`{_WHERE}` needs a sequence of pre-trained layers: the first of the two "
-            f"that `dbn` and `denoising_autoencoder` return. Got {layers!r}."
+            f"that `dbn` and `denoising_autoencoder` return. Got {shown(layers)}."
         )
     if len(layers) != len(paths):
         raise ValueError(

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from .._core.arguments import Listed, public
+from .._core.text import shown
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM
@@ -39,7 +41,8 @@ class Unrolled:
         return self.decode(self.encode(v))
 
 
-def unroll(layers: Sequence[RBM | Autoencoder]) -> Unrolled:
+@public("jinit.pretrain")
+def unroll(layers: Listed) -> Unrolled:
     """Makes one deep autoencoder of layers that were trained one by one.
 
         v → W₁ → … → Wₙ → code → Wₙᵀ → … → W₁ᵀ → v′
@@ -68,7 +71,7 @@ def unroll(layers: Sequence[RBM | Autoencoder]) -> Unrolled:
     if not layers or not all(isinstance(each, RBM | Autoencoder) for each in layers):
         raise TypeError(
             "`jinit.pretrain.unroll` needs a sequence of pre-trained layers. Got "
-            f"{layers!r}."
+            f"{shown(layers)}."
         )
     up, down = (each.up for each in layers), (each.down for each in reversed(layers))
     return Unrolled(tuple(up), tuple(down))

@@ -4,13 +4,13 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
+from .._core.arguments import bind, held, public
 from .._core.initializer import Initializer
-from .._core.settings import check
 from .._model.auto.choice import default
-from .._model.rules import Leaf, nearest, role, Rule, Selector
+from .._model.rules import Leaf, role, Rule, Selector
 from .._schemes import normal, ones, zeros
 
 
@@ -71,11 +71,10 @@ def recipe(function: Callable[P, tuple[Rule, ...]]) -> Callable[P, Recipe]:
     @functools.wraps(function)
     def make(*args: P.args, **kwargs: P.kwargs) -> Recipe:
         where = _public_name(make)
-        given = {
-            name: check(where, name, hints[name], value)
-            for name, value in _bind(where, signature, args, kwargs).items()
-            if value != signature.parameters[name].default
-        }
+        bound = bind(where, signature, args, kwargs).arguments.items()
+        every = {name: held(where, name, hints[name], value) for name, value in bound}
+        default = lambda name: signature.parameters[name].default
+        given = {name: value for name, value in every.items() if value != default(name)}
         made = Recipe(make, tuple(given.items()), ())
         rules = (*function(**given), *REST)  # pyright: ignore[reportCallIssue]
         return dataclasses.replace(made, rules=tuple(_of(made, rule) for rule in rules))
@@ -87,6 +86,7 @@ def recipe(function: Callable[P, tuple[Rule, ...]]) -> Callable[P, Recipe]:
     return make
 
 
+@public("jinit.recipes")
 def claim(make: Callable[..., Recipe]) -> str:
     """The first line of a recipe's docstring."""
     return (inspect.getdoc(make) or "").partition("\n")[0]
@@ -120,26 +120,6 @@ def _readable(function: Callable[..., Any]) -> inspect.Signature:
 
 def _public_name(make: Callable[..., Any]) -> str:
     return f"{make.__module__}.{make.__name__}"
-
-
-def _bind(
-    where: str,
-    signature: inspect.Signature,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> Mapping[str, Any]:
-    try:
-        return signature.bind(*args, **kwargs).arguments
-    except TypeError as error:
-        names = [*signature.parameters]
-        unknown = next((name for name in kwargs if name not in names), "")
-        listed = ", ".join(map(str, signature.parameters.values()))
-        name = where.rpartition(".")[2]
-        got = f"{unknown!r}" if unknown else ", ".join(map(repr, args))
-        raise TypeError(
-            f"`{where}` needs settings of {name}({listed}). Got {got}: {error}"
-            f"{nearest(unknown, names)}."
-        ) from None
 
 
 def _of(made: Recipe, rule: Rule) -> Rule:

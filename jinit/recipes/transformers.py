@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from .._core.arguments import public
 from .._core.initializer import Initializer
 from .._core.settings import Count
 from .._model.rules import is_kernel, Leaf, path, role, Rule, traced
@@ -89,8 +90,9 @@ def deepnorm(encoder_layers: Count | None = None) -> tuple[Rule, ...]:
     )
 
 
+@public("jinit.recipes")
 def deepnorm_alpha(
-    encoder_layers: int | None = None, decoder_layers: int | None = None
+    encoder_layers: Count | None = None, decoder_layers: Count | None = None
 ) -> tuple[float, ...]:
     """DeepNorm's multiplier α of the stream, x ← LN(α x + f(x)).
 

@@ -28,6 +28,7 @@ import numpy as np
 from .._activations import Asked, Function
 from .._core.host import on_host
 from .._core.settings import check, Finite, NonNegative, Positive
+from .._core.text import shown
 from .maps import variance
 from .pairs import Products, Rule, rule
 
@@ -210,7 +211,7 @@ def _share(phi: Asked, q: float, weights: float, biases: float) -> float:
     kept = variance(phi, q, weights, biases)
     if kept == 0:
         raise ValueError(
-            f"`{phi.where}` needs an activation that is not 0. Got {phi.given!r}, "
+            f"`{phi.where}` needs an activation that is not 0. Got {shown(phi.given)}, "
             f"which leaves a variance of 0 of {q}, and no bias."
         )
     return weights / kept

@@ -4,6 +4,7 @@ import itertools
 
 from .._activations import Asked, Function, root
 from .._core.settings import check, NonNegative, Positive
+from .._core.text import shown
 from .maps import critical, edge_point, EdgePoint, ROUNDING
 
 
@@ -50,7 +51,7 @@ def edge_at(
     if (weight_variance is None) == (bias_variance is None):
         raise ValueError(
             f"`{where}` needs one of `weight_variance` and `bias_variance`. Got "
-            f"{weight_variance} and {bias_variance}."
+            f"{shown(weight_variance)} and {shown(bias_variance)}."
         )
     if weight_variance is not None:
         which, name = 0, "weight_variance"

@@ -23,6 +23,7 @@ from jax.typing import ArrayLike
 
 from .._activations import Asked, canonical, Function, sampler, speaking, UnfitError
 from .._core.host import on_host
+from .._core.text import shown
 from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
 
@@ -100,7 +101,8 @@ def rule(phi: Asked, q: float) -> Rule:
     if not np.allclose(found[:2], known[1:], rtol=_EXACT, atol=0):
         raise ValueError(
             f"`{phi.where}` needs an activation with few kinks, and waves that are not "
-            f"too fast, to compare two inputs. Got {phi.given!r} at variance {q:.6g}."
+            f"too fast, to compare two inputs. Got {shown(phi.given)} at "
+            f"variance {q:.6g}."
         )
     return made
 

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
+from .._core.arguments import held, Reals
 from .._core.host import on_host
-from .._core.settings import check, NonNegative
+from .._core.text import shown
 from .correlation import settle
 from .depth import name_of
 from .pairs import Rule, rule, Squares, wide
@@ -208,17 +209,18 @@ def _edge(moments: Squares) -> np.ndarray:
 def _around(edge: np.ndarray) -> tuple[float, float]:
     """The σw² to show: the edge where biases matter, and as much on either side."""
     weights, biases = edge[:, 0], edge[:, 1]
-    for shown in ((biases > 0.01) & (biases < _BIASES), biases < _BIASES):
-        if shown.any():
-            return 0.4 * weights[shown].min(), 1.6 * weights[shown].max()
+    for seen in ((biases > 0.01) & (biases < _BIASES), biases < _BIASES):
+        if seen.any():
+            return 0.4 * weights[seen].min(), 1.6 * weights[seen].max()
     return 0.25, 4.0
 
 
 def _axis(where: str, what: str, values: Iterable[float]) -> np.ndarray:
-    found = np.array([check(where, what, NonNegative, x) for x in values], float)
-    if found.size < 2 or (np.diff(found) <= 0).any():
+    found = np.asarray(held(where, what, Reals, values))
+    rising = found.ndim == 1 and found.size > 1 and bool((np.diff(found) > 0).all())
+    if not rising or not np.isfinite(found).all() or found[0] < 0:
         raise ValueError(
-            f"`{where}` needs `{what}` to be two or more rising numbers. Got "
-            f"{values!r}."
+            f"`{where}` needs `{what}` to be two or more rising numbers from 0 on. "
+            f"Got {shown(values)}."
         )
     return found

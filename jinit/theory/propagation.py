@@ -12,7 +12,7 @@ from .._activations import Asked, Function
 from .._core.figures import drawn
 from .._core.host import on_host
 from .._core.settings import check, choose, Count, Finite, NonNegative, Positive
-from .._core.text import aligned
+from .._core.text import aligned, shown
 from .depth import exact, name_of
 from .pairs import Products, Rule, rule, WIDE, wide
 
@@ -222,7 +222,7 @@ def normalized_growth(phi: Asked) -> float:
     mean, second, slope = phi.moments()
     if second - mean**2 <= _CONSTANT * second:
         raise ValueError(
-            f"`{phi.where}` needs an activation that varies. Got {phi.given!r}."
+            f"`{phi.where}` needs an activation that varies. Got {shown(phi.given)}."
         )
     return slope / (second - mean**2)
 

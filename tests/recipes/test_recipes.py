@@ -321,13 +321,13 @@ def test_a_pickle_names_the_recipe_at_its_public_home():
         (
             lambda: recipes.gpt2(std=1),  # pyright: ignore[reportCallIssue]
             TypeError,
-            r"`jinit.recipes.gpt2` needs settings of gpt2\(stddev: float = 0.02\). "
-            "Got 'std': .*nearest is 'stddev'",
+            r"`jinit.recipes.gpt2` needs the arguments of `gpt2\(stddev=0.02\)`. "
+            r"Got \(std=1\): .*Did you mean 'stddev'",
         ),
         (
             lambda: recipes.resnet(1),  # pyright: ignore[reportCallIssue]
             TypeError,
-            r"resnet\(\). Got 1: too many positional arguments",
+            r"resnet\(\)`. Got \(1\): too many positional arguments",
         ),
         (lambda: recipes.bert(-1), ValueError, "`jinit.recipes.bert` .*`stddev`.*-1"),
         (lambda: recipes.magneto(0), ValueError, "`jinit.recipes.magneto`.*Got 0"),

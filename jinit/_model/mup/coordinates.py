@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..._core.arguments import Counts, Listed, public
 from ..._core.progress import track
-from ..._core.settings import check, Count
+from ..._core.settings import Count, NonNegative
+from ..._core.text import shown
 from ..._frameworks.batch import again, with_batch
 from ..._frameworks.subject import Subject
 from ..._graph import evaluate
@@ -25,15 +27,16 @@ Loss: TypeAlias = Callable[[Any, Any], jax.Array]
 Features: TypeAlias = Callable[[Any, Any], list[jax.Array]]
 
 
+@public()
 def coord_check(
     make: Make,
-    widths: Sequence[int],
-    batches: Sequence[tuple[Any, Any]],
+    widths: Counts,
+    batches: Listed,
     loss: Loss,
     *,
-    steps: int = 3,
-    seeds: int = 1,
-    tolerance: float = TOLERANCE,
+    steps: Count = 3,
+    seeds: Count = 1,
+    tolerance: NonNegative = TOLERANCE,
 ) -> CoordinateCheck:
     """Whether training moves every layer as far in a wide model as in a narrow one.
 
@@ -86,9 +89,13 @@ def coord_check(
         Yang, Hu et al. Tensor Programs V: tuning large neural networks via zero-shot
         hyperparameter transfer. 2022. Appendix D.1. https://arxiv.org/abs/2203.03466
     """
-    for name, value in {"steps": steps, "seeds": seeds}.items():
-        check("jinit.coord_check", name, Count, value)
-    widths, batches = tuple(widths), tuple(batches)
+    widths = tuple(widths)
+    for batch in batches:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise TypeError(
+                f"`{_WHERE}` needs `batches` to be pairs `(inputs, targets)`. "
+                f"Got {shown(batch)}."
+            )
     if len(set(widths)) < 2 or not batches:
         raise ValueError(
             "`jinit.coord_check` needs two or more widths and a batch. Got widths "
@@ -164,7 +171,7 @@ def _made(made: Any, inputs: Any) -> tuple[Subject, Any]:
     if not isinstance(made, tuple) or len(made) not in {2, 3}:
         raise TypeError(
             f"`{_WHERE}` needs `make` to return (model, params, optimizer), or (model, "
-            f"optimizer) where the model holds its weights. Got {made!r}."
+            f"optimizer) where the model holds its weights. Got {shown(made)}."
         )
     model, *params, optimizer = made
     params = params[0] if params else None

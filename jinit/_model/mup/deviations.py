@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._core.initializer import Initializer
+from ..._core.text import shown
 from ..._reading import Trace
 from ...compose import scaled
 from ..rules import Leaf, resolve, Rule, Value
@@ -50,8 +51,8 @@ def _with_std(target: Initializer, base: Initializer, width: Width) -> Initializ
     except TypeError:
         raise TypeError(
             "`Mup.rules` needs rules whose initializers state their standard "
-            f"deviation. Got {target!r} for {width.path}. Use one of jinit, or state "
-            "it: `@jinit.law(marginal=...)`."
+            f"deviation. Got {shown(target)} for {width.path}. Use one of jinit, or "
+            "state it: `@jinit.law(marginal=...)`."
         ) from None
     constant = not all(stds)
     factor = width.scaling.std * (1.0 if constant else stds[0] / stds[1])

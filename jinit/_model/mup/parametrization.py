@@ -1,10 +1,11 @@
 """Maximal update parametrization: hyperparameters that hold at every width."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from ..._core.settings import check, choose, Count
+from ..._core.arguments import Counts, public, Tree
+from ..._core.settings import choose
 from ..._reading import Trace
 from ..rules import no_trace
 from .growth import growths, Parameter, read_parameters
@@ -13,12 +14,13 @@ from .scaling import Form
 from .width import Request
 
 
+@public()
 def mup(
-    base: Any,
-    target: Any,
+    base: Tree,
+    target: Tree,
     *,
     form: Form = "init",
-    depth: tuple[int, int] | None = None,
+    depth: Counts | None = None,
 ) -> Mup:
     """Maximal update parametrization: what is tuned at one width holds at all.
 
@@ -96,8 +98,10 @@ def mup(
     return Mup(widths, paths, read)
 
 
-def _depth(depth: tuple[int, int], after: Mapping[str, Parameter]) -> float:
-    base, target = (check("jinit.mup", "depth", Count, layers) for layers in depth)
+def _depth(depth: Sequence[int], after: Mapping[str, Parameter]) -> float:
+    if len(depth) != 2:
+        raise ValueError(f"`jinit.mup` needs `depth` to be two. Got {depth}.")
+    base, target = depth
     if any(parameter.row is None for parameter in after.values()):
         raise ValueError(
             f"`jinit.mup` needs `target` to be a trace for `depth`. Got {depth} with "

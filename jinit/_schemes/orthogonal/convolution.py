@@ -12,7 +12,7 @@ from ..._activations import gain as gain_of
 from ..._core import sampling
 from ..._core.decorator import law
 from ...marginal import Marginal
-from ...settings import Count, Finite, Gain, Inexact
+from ...settings import Axis, Count, Finite, Gain, Inexact
 from .haar import frames, haar, Method
 from .matrices import Matrices, matrices
 
@@ -56,7 +56,7 @@ def delta_orthogonal(
     shape: tuple[int, ...],
     /,
     scale: Finite = 1.0,
-    column_axis: int = -1,
+    column_axis: Axis = -1,
     dtype: Inexact = None,
     *,
     gain: Gain | None = None,
@@ -218,9 +218,9 @@ def conv_orthogonal(
         https://arxiv.org/abs/1806.05393
         Kautsky, Turcajová. A matrix approach to discrete wavelets. 1994.
     """
+    axes = _isometry("jinit.conv_orthogonal", shape)
     *spatial, _, outputs = shape
     key_frame, key_projections = jax.random.split(key)
-    axes = _isometry("jinit.conv_orthogonal", shape)
     W = frames(key_frame, axes, dtype, gain_of(gain), method)
     W = W.reshape(*(1 for _ in spatial), *W.shape)
     # The axes take turns, so that no axis is mixed only by late factors.

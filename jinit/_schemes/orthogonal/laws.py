@@ -11,7 +11,7 @@ from ..._core.decorator import law
 from ..._core.initializer import alias
 from ..._core.sampling import scalar
 from ...marginal import Marginal
-from ...settings import Axes, Count, Finite, Gain, Inexact, NonNegative
+from ...settings import Axes, Axis, Count, Finite, Gain, Inexact, NonNegative
 from .haar import frames, Method
 from .householder import householder
 from .matrices import Matrices, matrices
@@ -40,7 +40,7 @@ def orthogonal(
     shape: tuple[int, ...],
     /,
     scale: Finite = 1.0,
-    column_axis: int = -1,
+    column_axis: Axis = -1,
     dtype: Inexact = None,
     *,
     gain: Gain | None = None,
@@ -244,7 +244,7 @@ def block_orthogonal(
     shape: tuple[int, ...],
     /,
     gates: Count = 4,
-    gate_axis: int = -1,
+    gate_axis: Axis = -1,
     dtype: Inexact = None,
     *,
     gain: Gain = 1.0,

@@ -10,7 +10,7 @@ from ..._activations import gain as gain_of
 from ..._core.decorator import law
 from ..._core.fans import resolve_axes
 from ...marginal import Marginal
-from ...settings import Gain, Inexact
+from ...settings import Axis, Gain, Inexact
 from .haar import frames
 from .matrices import matrices
 
@@ -45,8 +45,8 @@ def looks_linear(
     key: jax.Array,
     shape: tuple[int, ...],
     /,
-    in_axis: int = -2,
-    out_axis: int = -1,
+    in_axis: Axis = -2,
+    out_axis: Axis = -1,
     dtype: Inexact = None,
     *,
     gain: Gain = 1.0,

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 import jax
 
 from ..._core.fans import resolve_axes
+from ..._core.settings import Axis
 
 
 AxesSetting: TypeAlias = int | Sequence[int]
@@ -53,7 +54,7 @@ class Matrices(NamedTuple):
 def matrices(
     where: str,
     shape: tuple[int, ...],
-    column_axis: int = -1,
+    column_axis: Axis = -1,
     in_axis: AxesSetting | None = None,
     out_axis: AxesSetting | None = None,
     batch_axis: AxesSetting = (),

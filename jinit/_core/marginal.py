@@ -1,0 +1,164 @@
+"""The law of a single weight: moments, support and distribution function.
+
+An initializer states this without sampling; `jinit.testing.assert_law` holds it to it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from .arguments import public, Reals
+from .settings import Bound, Count, Finite, Fraction, NonNegative
+
+
+@dataclasses.dataclass(frozen=True)
+class Marginal:
+    """What is known of one weight before it is drawn.
+
+    Attributes:
+        mean: E w.
+        std: √E|w − E w|².
+        support: The closed interval that holds every draw.
+        kurtosis: E|w − E w|⁴ / σ⁴, what the spread of a sample variance depends on.
+        cdf: P(W ≤ x), vectorized.
+    """
+
+    mean: float
+    std: float
+    support: tuple[float, float]
+    kurtosis: float
+    cdf: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
+
+
+Marginal.__module__ = "jinit.marginal"  # where others find it
+
+
+@public("jinit.marginal")
+def values(w: Reals) -> Marginal:
+    """An entry picked at random from the array `w`; for a number, that number."""
+    w = np.sort(np.ravel(w))
+    if not w.size:
+        raise ValueError("`jinit.marginal.values` needs a number or more. Got none.")
+    mean, std = float(w.mean()), float(w.std())
+    kurtosis = float(((w - mean) ** 4).mean() / std**4) if std else 1.0
+    cdf = lambda x: np.searchsorted(w, x, side="right") / w.size
+    return Marginal(mean, std, (float(w[0]), float(w[-1])), kurtosis, cdf)
+
+
+@public("jinit.marginal")
+def two_points(value: Finite, density: Fraction) -> Marginal:
+    """`value` with probability `density`, else 0."""
+    mean, variance = value * density, value**2 * density * (1 - density)
+    if not variance:
+        return values(mean)
+    return Marginal(
+        mean,
+        math.sqrt(variance),
+        (min(value, 0.0), max(value, 0.0)),
+        (1 - 3 * density * (1 - density)) / (density * (1 - density)),
+        lambda x: density * (x >= value) + (1 - density) * (x >= 0),
+    )
+
+
+@public("jinit.marginal")
+def uniform(low: Finite, high: Finite) -> Marginal:
+    """Equal density on `[low, high]`."""
+    width = high - low
+    if not width:
+        return values(low)
+    cdf = lambda x: np.clip((x - low) / width, 0.0, 1.0)
+    return Marginal((low + high) / 2, width / math.sqrt(12), (low, high), 1.8, cdf)
+
+
+@public("jinit.marginal")
+def normal(mean: Finite, std: NonNegative) -> Marginal:
+    """The normal law; for a `std` of 0, the point `mean`."""
+    if not std:
+        return values(mean)
+    cdf = lambda x: _ndtr((x - mean) / std)
+    return Marginal(mean, std, (-math.inf, math.inf), 3.0, cdf)
+
+
+@public("jinit.marginal")
+def truncated_normal(
+    mean: Finite, scale: Finite, lower: Bound = -2.0, upper: Bound = 2.0
+) -> Marginal:
+    """`mean + scale z` for a unit normal `z` kept to `[lower, upper]`."""
+    if not scale:
+        return values(mean)
+    first, second, third, fourth = _truncated_moments(lower, upper)
+    variance = second - first**2
+    central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
+    below, kept = _ndtr(lower), _ndtr(upper) - _ndtr(lower)
+    return Marginal(
+        mean + scale * first,
+        scale * math.sqrt(variance),
+        (mean + scale * lower, mean + scale * upper),
+        central / variance**2,
+        lambda x: (_ndtr(np.clip((x - mean) / scale, lower, upper)) - below) / kept,
+    )
+
+
+@public("jinit.marginal")
+def truncated_std(lower: Bound = -2.0, upper: Bound = 2.0) -> float:
+    """The standard deviation of a unit normal kept to `[lower, upper]`."""
+    first, second, *_ = _truncated_moments(lower, upper)
+    return math.sqrt(second - first**2)
+
+
+@public("jinit.marginal")
+def coordinate(dimension: Count, radius: Finite) -> Marginal:
+    """A coordinate of a uniformly random vector of length `radius`.
+
+    x / radius follows Beta((m − 1)/2, (m − 1)/2) on [−1, 1] for dimension m.
+    """
+    if dimension == 1 or not radius:
+        return values(np.array([-radius, radius]))
+
+    def cdf(x: np.ndarray) -> np.ndarray:
+        from scipy import special
+
+        half = (dimension - 1) / 2
+        return special.betainc(half, half, np.clip((x / radius + 1) / 2, 0.0, 1.0))
+
+    kurtosis = 3 * dimension / (dimension + 2)
+    std = radius / math.sqrt(dimension)
+    return Marginal(0.0, std, (-radius, radius), kurtosis, cdf)
+
+
+@public("jinit.marginal")
+def sparse(density: Fraction, law: Marginal) -> Marginal:
+    """`law`, of mean 0, with probability `density`; else exactly 0."""
+    if not density:
+        return values(0.0)
+    low, high = law.support
+    return Marginal(
+        0.0,
+        law.std * math.sqrt(density),
+        (min(low, 0.0), max(high, 0.0)),
+        law.kurtosis / density,
+        lambda x: density * law.cdf(x) + (1 - density) * (x >= 0),
+    )
+
+
+def _ndtr(x):
+    """The distribution function of the unit normal."""
+    from scipy import special
+
+    return special.ndtr(x)
+
+
+def _truncated_moments(lower: float, upper: float) -> tuple[float, ...]:
+    """E z, …, E z⁴, by parts: E zᵏ = (k−1) E zᵏ⁻² − [zᵏ⁻¹ φ(z)] / P(kept)."""
+    kept = float(_ndtr(upper) - _ndtr(lower))
+
+    def edge(z: float, power: int) -> float:
+        return z**power * math.exp(-z * z / 2) if math.isfinite(z) else 0.0
+
+    moments = [0.0, 1.0]
+    for k in range(1, 5):
+        jump = (edge(upper, k - 1) - edge(lower, k - 1)) / math.sqrt(2 * math.pi)
+        moments.append((k - 1) * moments[-2] - jump / kept)
+    return tuple(moments[2:])

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args, Literal
 
 from jax.core import Tracer
 
+from .._core.arguments import public
 from .._core.settings import check, choose, NonNegative, requirement
 from .._core.text import shown
 from .._core.values import plain
@@ -19,6 +20,7 @@ Mode = Literal["forward", "backward", "both", "shared"]
 _ROUNDING = 1e-12  # of E φ², within which a variance is 0: what quadrature leaves
 
 
+@public()
 def gain(
     activation: str | Function | float,
     mode: Mode = "forward",

@@ -3,11 +3,13 @@
 import dataclasses
 from typing import Any
 
+from .._core.arguments import public
 from .._core.settings import check, Positive
 from .names import as_function, canonical, Function, gated_pair, GATES
 from .quadrature import Moments, moments, speaking
 
 
+@public()
 def gaussian_moments(
     activation: str | Function, variance: float = 1.0, *, param: float | None = None
 ) -> Moments:

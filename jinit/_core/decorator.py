@@ -91,7 +91,8 @@ def law(
     if function is None:
         return functools.partial(law, **statements)
     for name, given in {"function": function, **statements}.items():
-        if not (given is None or (callable(given) and not inspect.isclass(given))):
+        odd = inspect.isclass(given) or isinstance(given, Initializer)
+        if odd or not (given is None or callable(given)):
             raise TypeError(
                 f"`jinit.law` needs `{name}` to be a function. Got {shown(given)}."
             )

@@ -8,10 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from .arguments import public
 from .initializer import Initializer, laws
+from .settings import is_number
 from .text import shown
 
 
+@public()
 def get(spec: Any) -> Initializer:
     """The initializer that `spec` names.
 
@@ -39,6 +42,7 @@ def get(spec: Any) -> Initializer:
     return initializer("jinit.get", spec)
 
 
+@public()
 def from_config(config: Mapping[str, Any]) -> Initializer:
     """The initializer whose `to_config()` is `config`.
 
@@ -73,7 +77,7 @@ def initializer(where: str, spec: Any) -> Initializer:
         return laws.lookup("jinit.from_array")(spec)
     if isinstance(spec, Callable):
         return laws.lookup("jinit.from_callable")(spec)
-    if isinstance(spec, bool) or not np.isscalar(spec):
+    if isinstance(spec, bool) or not is_number(spec):
         raise TypeError(
             f"`{where}` needs a name, a number, an array or a function "
             f"`(key, shape, dtype)`. Got {shown(spec)}."

@@ -175,6 +175,7 @@ def initialize(
 def _draw(
     plan: Plan, key: jax.Array | None, tree: Any, found: list[Any] | None, where: str
 ) -> Any:
+    plan.require_key(where, key)
     check_devices(found, where)
     every = [None] * len(plan) if found is None else found
     estimate(tree, shardings=jax.tree.unflatten(jax.tree.structure(tree), every))

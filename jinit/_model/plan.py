@@ -12,7 +12,7 @@ from jax.core import Tracer
 from .._core.draw import in_mesh
 from .._core.initializer import Initializer
 from .._core.progress import track
-from .._core.text import aligned, digits, rich_table, sizes
+from .._core.text import aligned, digits, printable, rich_table, sizes
 from .._core.warn import warn
 from .._reading import make_own, Own, Prediction, Role
 from .keys import path_keys
@@ -77,6 +77,16 @@ class Plan:
             for i, each in enumerate(track(work, len(leaves), "drawing"))
         ]
         return jax.tree.unflatten(structure, drawn)
+
+    def require_key(self, where: str, key: Any) -> None:
+        """Refuses to draw without a key what is random, for the function `where`."""
+        laws = [(each.path, each.initializer) for each in self if each.initializer]
+        random = next((x for x in laws if x[1].law.is_random), None)
+        if key is None and random:
+            raise TypeError(
+                f"`{where}` needs a key to draw {random[1]} for "
+                f"{printable(random[0])}. Got None. Make one: `jax.random.key(0)`."
+            )
 
     def _own(
         self, key: jax.Array | None, places: Sequence[Any]

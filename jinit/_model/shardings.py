@@ -42,6 +42,7 @@ def places(
             f"`{where}` needs `mesh` to be a mesh. Got {shown(mesh)}. Make one: "
             "`jax.make_mesh((8,), ('x',))`."
         )
+    require_tree(where, "shardings", shardings)
     leaves = named_leaves(tree)
     if shardings is None and mesh is None:
         found = [_own(leaf) for leaf in leaves.values()]

@@ -91,6 +91,7 @@ def reinit(
             f"The paths are: {', '.join(leaves)}."
         )
     plan = plan_by_rules(found, rules, name, read)
+    plan.require_key(name, key)
     drawn = plan.draw(key, found, _shardings(found))
     if units is None and not outgoing:
         return replaced(tree, drawn)
@@ -172,6 +173,7 @@ def fill_missing(
     arrays = jax.tree.map(lambda x: None if is_kept(x) else x, whole)
     read = no_trace(where) if trace is None else lambda: trace
     plan = plan_by_rules(arrays, rules, where, read, given=there)
+    plan.require_key(where, key)
     drawn = plan.draw(key, arrays, places(arrays, shardings, mesh, where))
     full = replaced(whole, named_leaves(drawn))
     warn_of_zero_products(where, named_leaves(full), there, trace)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from .._core.arguments import public, Tree
 from .._core.settings import Count, NonNegative, Positive
+from .._core.text import shown
 from .._core.trees import require_arrays
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
@@ -45,7 +46,11 @@ def gradient_quotient(
         NeurIPS 2019. Equation 1.
         https://proceedings.neurips.cc/paper/2019/hash/876e8108f87eb61877c6263228b67256-Abstract.html
     """
-    require_arrays(((), params), "jinit.data.gradient_quotient")
+    where = "jinit.data.gradient_quotient"
+    require_arrays(((), params), where)
+    odd = [leaf for leaf in jax.tree.leaves(params) if not _has_slope(leaf)]
+    if odd:
+        raise TypeError(f"`{where}` needs floating `params`. Got {shown(odd[0])}.")
     gradient = jax.grad(lambda params: loss(params, batch))
     g = gradient(params)
     _, Hg = jax.jvp(gradient, (params,), (g,))
@@ -144,3 +149,7 @@ def metainit(
 
     start = jax.jit(lambda: [jnp.zeros(()) for _ in own.places])()
     return learn(task, "gradient quotient", own, step, start, task.data, steps)
+
+
+def _has_slope(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.inexact)

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
+from .._core.arguments import public
 from .._core.host import on_host
 from .._core.settings import check, Finite, NonNegative, Positive
 from .._core.text import shown
@@ -51,6 +52,7 @@ class CorrelationPoint(NamedTuple):
     slope: float
 
 
+@public("jinit.theory")
 def correlation_map(
     activation: Activation,
     c: float,
@@ -92,6 +94,7 @@ def correlation_map(
     return 1 - share * _products(phi, q, c)[0]
 
 
+@public("jinit.theory")
 def correlation_slope(
     activation: Activation,
     c: float,
@@ -129,6 +132,7 @@ def correlation_slope(
     return share * q * _products(phi, q, c)[1]
 
 
+@public("jinit.theory")
 def correlation_fixed_point(
     activation: Activation,
     q: float,

@@ -5,6 +5,7 @@ import math
 from typing import Literal
 
 from .._activations import activation_name, Asked, Function
+from .._core.arguments import public
 from .._core.settings import check, NonNegative, Positive
 from .._core.text import aligned, digits
 from .correlation import CorrelationPoint, meeting
@@ -88,6 +89,7 @@ class DepthScales:
         return f"{point}\n{aligned([head, *cells])}"
 
 
+@public("jinit.theory")
 def depth_scales(
     activation: str | Function,
     weight_variance: float,

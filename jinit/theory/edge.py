@@ -3,6 +3,7 @@
 import itertools
 
 from .._activations import Asked, Function, root
+from .._core.arguments import public
 from .._core.settings import check, NonNegative, Positive
 from .._core.text import shown
 from .maps import critical, edge_point, EdgePoint, ROUNDING
@@ -11,6 +12,7 @@ from .maps import critical, edge_point, EdgePoint, ROUNDING
 _LADDER = [4.0**step for step in range(-10, 11)]  # variances between which to look
 
 
+@public("jinit.theory")
 def edge_at(
     activation: str | Function,
     *,

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
+from .._core.arguments import public
 from .._core.figures import drawn
 from .._core.host import on_host
 from .._core.settings import check, choose, Count, Positive
@@ -100,6 +101,7 @@ class JacobianSpectrum:
         return drawn([panel], path)
 
 
+@public("jinit.theory")
 def jacobian_spectrum(
     activation: str | Function,
     depth: int,

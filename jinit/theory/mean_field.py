@@ -19,6 +19,7 @@ References:
 """
 
 from .._activations import Asked, Function
+from .._core.arguments import public
 from .._core.settings import check, NonNegative, Positive
 from .maps import (
     critical,
@@ -36,6 +37,7 @@ from .maps import (
 Activation = str | Function
 
 
+@public("jinit.theory")
 def variance_map(
     activation: Activation,
     q: float,
@@ -64,6 +66,7 @@ def variance_map(
     return variance(phi, q, weight_variance, bias_variance)
 
 
+@public("jinit.theory")
 def variance_slope(
     activation: Activation, q: float, weight_variance: float = 1.0
 ) -> float:
@@ -91,6 +94,7 @@ def variance_slope(
     return slope(phi, q, weight_variance)
 
 
+@public("jinit.theory")
 def gradient_factor(
     activation: Activation, q: float, weight_variance: float = 1.0
 ) -> float:
@@ -119,6 +123,7 @@ def gradient_factor(
     return growth(phi, q, weight_variance)
 
 
+@public("jinit.theory")
 def fixed_point(
     activation: Activation,
     weight_variance: float,
@@ -153,6 +158,7 @@ def fixed_point(
     return settled(phi, *pair, start)
 
 
+@public("jinit.theory")
 def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
     """The variances of weights and biases that keep both signal and gradient.
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
-from .._core.arguments import held, Reals
+from .._core.arguments import held, public, Reals
 from .._core.host import on_host
 from .._core.text import shown
 from .correlation import settle
@@ -101,6 +101,7 @@ class PhaseDiagram:
         )
 
 
+@public("jinit.theory")
 def phase_diagram(
     activation: str | Function,
     weight_variances: Iterable[float] | None = None,

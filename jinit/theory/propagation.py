@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
+from .._core.arguments import public
 from .._core.figures import drawn
 from .._core.host import on_host
 from .._core.settings import check, choose, Count, Finite, NonNegative, Positive
@@ -83,6 +84,7 @@ class Propagation:
         return drawn(panels, path, (3.6, 2.8))
 
 
+@public("jinit.theory")
 def propagate(
     activation: str | Function,
     depth: int,
@@ -188,6 +190,7 @@ def propagate(
     return Propagation(name_of(activation), q, 1 - apart, above)
 
 
+@public("jinit.theory")
 def batch_norm_gradient_factor(activation: str | Function) -> float:
     """How much a layer with batch norm multiplies the squared size of a gradient.
 

@@ -11,9 +11,11 @@ variance 1/(3d) and give Var y = 1/3 at every d.
 
 import math
 
+from .._core.arguments import public
 from .._core.settings import check, Count, NonNegative, Positive
 
 
+@public("jinit.theory")
 def preactivation_variance(
     d: int, weight_variance: float, input_second_moment: float = 1.0
 ) -> float:
@@ -42,6 +44,7 @@ def preactivation_variance(
     return d * weight_variance * input_second_moment
 
 
+@public("jinit.theory")
 def saturation_probability(threshold: float, variance: float) -> float:
     """How often a normal pre-activation lies beyond `threshold` on either side.
 
@@ -68,6 +71,7 @@ def saturation_probability(threshold: float, variance: float) -> float:
     return math.erfc(threshold / math.sqrt(2 * variance)) if variance else 0.0
 
 
+@public("jinit.theory")
 def chebyshev_bound(threshold: float, variance: float) -> float:
     """What the chance of a pre-activation beyond `threshold` can not exceed.
 

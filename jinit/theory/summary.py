@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from .._activations import Asked, Function, gain, Moments
+from .._core.arguments import public
 from .._core.settings import check, NonNegative, Positive
 from .._core.text import aligned
 from .depth import DepthScales, exact, name_of, reach
@@ -110,6 +111,7 @@ class Summary:
         )
 
 
+@public("jinit.theory")
 def summarize(
     activation: str | Function,
     weight_variance: float | None = None,

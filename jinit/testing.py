@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 from scipy import stats
 
 from ._core.initializer import Initializer
+from ._core.settings import check, Count, Positive
 from .marginal import Marginal
 
 
@@ -81,9 +82,12 @@ def assert_law(
         Massart. The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality.
         Annals of Probability 1990.
     """
-    w = init(key, shape, dtype)
-    _assert_array(init, w, shape, dtype)
-    _assert_reproducible(init, w, key)
+    _check_settings(alpha, draws)
+    draw = lambda key: init(key, shape, dtype)
+    under_jit = jax.jit(draw)(key)
+    _assert_array(init, under_jit, shape, dtype)
+    w = draw(key)
+    _assert_same(init, w, {"a second time": draw(key), "under `jax.jit`": under_jit})
     if init.law.marginal is None or not w.size:
         return
     sample = _sample(init, w, key, draws)
@@ -101,6 +105,14 @@ def assert_law(
         _assert_shares(trial)
         _assert_distinct(trial)
         _assert_key_matters(trial, w, key)
+
+
+def _check_settings(alpha: float, draws: int | None) -> None:
+    where = "jinit.testing.assert_law"
+    check(where, "alpha", Positive, alpha)
+    if alpha >= 1:
+        raise ValueError(f"`{where}` needs `alpha` below 1. Got {alpha!r}.")
+    check(where, "draws", Count | None, draws)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,10 +193,9 @@ def _assert_array(init: Initializer, w: jax.Array, shape, dtype) -> None:
         )
 
 
-def _assert_reproducible(init: Initializer, w: jax.Array, key: jax.Array) -> None:
-    draw = lambda key: init(key, w.shape, w.dtype)
-    for how, again in {"a second time": draw, "under `jax.jit`": jax.jit(draw)}.items():
-        differ = np.sum(_wide(again(key)) != _wide(w))
+def _assert_same(init: Initializer, w: jax.Array, others: dict[str, jax.Array]) -> None:
+    for how, again in others.items():
+        differ = np.sum(_wide(again) != _wide(w))
         if differ:
             raise AssertionError(
                 f"`{init!r}` needs the same bits for the same key. Drawn {how}, "

@@ -97,7 +97,8 @@ def law(
                 f"`jinit.law` needs `{name}` to be a function. Got {shown(given)}."
             )
     kinds = [p.kind for p in inspect.signature(function).parameters.values()]
-    if len(kinds) < 2 or inspect.Parameter.VAR_POSITIONAL in kinds:
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    if len(kinds) < 2 or variadic & {*kinds}:
         raise TypeError(
             "`jinit.law` needs a function of a key, a shape and named settings. "
             f"Got `{function.__name__}{inspect.signature(function)}`."

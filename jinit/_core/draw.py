@@ -102,6 +102,12 @@ def check_sharding(
             f"`{where}` needs `out_sharding` to be a NamedSharding or a PartitionSpec. "
             f"Got {shown(sharding)}."
         )
+    spec = getattr(sharding, "spec", None)
+    if getattr(spec, "unreduced", None):
+        raise ValueError(
+            f"`{where}` needs an `out_sharding` that says where each weight is. Got "
+            f"{spec}, whose unreduced axes would add up copies of the same weights."
+        )
     try:
         sharding.shard_shape(shape)
     except ValueError as error:  # JAX would replicate the weights, and not say so
@@ -146,6 +152,37 @@ def evaluate(
     explicit = mesh.explicit_axes
     place: Any = jax.sharding.auto_axes(weights, axes=explicit, out_sharding=sharding)
     return place(key)
+
+
+def check_weights(
+    where: str, w: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> jax.Array:
+    """Refuses what a law returned, unless it has the shape and is real where asked."""
+    is_array = isinstance(w, jax.Array | np.ndarray)
+    if not is_array or w.shape != shape:
+        got = f"one of {w.shape}" if is_array else shown(w)
+        raise TypeError(
+            f"`{where}` needs a function that returns an array of {shape}. Got {got}."
+        )
+    real = not jnp.issubdtype(dtype, jnp.complexfloating)
+    if real and jnp.issubdtype(w.dtype, jnp.complexfloating):
+        raise TypeError(
+            f"`{where}` needs a function that returns real numbers for {dtype.name}. "
+            f"Got {w.dtype}. Ask for that dtype, or return `w.real`."
+        )
+    return jnp.asarray(w)
+
+
+def check_finite(where: str, w: jax.Array) -> jax.Array:
+    """The weights, if none of them is infinite or not a number."""
+    if not jnp.issubdtype(w.dtype, jnp.inexact) or isinstance(w, Tracer):
+        return w
+    if not jnp.isfinite(w).all():
+        raise ValueError(
+            f"`{where}` needs a function that returns finite numbers. Got "
+            f"{int((~jnp.isfinite(w)).sum())} of {w.size} that are not."
+        )
+    return w
 
 
 def wide(dtype: np.dtype) -> np.dtype:

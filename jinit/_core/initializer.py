@@ -129,7 +129,8 @@ class Initializer(Generic[P]):
         sharding = drawing.check_sharding(where, out_sharding, shape)
         evaluate = _evaluate if self._is_traced else _evaluate_compiled
         with drawing.in_mesh(sharding):
-            return evaluate(key, self, shape, dtype, sharding)
+            w = evaluate(key, self, shape, dtype, sharding)
+        return drawing.check_finite(where, w) if self._is_foreign else w
 
     def _dtype(self, dtype: DTypeLike | None) -> np.dtype:
         where, hint = self.law.public_name, self.law.hints["dtype"]
@@ -183,6 +184,12 @@ class Initializer(Generic[P]):
     def _takes_values(self) -> bool:
         """Whether the first setting may be an array, even one that looks like a key."""
         return self.law.hints.get(next(iter(self.law.parameters))) is Values
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether a draw runs a function that is not ours: it may return anything."""
+        made_of = [v for v in self.settings.values() if isinstance(v, Initializer)]
+        return self.law.is_foreign or any(each._is_foreign for each in made_of)
 
     @property
     def _is_traced(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .draw import check_weights
 from .fans import Fans
 from .marginal import Marginal
 from .registry import OURS
@@ -79,6 +80,11 @@ class Law:
         return next(iter(inspect.signature(self.function).parameters)) != "_"
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the function is another's, or runs one."""
+        return self.home != OURS or self.name == "from_callable"
+
+    @property
     def form(self) -> str:
         """The settings with their defaults, as a line of text."""
         bare = [p.replace(annotation=p.empty) for p in self.parameters.values()]
@@ -87,8 +93,10 @@ class Law:
     def __call__(self, key, shape, *, dtype: np.dtype, **settings: Any) -> jax.Array:
         """Draws, with every setting given."""
         if self._takes_dtype_third:
-            return self.function(key, shape, dtype, **settings)
-        return self.function(key, shape, dtype=dtype, **settings)
+            w = self.function(key, shape, dtype, **settings)
+        else:
+            w = self.function(key, shape, dtype=dtype, **settings)
+        return check_weights(self.public_name, w, shape, dtype)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that a call names, by position or keyword; refuses others."""

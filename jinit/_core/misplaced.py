@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .draw import is_shape
 from .law import Law
-from .settings import Axes, Values
+from .settings import Axes, Axis, Values
 from .text import shown
+
+
+_RANK = 8  # axes that no kernel exceeds, so that a number as large is a size
 
 
 def refuse_misplaced(
@@ -22,10 +26,10 @@ def refuse_misplaced(
         kwargs: What it has by name.
         is_set: Whether the first setting of the law has a value already.
     """
-    first, *rest = (*args, None)
-    if _is_whole(first) and _is_shape(rest[0]) and not _are_axes(law, first, rest[0]):
+    first, second = (*args, None, None)[:2]
+    if _is_whole(first) and is_shape(second) and not _are_axes(law, first, second):
         meant = (
-            f"`{law.name}(jax.random.key({operator.index(first)}), {shown(rest[0])})`"
+            f"`{law.name}(jax.random.key({operator.index(first)}), {shown(second)})`"
         )
         raise TypeError(
             f"`{law.public_name}` needs a key before the shape. Got "
@@ -56,6 +60,8 @@ def _is_first_a_shape(law: Law, first: Any, is_set: bool) -> bool:
 def _are_axes(law: Law, first: Any, second: Any) -> bool:
     """Whether both may be axes: those that are made stand beside the one read."""
     hints = [law.hints.get(name) for name in [*law.parameters][:2]]
+    if _is_whole(second):
+        return not {Axis, Axes} & {*hints[1:]} or second < _RANK
     if abs(first) > 32:
         return False
     axes = sorted({operator.index(first), *second})

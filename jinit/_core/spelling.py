@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -117,13 +117,22 @@ class _Text:
             case ast.Name() | ast.Attribute() if name := _dotted(tree):
                 return laws.lookup(name, self.where)
             case ast.Call(function, args, keywords) if all(k.arg for k in keywords):
-                settings = {str(k.arg): self._literal(k.value) for k in keywords}
+                settings = self._settings(keywords)
                 values = [self._literal(value) for value in args]
                 return self._initializer(function).configure(*values, **settings)
         raise ValueError(
             f"`{self.where}` needs a name or a call such as "
             f"\"he_normal(mode='fan_out')\". Got {shown(self.text)}."
         )
+
+    def _settings(self, keywords: Sequence[ast.keyword]) -> dict[str, Any]:
+        names = [str(keyword.arg) for keyword in keywords]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"`{self.where}` needs each setting once. Got {min(twice)!r} again in "
+                f"{self.text!r}."
+            )
+        return {str(each.arg): self._literal(each.value) for each in keywords}
 
     def _literal(self, tree: ast.expr) -> Any:
         if isinstance(tree, ast.Call):

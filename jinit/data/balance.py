@@ -29,10 +29,11 @@ def balance(
     """
     leaves, structure = jax.tree.flatten(weights)
     others = jax.tree.leaves((fit.subject.state, fit.subject.inputs))
-    step = jax.jit(_Balance(fit.first, key))
+    one = _Balance(fit.first)
+    random, step = jax.jit(one.random)(key, leaves, others), jax.jit(one)
     seen = []
     for number in track(range(rounds + 1), rounds + 1, "balancing"):
-        scaled, rates, factors = step(leaves, others)
+        scaled, rates, factors = step(leaves, others, random)
         rates, factors = jax.device_get((rates, factors))
         _require_rates(fit, rates)
         seen.append((rates, factors))
@@ -46,21 +47,27 @@ def balance(
 class _Balance:
     """One round: scaled parameters; of every handle its rates and their factors."""
 
-    def __init__(self, one: Pass, key: jax.Array):
-        self.key, self.handles, self.graph = key, one.handles, one.model.graph
+    def __init__(self, one: Pass):
+        self.handles, self.graph = one.handles, one.model.graph
         goal = dataclasses.replace(one.goal, std=None)
         self.follow = dataclasses.replace(one, goal=goal)
 
-    def __call__(
-        self, leaves: Sequence[Any], others: Sequence[Any]
-    ) -> tuple[list[Any], list[jax.Array], list[jax.Array]]:
-        outputs, backward = jax.vjp(lambda w: self._outputs(w, others), list(leaves))
-        keys = jax.random.split(self.key, len(outputs))
-        random = [
+    def random(
+        self, key: jax.Array, leaves: Sequence[Any], others: Sequence[Any]
+    ) -> list[jax.Array]:
+        """The direction of the gradient in the outputs, the same in every round."""
+        outputs = jax.eval_shape(self._outputs, leaves, others)
+        keys = jax.random.split(key, len(outputs))
+        return [
             jax.random.normal(key, each.shape, each.dtype)
             for key, each in zip(keys, outputs, strict=True)
         ]
-        (slopes,) = backward(random)
+
+    def __call__(
+        self, leaves: Sequence[Any], others: Sequence[Any], random: Sequence[Any]
+    ) -> tuple[list[Any], list[jax.Array], list[jax.Array]]:
+        outputs, backward = jax.vjp(lambda w: self._outputs(w, others), list(leaves))
+        (slopes,) = backward([*random])
         rates = [
             _rms(slopes[each.leaf], each.loops) / _rms(leaves[each.leaf], each.loops)
             for each in self.handles

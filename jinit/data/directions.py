@@ -50,7 +50,7 @@ def samples(graph: Graph, layer: Layer, signal: jax.Array) -> jax.Array:
 def principal(x: jax.Array, units: int, key: jax.Array) -> jax.Array:
     """Whitened principal axes, `(fan_in, units)`; beyond those, random mixtures."""
     axes = _whitening(x)
-    mixtures = axes @ jax.random.normal(key, (len(axes), units))
+    mixtures = axes @ jax.random.normal(key, (len(axes), units), x.dtype)
     whole = jnp.pad(axes, ((0, 0), (0, units)))[:, :units]
     return jnp.where(whole.any(0), whole, mixtures)
 
@@ -58,12 +58,12 @@ def principal(x: jax.Array, units: int, key: jax.Array) -> jax.Array:
 def clusters(x: jax.Array, units: int, key: jax.Array) -> jax.Array:
     """Centers of spherical k-means on whitened inputs, `(fan_in, units)`."""
     whitening = _whitening(x)
-    y = (x - x.mean(0)) @ whitening
+    y = (x - x.mean(0, keepdims=True)) @ whitening
     y /= jnp.linalg.norm(y, axis=1, keepdims=True) + 1e-12
     start = jax.random.choice(key, y, (units,), replace=len(y) < units)
 
     def step(centers: jax.Array, _: Any) -> tuple[jax.Array, None]:
-        own = jax.nn.one_hot((y @ centers.T).argmax(1), units)
+        own = jax.nn.one_hot((y @ centers.T).argmax(1), units, dtype=y.dtype)
         sums = own.T @ y
         size = jnp.linalg.norm(sums, axis=1, keepdims=True)
         return jnp.where(size > 0, sums / size, centers), None
@@ -90,7 +90,8 @@ def as_parameter(kernel: jax.Array, handle: Handle, shape: Sequence[int]) -> jax
 
 def _whitening(x: jax.Array) -> jax.Array:
     """Principal axes over their standard deviations, largest first; 0 for none."""
-    x = x - x.mean(0)
+    x = x - x.mean(0, keepdims=True)
     variances, U = jnp.linalg.eigh(x.T @ x / len(x))
     varies = variances > FLOOR * variances[-1]
-    return jnp.where(varies, U / jnp.sqrt(jnp.where(varies, variances, 1)), 0)[:, ::-1]
+    stds = jnp.sqrt(jnp.where(varies, variances, 1))
+    return jnp.where(varies, U / stds[None], 0)[:, ::-1]

@@ -8,6 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
+from .._core.alike import promoting
 from .._core.arguments import public
 from .._core.extras import require
 from .._core.settings import choose, Count, Positive
@@ -128,24 +129,29 @@ class _Step:
         def after(scales: Any, g: Any) -> jax.Array:
             """L(θ − η A(g))."""
             params = own.times(scales)
-            steps, _ = self.ahead.update(g, self.ahead.init(params), params)
+            with promoting():
+                steps, _ = self.ahead.update(g, self.ahead.init(params), params)
             return loss(jax.tree.map(jnp.add, params, steps), second)
 
         def shrink() -> Any:
             (slopes,) = backward(jax.grad(self._norm)(g))
-            moves, state = self.learner.update(slopes, states[1])
+            moves, state = self._learned(slopes, states[1])
             return moves, (states[0], state), after(scales, g)
 
         def improve() -> Any:
             value, (own_slopes, slopes) = jax.value_and_grad(after, (0, 1))(scales, g)
             slopes = jax.tree.map(jnp.add, own_slopes, *backward(slopes))
-            moves, state = self.learner.update(slopes, states[0])
+            moves, state = self._learned(slopes, states[0])
             return moves, (state, states[1]), value
 
         too_large = self._norm(g) > self.gamma
         moves, states, value = jax.lax.cond(too_large, shrink, improve)
         moved = [jnp.maximum(s, SMALLEST) for s in map(jnp.add, scales, moves)]
         return moved, states, value
+
+    def _learned(self, slopes: Any, state: Any) -> Any:
+        with promoting():
+            return self.learner.update(slopes, state)
 
     def _norm(self, g: Any) -> jax.Array:
         """‖g‖ₚ."""
@@ -180,5 +186,6 @@ def _overlapping(data: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         yield first, jax.tree.map(_halves, first, second)
 
 
+@jax.jit
 def _halves(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.concatenate([a[: len(a) // 2], b[len(b) // 2 :]]) if a.ndim else b

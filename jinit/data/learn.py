@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core.alike import alike
 from .._core.progress import last, track
 from .._core.text import digits
 from .._core.trees import leaf_paths
@@ -45,7 +46,8 @@ class Scalable:
         """The parameters with the scales in."""
         leaves = list(self.leaves)
         for place, scale in zip(self.places, scales, strict=True):
-            leaves[place] = (leaves[place] * scale).astype(leaves[place].dtype)
+            leaf, scale = alike(leaves[place], scale)
+            leaves[place] = (leaf * scale).astype(leaves[place].dtype)
         return self.structure.unflatten(leaves)
 
     @property

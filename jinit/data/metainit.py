@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._core.alike import alike
 from .._core.arguments import public, Tree
 from .._core.settings import Count, NonNegative, Positive
 from .._core.text import shown
@@ -137,7 +138,8 @@ def metainit(
         loss = lambda weights, batch: task.loss(weights, own.state, batch)
         quotient = lambda s: gradient_quotient(loss, own.times(s), batch, eps=eps)
         value, slopes = jax.value_and_grad(quotient)(scales)
-        rates = [learning_rate / norm for norm in own.norms]  # of a scale, not a norm
+        norms = [alike(norm, s)[0] for norm, s in zip(own.norms, scales, strict=True)]
+        rates = [learning_rate / norm for norm in norms]  # of a scale, not a norm
         velocity = [
             momentum * v - rate * jnp.sign(slope)
             for v, rate, slope in zip(velocity, rates, slopes, strict=True)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from .._core.alike import alike
 from .._core.arguments import numbers, public
 from .._core.batches import batches_of, one_array
 from .._core.settings import Count, Positive
@@ -36,11 +37,13 @@ class Standardization:
 
     def __call__(self, x: ArrayLike) -> jax.Array:
         """Standardizes inputs `(..., *features)`."""
-        return (jnp.asarray(x) - self.mean) / self.std
+        x, mean, std = alike(x, self.mean, self.std)
+        return (x - mean) / std
 
     def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs whose standardization is `y`."""
-        return jnp.asarray(y) * self.std + self.mean
+        y, mean, std = alike(y, self.mean, self.std)
+        return y * std + mean
 
 
 @jax.tree_util.register_dataclass
@@ -64,9 +67,9 @@ class Whitening:
 
     def __call__(self, x: ArrayLike) -> jax.Array:
         """Whitens inputs `(..., *features)`; "pca" gives `(..., components)`."""
-        x = jnp.asarray(x)
+        x, mean = alike(x, self.mean)
         rows = x.shape[: x.ndim - self.mean.ndim]
-        flat = jnp.reshape(x - self.mean, (*rows, -1))
+        flat = jnp.reshape(x - mean, (*rows, -1))
         y = jnp.matmul(flat, self.matrix, precision="highest")
         return y.reshape(x.shape) if self.keeps_shape else y
 
@@ -76,7 +79,8 @@ class Whitening:
         rows = y.shape[: y.ndim - (self.mean.ndim if self.keeps_shape else 1)]
         flat = jnp.reshape(y, (*rows, -1))
         x = jnp.matmul(flat, self.unmatrix, precision="highest")
-        return x.reshape(*rows, *self.mean.shape) + self.mean
+        x, mean = alike(x.reshape(*rows, *self.mean.shape), self.mean)
+        return x + mean
 
 
 @public("jinit.data")
@@ -242,4 +246,4 @@ def _arrays(where: str, batches: Batches) -> Iterator[np.ndarray]:
 
 
 def _float(x: Any) -> jax.Array:
-    return jnp.asarray(x, float)
+    return jax.device_put(np.asarray(x, jax.dtypes.canonicalize_dtype(float)))

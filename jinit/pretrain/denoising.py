@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .._activations import activation_name, as_function, Function
+from .._core.alike import promoting
 from .._core.arguments import Counts, Key, public
 from .._core.extras import require
 from .._core.settings import check, choose, Count, Fraction, NonNegative
@@ -150,7 +151,8 @@ class Denoising:
         """One update by the optimizer."""
         corrupted = self.corrupt(v, key)
         slope = jax.grad(lambda layer: layer.loss(v, corrupted))(state.layer)
-        change, memory = self.optimizer.update(slope, state.memory, state.layer)
+        with promoting():
+            change, memory = self.optimizer.update(slope, state.memory, state.layer)
         return AutoencoderState(jax.tree.map(jnp.add, state.layer, change), memory)
 
     def measure(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from .._activations import as_function, Function
+from .._core.alike import alike
 
 
 @jax.tree_util.register_dataclass
@@ -32,4 +33,5 @@ class Dense:
 
     def linear(self, x: ArrayLike) -> jax.Array:
         """The pre-activations x W + b, `(rows, outputs)`."""
-        return jnp.asarray(x) @ self.weights + self.bias
+        z, bias = alike(jnp.asarray(x) @ self.weights, self.bias)
+        return z + bias

@@ -112,16 +112,15 @@ def _epochs(
 ) -> Iterator[tuple[AnyLayer, Epoch]]:
     """Every layer after every epoch, and what it has reached there."""
     for number, (learner, width) in enumerate(zip(learners, widths, strict=True), 1):
-        keys = jax.random.split(jax.random.fold_in(key, number), 3)
-        key_start, key_train, key_measure = keys
+        key_start, key_train, key_measure = _keys(key, jax.device_put(number))
         seen = survey(schedule.where, rows, schedule.batch_size, learner.unit_interval)
         if held_out is not None:
             check_held_out(schedule.where, held_out, seen, learner.unit_interval)
-        state = learner.start(seen, width, schedule.batch_size, key_start)
+        with jax.transfer_guard_host_to_device("allow"):  # the constants are ours
+            state = learner.start(seen, width, schedule.batch_size, key_start)
         rounds = range(1, schedule.epochs + 1)
         for epoch in track(rounds, schedule.epochs, f"layer {number}"):
-            key_epoch = jax.random.fold_in(key_train, epoch)
-            state = _epoch(schedule, learner, state, rows, epoch, key_epoch)
+            state = _epoch(schedule, learner, state, rows, epoch, key_train)
             finite, measured = _look(
                 learner, state.layer, seen.shown, held_out, key_measure
             )
@@ -145,13 +144,21 @@ def _epoch(
     epoch: int,
     key: jax.Array,
 ) -> Any:
+    place = jax.device_put(epoch)
+    key = jax.random.fold_in(key, place)
     done = 0  # minibatches, whose number makes their key
     for x in rows:
         if batches := len(x) // schedule.batch_size:
             sizes = batches, schedule.batch_size, schedule.shuffle
-            state = _sweep(learner, state, x, key, epoch, done, *sizes)
+            state = _sweep(learner, state, x, key, place, jax.device_put(done), *sizes)
             done += batches
     return state
+
+
+@jax.jit
+def _keys(key: jax.Array, layer: jax.Array) -> tuple[jax.Array, ...]:
+    """The keys of a layer: of its start, its training and what is measured."""
+    return tuple(jax.random.split(jax.random.fold_in(key, layer), 3))
 
 
 @functools.partial(jax.jit, static_argnames=("batches", "size", "shuffle"))

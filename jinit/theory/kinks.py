@@ -86,8 +86,8 @@ def _misfits(pair: Pair, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=0)
 def _misfit(pair: Pair, low: jax.Array, width: jax.Array | float) -> jax.Array:
     """How far means of φ, φ′ and their squares by one rule are from those by two."""
-    low, width = low[..., None], jnp.asarray(width)[..., None]
-    nodes = width * (1 + NODES) / 2
+    low, width = (each[..., None] for each in jnp.broadcast_arrays(low, width))
+    nodes = jnp.multiply.outer(width[..., 0], 1 + NODES) / 2
 
     def means(x: jax.Array) -> jax.Array:
         values = jnp.stack(pair(x))

@@ -143,6 +143,6 @@ def _cut(panels: np.ndarray, points: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Nodes and weights of a N(0, 1) integral over panels that end at the points."""
     edges = jnp.sort(jnp.concatenate([panels, jnp.clip(points, panels[0], panels[-1])]))
     half, middle = jnp.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
-    t = middle + half * NODES
-    weights = half * WEIGHTS * jnp.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
+    t = middle + half * NODES[None]
+    weights = half * WEIGHTS[None] * jnp.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
     return t.ravel(), weights.ravel()

@@ -1,0 +1,164 @@
+"""What is wrong is refused when it is given, by kind: a table made of generators."""
+
+import itertools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import jinit
+from jinit import fans
+from jinit.testing import assert_law
+
+from ..helpers import CASES, key
+
+
+LAWS = {name: case.init for name, case in CASES.items()}
+NO_SHAPES = [
+    True, (True, 8), {16: 1, 8: 2}, {16, 8}, frozenset({3, 4}), {3: 1}.keys(), "16",
+    b"16", (16.0, 8), ((16,), 8), (None, 8), np.array([True, False]), np.eye(2),
+]  # fmt: skip
+NO_AXES = [
+    True, (True,), np.True_, {0: 1}, {0, 1}, frozenset({0}), {}, set(), "0", b"0", 1.0,
+    (1.0,), (0, (1,)), (0, 0), 64, math.nan, 1j,
+]  # fmt: skip
+NO_FLAGS = ["no", "", 0, 1, None, [], 2.5, math.nan, np.array([1, 2])]
+NO_COUNTS = [0, -1, True, 1.0, "2", None, math.nan, (1,), {}]
+
+
+def refused(call: Any, name: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as error:
+        call()
+    said = str(error.value)
+    assert said.startswith(f"`{name}` "), said
+    assert " needs " in said or " has the settings " in said
+
+
+@pytest.mark.parametrize("name", sorted(LAWS))
+def test_what_is_no_shape(name):
+    init = LAWS[name]
+    for shape in NO_SHAPES:
+        refused(lambda shape=shape: init(key(), shape), f"jinit.{name}")
+        if init.law.marginal is not None:
+            refused(lambda shape=shape: init.std(shape), f"jinit.{name}")
+
+
+@pytest.mark.parametrize("name", sorted(LAWS))
+def test_what_is_no_axis_and_no_flag(name):
+    law = LAWS[name].law
+    wrong = {"axis": NO_AXES, "corrected": NO_FLAGS, "groups": NO_COUNTS}
+    for setting, kind in itertools.product(law.parameters, wrong):
+        for value in wrong[kind] if setting.endswith(kind) else ():
+            refused(
+                lambda setting=setting, value=value: LAWS[name](**{setting: value}),
+                f"jinit.{name}",
+            )
+
+
+@pytest.mark.parametrize("name", sorted(LAWS))
+def test_a_number_in_the_place_of_the_key(name):
+    init = LAWS[name]
+    shapes: list[Any] = [(16, 8), [16, 8], (3, 4, 8, 16), np.array([16, 8])]
+    for number, shape in itertools.product([0, 3, 42, np.int32(7)], shapes):
+        refused(lambda n=number, shape=shape: init(n, shape), f"jinit.{name}")
+    if "axis" in str([*init.law.parameters][:2]):
+        refused(lambda: init(0, 16), f"jinit.{name}")
+
+
+@pytest.mark.parametrize("given", [(jnp.float32,), ("float32",), ()])
+@pytest.mark.parametrize(
+    "init", [jinit.constant(0.3), jinit.from_array(np.eye(3)), jinit.zeros, jinit.ones]
+)
+def test_a_keyless_call_is_explained(init, given):
+    with pytest.raises(TypeError, match=r"Keras and Haiku.*\(None, \(3, 3\)\)`"):
+        init((3, 3), *given)
+
+
+def test_fans_of_what_is_no_kernel():
+    for shape in NO_SHAPES:
+        refused(lambda shape=shape: fans(shape), "jinit.fans")
+        einsum = lambda shape=shape: jinit.fans_from_einsum("bd,dh->bh", shape)
+        refused(einsum, "jinit.fans_from_einsum")
+    for name in ("in_axis", "out_axis", "batch_axis"):
+        for axis in NO_AXES:
+            wrong: Any = {name: axis}
+            refused(lambda wrong=wrong: fans((3, 3, 4, 8), **wrong), "jinit.fans")
+    for count, flag in itertools.product(NO_COUNTS, NO_FLAGS):
+        refused(lambda n=count: fans((3, 3, 4, 8), groups=n), "jinit.fans")
+        refused(lambda f=flag: fans((3, 3, 4, 8), transposed=f), "jinit.fans")
+    for stride in [0, -1, True, 1.0, "2", None, {1, 2}, (1, True)]:
+        refused(lambda n=stride: fans((3, 3, 4, 8), stride=n), "jinit.fans")
+    for layout in [3, ("O", "I"), b"OI", "oi"]:
+        refused(lambda it=layout: fans((4, 8), layout=it), "jinit.fans")
+    refused(lambda: fans((-3, 8)), "jinit.fans")
+
+
+WRONG_RETURNS: dict[str, Any] = {
+    "another shape": lambda shape, dtype: jnp.zeros((*shape, 1), dtype),
+    "fewer axes": lambda shape, dtype: jnp.zeros(shape[1:], dtype),
+    "complex": lambda shape, dtype: jnp.zeros(shape, "complex64"),
+    "nan": lambda shape, dtype: jnp.full(shape, jnp.nan, dtype),
+    "one inf": lambda shape, dtype: jnp.zeros(shape, dtype).at[0].set(jnp.inf),
+    "None": lambda shape, dtype: None,
+    "a list": lambda shape, dtype: [[0.0] * shape[1]] * shape[0],
+    "a text": lambda shape, dtype: "weights",
+    "a number": lambda shape, dtype: 0.0,
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_RETURNS)
+def test_a_law_that_returns_what_it_was_not_asked_for(kind):
+    def broken(key, shape, dtype, /):
+        return WRONG_RETURNS[kind](shape, dtype)
+
+    init, found = jinit.law(broken), lambda *args: broken(*args)
+    refused(lambda: init(key(), (3, 4)), "broken")
+    refused(lambda: jinit.get(found)(key(), (3, 4)), "jinit.from_callable")
+    refused(lambda: init(key(), (3, 4), "bfloat16"), "broken")
+    if kind in ("nan", "one inf"):
+        refused(lambda: jinit.scaled(init, 2.0)(key(), (3, 4)), "jinit.scaled")
+    else:  # a trace has no values to look at
+        refused(lambda: jax.jit(lambda k: init(k, (3, 4)))(key()), "broken")
+
+
+def test_what_is_no_law():
+    functions: list[Any] = [
+        lambda key, shape, **settings: shape,
+        lambda key, *shape: shape,
+        lambda key: key,
+    ]
+    for function in functions:
+        with pytest.raises(TypeError, match="named settings"):
+            jinit.law(function)
+
+
+def test_an_unreduced_sharding_would_add_the_weights_up():
+    mesh = jax.make_mesh((2,), ("x",), axis_types=(AxisType.Explicit,))
+    spec = PartitionSpec(None, None, unreduced=frozenset({"x"}))
+    with pytest.raises(ValueError, match="unreduced"):
+        jinit.normal(key(), (4, 4), out_sharding=NamedSharding(mesh, spec))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "he_normal(mode='fan_in', mode='fan_out')",
+        "normal(0.1, stddev=0.2)",
+        "scaled(normal(stddev=1, stddev=2), 0.5)",
+    ],
+)
+def test_a_setting_given_twice_in_text(text):
+    with pytest.raises((TypeError, ValueError), match=r"once|has the settings"):
+        jinit.get(text)
+
+
+@pytest.mark.parametrize("alpha", [math.nan, 0.0, 1.0, -1e-6, math.inf, "1e-6", None])
+def test_a_chance_is_between_0_and_1(alpha):
+    refused(
+        lambda: assert_law(jinit.normal, (40, 50), key(), alpha=alpha),
+        "jinit.testing.assert_law",
+    )

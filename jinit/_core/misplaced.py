@@ -26,6 +26,7 @@ def refuse_misplaced(
         kwargs: What it has by name.
         is_set: Whether the first setting of the law has a value already.
     """
+    first: Any
     first, second = (*args, None, None)[:2]
     if _is_whole(first) and is_shape(second) and not _are_axes(law, first, second):
         meant = (

@@ -38,7 +38,7 @@ def save(
     """
     import orbax.checkpoint as ocp
 
-    target = pathlib.Path(folder).resolve()
+    target = pathlib.Path(os.path.realpath(folder))  # also of links in a circle
     check_free(target, command)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = pathlib.Path(
@@ -91,6 +91,11 @@ def _quiet() -> Iterator[None]:
 def check_free(folder: str | os.PathLike[str], command: str) -> None:
     """Refuses a place that holds something."""
     path = pathlib.Path(folder)
+    if path.is_symlink() and not path.exists():
+        raise FileExistsError(
+            f"`{command}` needs a folder that does not exist yet. Got {folder}, a link "
+            "that leads nowhere. Remove it, or choose another."
+        )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(
             f"`{command}` needs a folder that does not exist yet. Got {folder}, which "

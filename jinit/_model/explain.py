@@ -132,7 +132,9 @@ def plan_model(
     owns = _owns(where, own, subject, reading)
     if rules is None:
         options = {**options, "own": owns}
-        return subject, plan_of(where, model_of(), subject.weights, **options)
+        plan = plan_of(where, model_of(), subject.weights, **options)
+        plan.warn_of_none_used(where)
+        return subject, plan
     plan = plan_by_rules(subject.weights, rules, where, reading, own=owns)
     if predicts and subject.inputs:
         plan = plan.with_predictions(predict(plan, reading(), subject.weights))

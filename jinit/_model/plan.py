@@ -115,6 +115,15 @@ class Plan:
         """The choices that rest on what is not understood; see their `doubt`."""
         return tuple(choice for choice in self.choices if choice.doubt)
 
+    def warn_of_none_used(self, where: str) -> None:
+        """Warns of a model whose outputs depend on none of its parameters."""
+        if self.choices and all(each.role == "unused" for each in self):
+            warn(
+                f"`{where}` finds no parameter that reaches an output: all are unused, "
+                "and 0 unless they are the model's own. Does the function read its "
+                "params, its first argument, or others that it closes over?"
+            )
+
     def warn_of_doubts(self, where: str) -> None:
         """Warns once, with all that is not sure, if anything is."""
         if not self.unsure:

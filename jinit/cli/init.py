@@ -6,7 +6,7 @@ from typing import Any
 from .._frameworks import find_model
 from .._model.checkpoint import check_free, save
 from .._model.explain import plan_model
-from .options import abstract_input, add_model, add_own, add_rules, add_seed
+from .options import abstract_input, add_model, add_own, add_rules, add_seed, place
 from .output import require, say, show
 from .rules import recipe
 
@@ -24,7 +24,12 @@ def add(commands: Any) -> None:
     add_model(add)
     add_rules(add)
     add_own(add)
-    add("--out", metavar="DIR", help="where to write; without it, print the table only")
+    add(
+        "--out",
+        type=place,
+        metavar="DIR",
+        help="where to write; without it, print the table only",
+    )
     add_seed(add)
 
 

@@ -59,7 +59,7 @@ def add_seed(add: Callable[..., Any]) -> None:
     """The seed of the weights."""
     add(
         "--seed",
-        type=int,
+        type=seed,
         default=0,
         metavar="N",
         help="fixes the weights (default: 0)",
@@ -78,6 +78,25 @@ def shape(text: str) -> tuple[int, ...]:
             f"Got {shown(text)}"
         )
     return sizes
+
+
+def place(text: str) -> str:
+    """A path to write to: one of this machine, as text that can be printed."""
+    if not text.strip() or not text.isprintable() or "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"needs a path of this machine. Got {shown(text)}"
+        )
+    return text
+
+
+def seed(text: str) -> int:
+    """A seed from its text."""
+    found = int(text) if text.isdecimal() else -1
+    if not 0 <= found < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"needs a whole number from 0 to 2^32 - 1. Got {shown(text)}"
+        )
+    return found
 
 
 def abstract_input(arguments: argparse.Namespace) -> Any:

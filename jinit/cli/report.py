@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .._diagnostics.report import report
-from .options import add_seed, shape
+from .options import add_seed, place, shape
 from .output import check_figure, require, say
 
 
@@ -58,6 +58,7 @@ def add(commands: Any) -> None:
     add_seed(add)
     add(
         "--out",
+        type=place,
         metavar="FILE.png",
         help=f"where to save the figure (default: {FIGURE}, with tables only)",
     )

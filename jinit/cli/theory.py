@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from ..theory.summary import summarize
-from .options import RefusalError
+from .options import place, RefusalError
 from .output import check_figure, require, say
 
 
@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
     add("--bias-variance", type=float, metavar="X", help="its σb² (default: 0)")
     add(
         "--out",
+        type=place,
         default=FIGURE,
         metavar="FILE.png",
         help=f"where to save the phase diagram (default: {FIGURE})",

@@ -215,3 +215,10 @@ def test_no_rules_means_what_the_computation_asks_for():
         jinit.initialize((apply, params), KEY, tokens),
         jinit.explain(apply, params, tokens).draw(KEY, params),
     )
+
+
+def test_a_model_that_reads_no_parameter_is_said_to():
+    tree = {"w": jax.ShapeDtypeStruct((4, 4), "float32")}
+    x = jax.ShapeDtypeStruct((2, 4), "float32")
+    with pytest.warns(UserWarning, match="`jinit.explain` finds no parameter"):
+        jinit.explain((lambda _, x: 2 * x, tree), x)

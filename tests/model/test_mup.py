@@ -437,3 +437,18 @@ def test_a_longer_scan_and_a_larger_vocabulary_are_not_width():
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (
+            {"a": jax.ShapeDtypeStruct((0, 4), "float32")},
+            r"at least 1. Got \(0, 4\) at a",
+        ),
+        ({"a": np.zeros(())} | {"b": None, "c": object()}, "other things at c"),
+    ],
+)
+def test_what_has_no_width_is_refused(base, message):
+    with pytest.raises((TypeError, ValueError), match=f"`jinit.mup` .*{message}"):
+        jinit.mup(base, base)

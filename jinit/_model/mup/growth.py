@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..._core.draw import is_typed_key
+from ..._core.text import printable
 from ..._core.trees import named_leaves
 from ..._reading import Row, Trace
 
@@ -27,16 +29,30 @@ class Parameter:
 def read_parameters(tree: Any, what: str) -> dict[str, Parameter]:
     """The parameters by path, with what is known of them."""
     if isinstance(tree, Trace):
-        return {row.path: Parameter(row.path, row.shape, row) for row in tree}
+        rows = {row.path: Parameter(row.path, row.shape, row) for row in tree}
+        return _with_entries(rows, what)
     leaves = named_leaves(tree)
-    odd = [path for path, leaf in leaves.items() if not hasattr(leaf, "shape")]
+    is_odd = lambda leaf: not hasattr(leaf, "shape") or is_typed_key(leaf)
+    odd = [path for path, leaf in leaves.items() if is_odd(leaf)]
     if odd:
         raise TypeError(
             f"`jinit.mup` needs `{what}` to hold arrays or shapes only. Got other "
-            f"things at {', '.join(odd)}. Split the model first, with `nnx.split` or "
-            "`eqx.partition`."
+            f"things at {', '.join(map(printable, odd)) or 'the root'}. Split the "
+            "model first, with `nnx.split` or `eqx.partition`."
         )
-    return {path: Parameter(path, tuple(x.shape), None) for path, x in leaves.items()}
+    found = {path: Parameter(path, tuple(x.shape), None) for path, x in leaves.items()}
+    return _with_entries(found, what)
+
+
+def _with_entries(found: dict[str, Parameter], what: str) -> dict[str, Parameter]:
+    """Refuses parameters without entries: a width of 0 does not grow."""
+    empty = next((each for each in found.values() if 0 in each.shape), None)
+    if empty:
+        raise ValueError(
+            f"`jinit.mup` needs `{what}` of sizes of at least 1. Got {empty.shape} at "
+            f"{printable(empty.path)}."
+        )
+    return found
 
 
 def growths(

@@ -2,10 +2,10 @@
 
 import dataclasses
 import difflib
-import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
@@ -65,16 +65,45 @@ class Selector:
         return self.holds(leaf)
 
     def __and__(self, other: "Selector") -> "Selector":
-        return Selector(f"({self} & {other})", lambda x: self(x) and other(x))
+        return Selector(f"({self} & {other})", partial(_both, self, other))
 
     def __or__(self, other: "Selector") -> "Selector":
-        return Selector(f"({self} | {other})", lambda x: self(x) or other(x))
+        return Selector(f"({self} | {other})", partial(_either, self, other))
 
     def __invert__(self) -> "Selector":
-        return Selector(f"~{self}", lambda x: not self(x))
+        return Selector(f"~{self}", partial(_not, self))
 
     def __repr__(self) -> str:
         return self.text
+
+
+# What selectors hold: functions of a module, so that they can be pickled.
+def _both(first: Selector, second: Selector, leaf: Leaf) -> bool:
+    return first(leaf) and second(leaf)
+
+
+def _either(first: Selector, second: Selector, leaf: Leaf) -> bool:
+    return first(leaf) or second(leaf)
+
+
+def _not(selector: Selector, leaf: Leaf) -> bool:
+    return not selector(leaf)
+
+
+def _is_at(pattern: str, leaf: Leaf) -> bool:
+    return glob(pattern).matches(leaf.path)
+
+
+def _has_role(roles: frozenset[str], leaf: Leaf) -> bool:
+    return leaf.row.role in roles
+
+
+def _is_kernel(leaf: Leaf) -> bool:
+    return leaf.row.is_kernel
+
+
+def _closes(leaf: Leaf) -> bool:
+    return leaf.row.closes_residual
 
 
 Value: TypeAlias = Initializer | Callable[..., Any] | float
@@ -110,8 +139,7 @@ def path(pattern: str) -> Selector:
     Returns:
         A condition for the left side of a rule.
     """
-    expression = glob(pattern)
-    return Selector(repr(pattern), lambda leaf: expression.matches(leaf.path))
+    return Selector(repr(pattern), partial(_is_at, pattern))
 
 
 def role(*roles: Role) -> Selector:
@@ -131,17 +159,17 @@ def role(*roles: Role) -> Selector:
         choose("jinit.role", "role", each, get_args(Role))
     wanted = {*roles} | ({"depthwise kernel"} if "kernel" in roles else set())
     listed = ", ".join(map(repr, roles))
-    return Selector(f"role({listed})", lambda leaf: leaf.row.role in wanted)
+    return Selector(f"role({listed})", partial(_has_role, frozenset(wanted)))
 
 
 def is_kernel() -> Selector:
     """Kernels of every kind, output heads and recurrent ones included."""
-    return Selector("is_kernel()", lambda leaf: leaf.row.is_kernel)
+    return Selector("is_kernel()", _is_kernel)
 
 
 def closes_residual() -> Selector:
     """Kernels, and norm scales, that end a residual branch."""
-    return Selector("closes_residual()", lambda leaf: leaf.row.closes_residual)
+    return Selector("closes_residual()", _closes)
 
 
 @public()
@@ -173,16 +201,17 @@ def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
             f"{initializer!r}. Use one of the variance-scaling family."
         )
 
-    def fitted(leaf: Leaf) -> Initializer:
-        row = leaf.row
-        if row.fan_in is None or row.fan_out is None:
-            raise ValueError(
-                f"`jinit.traced` needs a parameter with fans. Got {leaf.path}, "
-                f"a {row.role}. Give it a rule of its own, before this one."
-            )
-        return initializer(fans=(_whole(row.fan_in), _whole(row.fan_out)))
+    return partial(_fitted, initializer)
 
-    return fitted
+
+def _fitted(initializer: Initializer, leaf: Leaf) -> Initializer:
+    row = leaf.row
+    if row.fan_in is None or row.fan_out is None:
+        raise ValueError(
+            f"`jinit.traced` needs a parameter with fans. Got {leaf.path}, "
+            f"a {row.role}. Give it a rule of its own, before this one."
+        )
+    return initializer(fans=(_whole(row.fan_in), _whole(row.fan_out)))
 
 
 def _whole(fan: float) -> float:
@@ -282,13 +311,12 @@ def nearest(text: str, choices: Sequence[str]) -> str:
 
 def no_trace(where: str) -> Callable[[], Trace]:
     """For trees that come without a computation: a trace that refuses."""
+    return partial(_refuse_to_trace, where)
 
-    @functools.cache
-    def read() -> Trace:
-        raise ValueError(
-            f"`{where}` needs a trace for rules that ask for roles or fans. Got none. "
-            "Give a `jinit.trace(apply, tree, *inputs)` with the tree, or use "
-            "`jinit.initialize`."
-        )
 
-    return read
+def _refuse_to_trace(where: str) -> Trace:
+    raise ValueError(
+        f"`{where}` needs a trace for rules that ask for roles or fans. Got none. "
+        "Give a `jinit.trace(apply, tree, *inputs)` with the tree, or use "
+        "`jinit.initialize`."
+    )

@@ -1,5 +1,7 @@
 """Rules by path, role and computation; what happens where they do not fit."""
 
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from flax import linen as nn
 
 import jinit
-from jinit._model.rules import Leaf, Rule
+from jinit._model.rules import Leaf, no_trace, Rule
 from tests.zoo.adapters import shapes
 from tests.zoo.entry import image, text
 from tests.zoo.language import GPT, MoE
@@ -165,3 +167,22 @@ def test_a_weight_does_not_depend_on_others_nor_on_the_collection():
     assert jnp.array_equal(draw(small)["a"], draw(large)["params"]["a"])
     equal = jinit.materialize({"a": shape(4, 4), "c": shape(4, 4)}, KEY, rules)
     assert not jnp.array_equal(equal["a"], equal["c"])
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        jinit.path("mlp/*"),
+        jinit.role("kernel", "bias") & ~jinit.is_kernel() | jinit.closes_residual(),
+        jinit.mup({"a": np.zeros((2, 2))}, {"a": np.zeros((4, 4))}),
+    ],
+)
+def test_conditions_and_plans_of_width_can_be_pickled(made):
+    assert str(pickle.loads(pickle.dumps(made))) == str(made)
+
+
+def test_a_traced_initializer_can_be_pickled():
+    leaf = Leaf("a", (2, 2), np.dtype("float32"), no_trace("here"), "here")
+    loaded = pickle.loads(pickle.dumps(jinit.traced(jinit.he_normal)))
+    with pytest.raises(ValueError, match="`here` needs a trace"):
+        loaded(leaf)

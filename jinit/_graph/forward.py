@@ -215,6 +215,7 @@ def _scan(scope: Scope, op: Op) -> list[Samples]:
     length, body = op.params["length"], op.body
     carries = [link for link in body.enter if link.kind is Link.CARRY]
     state = [scope.get(link.inputs[0]) for link in carries]
+    sizes = [[each.second for each in state]]
     seen: list[list[Samples]] = []
     turns = range(min(length, TURNS))
     backwards = op.params.get("reverse", False)
@@ -230,13 +231,28 @@ def _scan(scope: Scope, op: Op) -> list[Samples]:
         results = [inner.get(link.inputs[0]) for link in body.leave]
         new, before = results[: body.carries], state
         state = new
+        sizes.append([each.second for each in state])
         seen.append(results[body.carries :])
         if turn > 2 and _settled(before, new):
             break
+    if any(map(_runs_away, zip(*sizes, strict=True))):
+        state = [each.doubted(_RUNAWAY) for each in state]
+        seen[-1] = [each.doubted(_RUNAWAY) for each in seen[-1]]
     if not seen:
         return [scope.get(i) for i in op.inputs[:0]]
     stacks = [_stacked(each, length, scope.source) for each in zip(*seen, strict=True)]
     return [*state, *stacks]
+
+
+_RUNAWAY = "a loop in which an error of size grows with every turn"
+
+
+def _runs_away(sizes: Sequence[float]) -> bool:
+    """Whether the size of a carry changes by a factor that grows itself."""
+    if len(sizes) < 3 or not min(sizes) > 0:
+        return False
+    steps = np.diff(np.log(sizes))
+    return bool(np.any((abs(steps[:-1]) > 0.05) & (abs(steps[1:] / steps[:-1]) > 1.3)))
 
 
 def _turn(scope: Scope, op: Op, at: int, carried: dict[Value, Samples]) -> Scope:
@@ -275,7 +291,8 @@ def _stacked(results: Sequence[Samples], length: int, source: Source) -> Samples
     if all(each is first for each in results):
         return first.picked([None, *range(len(first.axes))])
     wide = [each.picked([None, *range(len(each.axes))]) for each in results]
-    return mixed(wide, [1.0] * len(wide), 0, source)
+    rest = length - len(wide)  # iterations like the last
+    return mixed(wide, [*(1.0 for _ in wide[1:]), 1.0 + rest], 0, source)
 
 
 def _settled(before: Sequence[Samples], after: Sequence[Samples]) -> bool:

@@ -256,10 +256,11 @@ def _taps(rng: np.random.Generator, made: Program) -> Forward:
 
 
 def _group_sums(rng: np.random.Generator, made: Program) -> Forward:
-    ids, w = rng.integers(0, 4, 2 * LENGTH), made.weight(WIDTH, WIDTH)
+    ids = rng.integers(0, LENGTH, 2 * LENGTH)
+    a, b = made.weight(WIDTH, WIDTH), made.weight(WIDTH, WIDTH)
 
     def forward(p: Any, x: X) -> X:
-        sent = jnp.concatenate([x, jnp.tanh(x)], 1) @ p[w]
+        sent = jnp.concatenate([x @ p[a], jnp.tanh(x @ p[b])], 1)
         summed = jax.ops.segment_sum(jnp.swapaxes(sent, 0, 1), ids, LENGTH)
         return jnp.swapaxes(summed, 0, 1)
 

@@ -1,6 +1,7 @@
 """Entries chosen by size or by an index, on samples: maxima, look-ups, scatters."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from . import elementwise, moves
 from .source import Source
-from .value import Along, EQUAL, N, new_axis, Samples
+from .value import Along, EQUAL, LEAST, N, new_axis, Samples
 
 
 def largest(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
@@ -84,8 +85,8 @@ def looked_up(
         # Two places may look up the same entry.
         other, same = x.rows[1 + varying[0]], _coincidence(indices, by)
         rows.append(np.where(source.uniform() < same, x.rows[0], other))
-        along = x.axes[varying[0]].along
-        axes.append(new_axis(Along.SHARED if same else along))
+        axis = x.axes[varying[0]]
+        axes.append(new_axis(Along.SHARED if same else axis.along, axis))
     return Samples(np.stack(rows), tuple(axes), x.sources, doubt=x.doubt).doubted(
         indices.doubt
     )
@@ -101,37 +102,53 @@ def _coincidence(indices: Samples, axis: int) -> float:
     return float((pairs * n - 1) / (n - 1)) if n > 1 else 1.0
 
 
-def added_up(
-    x: Samples, updates: Samples, numbers: Any, each: float, source: Source
-) -> Samples:
-    """`lax.scatter_add`: to every entry of `x` are added `each` updates on average.
+def counts(indices: np.ndarray | None, sizes: Sequence[int], each: float) -> np.ndarray:
+    """How many updates places get: as these indices say, or `each` on average."""
+    if indices is not None and indices.shape[-1] == len(sizes):
+        places = indices.reshape(-1, len(sizes))
+        places = places[((places >= 0) & (places < sizes)).all(1)]
+        flat = np.ravel_multi_index(tuple(places.T), tuple(sizes))
+        found = np.bincount(flat, minlength=math.prod(sizes))
+        if math.isclose(found.mean(), each, rel_tol=0.5):
+            return found
+    return np.random.default_rng(0).poisson(each, N)
 
-    As many as chance has it: with c of them, E c = λ and E c (c − 1) = λ².
-    """
+
+def added_up(
+    x: Samples, updates: Samples, numbers: Any, counts: np.ndarray, source: Source
+) -> Samples:
+    """`lax.scatter_add`: to an entry of `x` is added one of these counts of updates."""
     window = list(numbers.update_window_dims)
     others = [k for k in range(len(updates.axes)) if k not in window]
     inserted = {*numbers.inserted_window_dims, *numbers.operand_batching_dims}
     own = iter(window)
     places_of = [None if k in inserted else next(own) for k in range(len(x.axes))]
+    draw = lambda: counts[(source.uniform() * len(counts)).astype(int)]
 
-    def second(*along: int) -> float:
-        apart = updates.overlap(*along, *others)
-        return each * updates.overlap(*along) + each**2 * apart
+    def common(c: np.ndarray, *along: int) -> np.ndarray:
+        alone, apart = updates.overlap(*along), updates.overlap(*along, *others)
+        return c * (alone - updates.mean**2) + c * (c - 1) * (apart - updates.mean**2)
 
-    mean = each * updates.mean
-    variance = max(second() - mean**2, 0.0)
-    likeness = []
-    for k in places_of:
-        apart = each**2 * updates.overlap(*others) if k is None else second(k)
-        likeness.append((apart - mean**2) / variance if variance else 1.0)
-    likeness = [min(max(r, -1.0), 1.0) for r in likeness]
-    made = source.gaussian(mean, variance, likeness).doubted(updates.doubt)
-    if x.is_number:
-        return Samples(made.rows + x.rows, made.axes, made.sources, doubt=made.doubt)
-    axes = tuple(a if b is EQUAL else b for a, b in zip(made.axes, x.axes, strict=True))
-    return Samples(made.rows + x.rows, axes, made.sources | x.sources).doubted(
-        made.doubt, x.doubt
+    here, first, rows = draw(), source.normal(), []
+    size = np.sqrt(np.maximum(common(here), 0))
+    for k in (None, *range(len(x.axes))):
+        there, scale, both = here, size, size**2
+        if k is not None and places_of[k] is None:
+            there = draw()
+            scale = np.sqrt(np.maximum(common(there), 0))
+            both = here * there * (updates.overlap(*others) - updates.mean**2)
+        elif k is not None:
+            both = common(here, places_of[k])
+        r = np.clip(both / np.maximum(size * scale, LEAST), -1, 1)
+        entries = r * first + (1 - r**2) ** 0.5 * source.normal()
+        rows.append(there * updates.mean + scale * entries)
+    axes = tuple(
+        new_axis(Along.SHARED) if k is None else updates.axes[k].of_uneven()
+        for k in places_of
     )
+    sources = updates.sources | {source.fresh()}
+    made = Samples(np.stack(rows), axes, sources, doubt=updates.doubt)
+    return elementwise.apply(np.add, [x, made], len(x.axes), "add")
 
 
 def overwritten(x: Samples, new: Samples, share: float, source: Source) -> Samples:

@@ -9,7 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .value import Along, Axis, EQUAL, new_axis, Samples, seed, Size
+from .source import near
+from .value import Along, Axis, EQUAL, LITTLE, N, new_axis, Samples, seed, Size
 
 
 Function = Callable[..., np.ndarray]
@@ -142,7 +143,8 @@ def apply(
     made = np.broadcast_to(made, (1 + ndim, made.shape[-1]))
     if name in _OF_INDEPENDENT and _are_independent(operands):
         made = exactly(made, *_OF_INDEPENDENT[name](*(each.size for each in operands)))
-    axes = tuple(_joined(operands, k, ndim) for k in range(ndim))
+    centered = bool(abs(made.mean()) ** 2 < 1e-3 * np.mean(np.abs(made) ** 2))
+    axes = tuple(_joined(operands, k, ndim, centered) for k in range(ndim))
     sources = frozenset().union(*(each.sources for each in operands))
     masks = [each.mask.spread(ndim) for each in operands if each.mask]
     mask = next(filter(None, masks), None)
@@ -162,6 +164,8 @@ def exactly(made: np.ndarray, mean: float, second: float) -> np.ndarray:
     own, wanted = made.var(), second - mean**2
     if not (own > 0 and wanted > 0 and 0.5 < wanted / own < 2):
         return made
+    if (made.mean() - mean) ** 2 < 1e-3 * second:  # zeros stay
+        return made * (second / np.mean(made**2)) ** 0.5
     return mean + (made - made.mean()) * (wanted / own) ** 0.5
 
 
@@ -193,17 +197,22 @@ def _axes(samples: Samples, ndim: int) -> tuple[Axis, ...]:
     return samples.axes if len(samples.axes) == ndim else (EQUAL,) * ndim
 
 
-def _joined(operands: Sequence[Samples], k: int, ndim: int) -> Axis:
-    """How entries go together along an axis of a function of several values."""
+def _joined(operands: Sequence[Samples], k: int, ndim: int, centered: bool) -> Axis:
+    """How entries go together along an axis of a function of several values.
+
+    Uncorrelated entries that are as large as one another make correlated ones, as in
+    `abs(x)`, unless the function is odd.
+    """
     varying = [each for each in operands if each.rows.size and not _is_fixed(each)]
     found = [_axes(each, ndim)[k] for each in varying]
     moving = [axis for axis in found if axis is not EQUAL]
     if not moving:
         return EQUAL
-    along = [axis.along for axis in found]
-    free = all(each is Along.FREE for each in along)
-    kind = Along.FREE if free else Along.SHARED
-    return Axis(kind, min((axis.number for axis in moving), key=_age))
+    along = {axis.along for axis in found}
+    kind = Along.SHARED
+    if along == {Along.FREE} or (centered and along <= {Along.FREE, Along.APART}):
+        kind = Along.APART if Along.APART in along else Along.FREE
+    return min(moving, key=lambda axis: axis.age)._replace(along=kind)
 
 
 def _is_fixed(samples: Samples) -> bool:
@@ -222,39 +231,47 @@ def _aligned(operands: Sequence[Samples]) -> list[Samples]:
         samples = operands[i]
         for other in aligned.values():
             if samples.sources & other.sources and _differ(samples, other):
-                samples = samples.shuffled(_seed(samples, other))
-                axes = tuple(
-                    axis if axis is EQUAL else new_axis(axis.along)
-                    for axis in samples.axes
-                )
-                samples = Samples(
-                    samples.rows, axes, samples.sources, doubt=samples.doubt
-                )
+                samples = _elsewhere(samples, other)
                 break
         aligned[i] = samples
     return [aligned[i] for i in range(len(operands))]
 
 
+def _elsewhere(samples: Samples, other: Samples) -> Samples:
+    """Entries at other places than those of `other`, as they stand beside these."""
+    shuffled = samples.shuffled(_seed(samples, other))
+    pairs = list(zip(samples.axes, other.axes, strict=False))
+    moved = [k for k, (a, b) in enumerate(pairs) if _moves(a, b)]
+    rows = shuffled.rows
+    if len(moved) == 1 and abs(samples.likeness(moved[0])) > LITTLE:
+        order = np.random.default_rng(_seed(samples, other)).permutation(N)
+        rows = np.array(samples.rows)[:, near(samples.entries, order)]
+        rows[0] = samples.rows[1 + moved[0], near(samples.entries, order)]
+        alike = [k for k, axis in enumerate(samples.axes) if axis is EQUAL]
+        rows[[1 + k for k in alike]] = rows[0]
+    axes = tuple(
+        axis if axis is EQUAL else new_axis(axis.along, axis) for axis in samples.axes
+    )
+    return Samples(rows, axes, samples.sources, doubt=samples.doubt)
+
+
 def _ages(samples: Samples) -> list[float]:
-    return sorted(_age(axis.number) for axis in samples.axes if axis is not EQUAL)
-
-
-def _age(number: int) -> float:
-    """Axes are numbered as they are made; parts of them have numbers below 0."""
-    return number if number > 0 else math.inf
+    return sorted(axis.age for axis in samples.axes if axis is not EQUAL)
 
 
 def _differ(one: Samples, other: Samples) -> bool:
     pairs = list(zip(one.axes, other.axes, strict=False))
-    if any(
-        a is not EQUAL and b is not EQUAL and a.number != b.number for a, b in pairs
-    ):
+    if any(_moves(a, b) for a, b in pairs):
         return True
     places = {axis.number: k for k, axis in enumerate(one.axes) if axis is not EQUAL}
     return any(
         axis is not EQUAL and places.get(axis.number, k) != k
         for k, axis in enumerate(other.axes)
     )
+
+
+def _moves(one: Axis, other: Axis) -> bool:
+    return one.root == other.root and one.number != other.number
 
 
 def _seed(one: Samples, other: Samples) -> int:

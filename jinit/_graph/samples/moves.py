@@ -81,7 +81,7 @@ def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> S
         if n != m and x.axes[k] is not EQUAL
     ]
     axes = [
-        Axis(axis.along, -1 - seed(axis.number, key, k)) if k in cut else axis
+        axis._replace(number=-1 - seed(axis.number, key, k)) if k in cut else axis
         for k, axis in enumerate(x.axes)
     ]
     axes = [EQUAL if n == 1 else a for n, a in zip(after, axes, strict=True)]
@@ -90,39 +90,52 @@ def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> S
 
 def reverse(x: Samples, dimensions: Sequence[int]) -> Samples:
     """Backwards along some axes."""
-    axes = [new_axis(a.along) if k in dimensions else a for k, a in enumerate(x.axes)]
+    axes = [
+        new_axis(a.along, a) if k in dimensions else a for k, a in enumerate(x.axes)
+    ]
     return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt)
 
 
 def mixed(
-    values: Sequence[Samples], weights: Sequence[float], axis: int, source: Source
+    values: Sequence[Samples], counts: Sequence[float], axis: int, source: Source
 ) -> Samples:
-    """Entries of several values, in these proportions, one after another along an axis.
+    """Entries of several values, so many of each, one after another along an axis.
 
-    Along that axis an entry differs from one of its own value or of another.
+    Along that axis an entry differs from one of its own value or of another. Counts
+    whose sum is 1 are shares of many.
     """
     ndim = len(values[0].axes)
-    share = np.asarray(weights, float) / sum(weights)
-    pick = lambda: np.searchsorted(np.cumsum(share)[:-1], source.uniform())
+    count, ends = np.asarray(counts, float), np.cumsum(counts)
+    pick = lambda: np.searchsorted(ends[:-1], ends[-1] * source.uniform())
     here, there = pick(), pick()
+    if ends[-1] > 1:
+        own = source.uniform() * (ends[-1] - 1) < count[here] - 1
+        place = source.uniform() * (ends[-1] - count[here])
+        place = np.where(place < ends[here] - count[here], place, place + count[here])
+        others = np.searchsorted(ends[:-1], place, side="right")
+        there = np.where(own, here, others)
     take = lambda which, k: np.stack([v.rows[k] for v in values])[which, np.arange(N)]
     rows = [take(here, 0)]
     for k in range(ndim):
         rows.append(take(there, 1 + k) if k == axis else take(here, 1 + k))
     axes = []
+    alike = max(v.second for v in values) < 1.5 * min(v.second for v in values)
     for k in range(ndim):
         found = [v.axes[k] for v in values]
         moving = [a for a in found if a is not EQUAL]
         if k == axis:
             free = all(a.along is Along.FREE for a in found)
-            axes.append(new_axis(Along.FREE if free else Along.SHARED))
+            of = moving[0] if moving else None
+            axes.append(new_axis(Along.FREE if free else Along.SHARED, of))
         elif not moving:
             axes.append(EQUAL)
         else:
             free = len(moving) == len(found) and all(
                 a.along is Along.FREE for a in moving
             )
-            axes.append(Axis(Along.FREE if free else Along.SHARED, moving[0].number))
+            kind = Along.FREE if free else Along.SHARED
+            mixture = moving[0]._replace(along=kind)
+            axes.append(mixture if alike else mixture.of_uneven())
     sources = frozenset({source.fresh()}).union(*(v.sources for v in values))
     doubts = [v.doubt for v in values]
     return Samples(np.stack(rows), tuple(axes), sources).doubted(*doubts)
@@ -133,15 +146,17 @@ def padded(
     source: Source,
 ) -> Samples:  # fmt: skip
     """With a number around it, or between its entries."""
-    inside = math.prod(before) / max(math.prod(after), 1)
+    inside = math.prod(before)
     grown = [k for k in range(len(before)) if before[k] != after[k]]
-    if not grown or inside >= 1:
+    if not grown or inside >= math.prod(after):
         return part(x, before, after, "pad")
     around = Samples(
         np.broadcast_to(value.rows[0], x.rows.shape), (EQUAL,) * len(x.axes),
         value.sources,
     )  # fmt: skip
-    return mixed([x, around], [inside, 1 - inside], grown[0], source)
+    share = inside / math.prod(after)
+    counts = [share * after[grown[0]], (1 - share) * after[grown[0]]]
+    return mixed([x, around], counts, grown[0], source)
 
 
 def as_batch(x: Samples, axis: int) -> Samples:
@@ -149,5 +164,5 @@ def as_batch(x: Samples, axis: int) -> Samples:
     rows = np.array(x.rows)
     rows[1 + axis] = x.shuffled(0).rows[0]
     axes = list(x.axes)
-    axes[axis] = Axis(Along.FREE, 0)
+    axes[axis] = Axis(Along.FREE, 0, 0)
     return Samples(rows, tuple(axes), x.sources, doubt=x.doubt)

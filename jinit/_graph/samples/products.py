@@ -17,7 +17,8 @@ import numpy as np
 
 from . import elementwise
 from .source import Source
-from .value import EQUAL, Samples
+from .sums import sum_of_positive
+from .value import Axis, EQUAL, N, Samples
 
 
 class Factor(NamedTuple):
@@ -32,6 +33,15 @@ class Factor(NamedTuple):
     value: Samples
     summed: tuple[int, ...]
     kept: tuple[int | None, ...]
+
+    @property
+    def moving(self) -> list[int]:
+        """The summed axes along which entries differ, without a window that moves."""
+        return [
+            k
+            for k in self.summed
+            if k not in self.kept and self.value.axes[k] is not EQUAL
+        ]
 
     def overlap(self, result: int | None, summed: bool) -> float:
         """E a a′, of entries that differ along an axis of the result, and the sum."""
@@ -61,7 +71,58 @@ def contract(a: Factor, b: Factor, count: float, source: Source) -> Samples:
     likeness = [_rounded(min(max(r, -1.0), 1.0)) for r in likeness]
     is_complex = any(np.iscomplexobj(side.value.rows) for side in (a, b))
     made = source.gaussian(mean, variance, likeness, is_complex)
+    for side, other in ((a, b), (b, a)):
+        if _is_centered(other) and _unevenness(side) > UNEVEN:
+            made = _stretched(made, side, count, source)
     return made.doubted(a.value.doubt, b.value.doubt)
+
+
+UNEVEN = 0.25  # the variance of E a² between sums, of its square, below which it is 1
+
+
+def _is_centered(side: Factor) -> bool:
+    """Whether entries that are summed have nothing to do with one another."""
+    apart = side.value.overlap(*side.summed)
+    return abs(apart) < 1e-3 * side.value.second
+
+
+def _unevenness(side: Factor) -> float:
+    """Var s / (E s)² of the mean s of a² over what is summed, as between places.
+
+    Where some places are masked, or hold more than others, it is large: results are
+    normal only at one place.
+    """
+    squares = np.abs(side.value.rows) ** 2
+    mean = squares.mean()
+    if not (mean > 0 and side.moving):
+        return 0.0
+    beside = min(side.moving, key=side.value.likeness)
+    return float((squares[0] * squares[1 + beside]).mean() / mean**2 - 1)
+
+
+def _stretched(made: Samples, side: Factor, count: float, source: Source) -> Samples:
+    """Results that are as large, at each place, as what is summed there."""
+    value = side.value
+    squares = elementwise.apply(lambda x: np.abs(x) ** 2, [value], len(value.axes))
+    kept = [k for k in side.kept if k is not None]
+    energy = np.stack([*sum_of_positive(squares, side.moving, kept, count, source)])
+    order = [0, *(0 if k is None else 1 + kept.index(k) for k in side.kept)]
+    rows = made.rows * np.sqrt(energy[order])
+    rows = rows * (made.second / np.mean(np.abs(rows) ** 2)) ** 0.5
+    taken = {axis.number for axis in made.axes}
+    given = [None if k is None else value.axes[k] for k in side.kept]
+    axes = tuple(
+        _stretched_axis(own, None if axis is None or axis.number in taken else axis)
+        for own, axis in zip(made.axes, given, strict=True)
+    )
+    return Samples(rows, axes, made.sources | value.sources, doubt=made.doubt)
+
+
+def _stretched_axis(own: Axis, given: Axis | None) -> Axis:
+    if own is EQUAL:
+        return EQUAL
+    axis = own if given in {None, EQUAL} else given
+    return axis._replace(along=own.along).of_uneven()
 
 
 def _second(a: Factor, b: Factor, count: float, along: int | None) -> float:
@@ -78,9 +139,11 @@ def _mean_product(a: Factor, b: Factor) -> float:
     # Of one value with itself, as in x xᵀ: two entries at different places.
     free = [k for k in b.kept if k is not None and b.value.axes[k] is not EQUAL]
     other = b.value.rows[1 + free[0] if free else 0]
-    product = float(np.mean((a.value.rows[0] * other).real))
-    scale = math.sqrt(a.value.second * b.value.second)
-    return product if abs(product) > 0.02 * scale else a.value.mean * b.value.mean
+    products = (a.value.rows[0] * other).real
+    by_chance = 4 * products.std() / N**0.5
+    told = a.value.mean * b.value.mean
+    found = float(products.mean())
+    return found if abs(found - told) > by_chance else told
 
 
 def _rounded(likeness: float) -> float:

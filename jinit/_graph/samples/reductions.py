@@ -7,7 +7,7 @@ import numpy as np
 from . import choices, products, sums
 from .call import Call
 from .source import Source
-from .value import Along, EQUAL, new_axis, Samples
+from .value import Along, EQUAL, LEAST, new_axis, Samples
 
 
 def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
@@ -60,7 +60,7 @@ def windowed(call: Call) -> tuple[Samples, tuple[int, ...], float]:
     wide = [k for k, n in enumerate(window) if n > 1]
     ndim = len(window)
     axes = [
-        *(a if a is EQUAL else new_axis(a.along) for a in x.axes),
+        *(a if a is EQUAL else new_axis(a.along, a) for a in x.axes),
         *(x.axes[k] if x.axes[k] is EQUAL else new_axis(x.axes[k].along) for k in wide),
     ]
     own = x.picked([*range(ndim), *wide], axes)
@@ -101,13 +101,27 @@ def cumsum(call: Call) -> Samples:
             new_axis(Along.SHARED) if k == axis else a for k, a in enumerate(x.axes)
         )
         return Samples(rows, axes, x.sources | {call.source.fresh()}, doubt=x.doubt)
-    t = np.arange(1, n + 1)
-    mean = float(t.mean()) * x.mean
-    second = float((t * x.second + t * (t - 1) * x.overlap(axis)).mean())
-    # Two sums of independent entries share what the shorter has.
-    both = float(np.minimum(t[:, None], t).mean() / t.mean()) if n <= 4096 else 2 / 3
-    likeness = [both if k == axis else x.likeness(k) for k in range(call.ndim)]
-    return call.source.gaussian(mean, max(second - mean**2, 0), likeness, doubt=x.doubt)
+    v, together = x.variance, x.overlap(axis) - x.mean**2
+    draw = lambda: np.floor(call.source.uniform() * n) + 1
+    spread = lambda t: np.maximum(t * v + t * (t - 1) * together, 0.0) ** 0.5
+    here, first, rows = draw(), call.source.normal(), []
+    for k in (None, *range(call.ndim)):
+        there, r = here, 1.0 if k is None else x.likeness(k)
+        if k == axis:  # two sums share what the shorter has
+            there = draw()
+            less, more = np.minimum(here, there), np.maximum(here, there)
+            both = less * v + less * (more - 1) * together
+            r = np.clip(both / np.maximum(spread(here) * spread(there), LEAST), -1, 1)
+        entries = r * first + (1 - r**2) ** 0.5 * call.source.normal()
+        rows.append(x.mean * there + spread(there) * entries)
+    axes = tuple(
+        new_axis(Along.SHARED) if k == axis else a.of_uneven()
+        for k, a in enumerate(x.axes)
+    )
+    sources = x.sources | {call.source.fresh()}
+    made = Samples(np.stack(rows), axes, sources, doubt=x.doubt)
+    mixed = x.axes[axis].along is Along.SHARED
+    return made.doubted("a running sum of what is alike" if mixed else "")
 
 
 def cummax(call: Call) -> Samples:

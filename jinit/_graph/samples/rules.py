@@ -1,5 +1,6 @@
 """The rule of each primitive on samples: what it makes of entries like these."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -79,8 +80,8 @@ def _concatenate(call: Call) -> Samples:
     kept = [(x, n) for x, n in zip(call.operands, sizes, strict=True) if n]
     if len(kept) == 1:
         return kept[0][0]
-    values, weights = zip(*kept, strict=True)
-    return moves.mixed(values, weights, axis, call.source)
+    values, counts = zip(*kept, strict=True)
+    return moves.mixed(values, counts, axis, call.source)
 
 
 def _pad(call: Call) -> Samples:
@@ -95,12 +96,14 @@ def _gather(call: Call) -> Samples:
 
 
 def _scatter_add(call: Call) -> Samples:
-    x, _, updates = call.operands
+    x, indices, updates = call.operands
     each = math.prod(call.inputs[2].shape) / max(math.prod(call.before), 1)
     numbers = call.params["dimension_numbers"]
     if call.name == "scatter-sub":
         updates = reductions.negative(updates)
-    return choices.added_up(x, updates, numbers, each, call.source)
+    sizes = [call.before[k] for k in numbers.scatter_dims_to_operand_dims]
+    counts = choices.counts(indices.array, sizes, each)
+    return choices.added_up(x, updates, numbers, counts, call.source)
 
 
 def _scatter(call: Call) -> Samples:
@@ -133,17 +136,22 @@ def _argmax(call: Call) -> Samples:
 
 
 def _fft(call: Call) -> Samples:
-    """Parseval: a transform multiplies E |x|² by its length, an inverse divides it."""
+    """Parseval: a transform multiplies Var x by its length, an inverse divides it.
+
+    The mean is all at one frequency.
+    """
     x, source = call.operands[0], call.source
     n = math.prod(call.params["fft_lengths"])
     back = call.params["fft_type"] in _INVERSE
-    second = x.second / n if back else x.second * n
+    variance = x.variance / n if back else x.variance * n
     is_complex = jnp.issubdtype(call.outputs[0].dtype, jnp.complexfloating)
     count = len(call.params["fft_lengths"])
     likeness = [
         0.0 if k >= call.ndim - count else x.likeness(k) for k in range(call.ndim)
     ]
-    return source.gaussian(0.0, second, likeness, is_complex, x.doubt)
+    made = source.gaussian(0.0, variance, likeness, is_complex, x.doubt)
+    at_rest = np.where(source.uniform() < 1 / n, x.mean if back else n * x.mean, 0.0)
+    return dataclasses.replace(made, rows=made.rows + at_rest)
 
 
 _INVERSE = (lax.FftType.IFFT, lax.FftType.IRFFT)

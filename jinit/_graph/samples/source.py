@@ -61,6 +61,14 @@ def _orders() -> np.ndarray:
     return np.stack([rng.permutation(N) for _ in range(257)])
 
 
+def near(entries: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """For each entry the place of one that is like it: any of a few, as `picks` say."""
+    order = np.argsort(np.real(entries), kind="stable")
+    rank = np.empty(N, int)
+    rank[order] = np.arange(N)
+    return order[(rank + picks % (2 * NEAR + 1) - NEAR).clip(0, N - 1)]
+
+
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
     x, y = x - x.mean(), y - y.mean()
     scale = (np.vdot(x, x).real * np.vdot(y, y).real) ** 0.5
@@ -102,10 +110,7 @@ class Source:
         start = seed(*axes) % len(orders)
         picks = orders[(start + np.arange(count)) % len(orders)]
         if entries is not None:
-            order = np.argsort(np.real(entries), kind="stable")
-            rank = np.empty(N, int)
-            rank[order] = np.arange(N)
-            picks = order[(rank + picks % (2 * NEAR + 1) - NEAR).clip(0, N - 1)]
+            picks = near(entries, picks)
         self._picks[axes] = picks
         return picks
 

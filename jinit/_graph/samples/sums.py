@@ -14,7 +14,7 @@ import numpy as np
 
 from .masks import Mask
 from .source import normal_scores, Source
-from .value import Along, EQUAL, N, Samples
+from .value import Along, EQUAL, LITTLE, N, Samples
 
 
 def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
@@ -30,14 +30,13 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
     elif count <= FEW_ENOUGH and _alike(x, moving) < LITTLE:
         rows = _of_few(x, moving, kept, int(count), source)
     elif np.isrealobj(x.rows) and bool(np.all(x.rows >= 0)):
-        rows = _of_positive(x, moving, kept, count, source)
+        rows = sum_of_positive(x, moving, kept, count, source)
     else:
         rows = _of_signed(x, moving, kept, count, source)
     sources = x.sources | {source.fresh()}
     return Samples(np.stack(list(rows)), whole.axes, sources, doubt=x.doubt)
 
 
-LITTLE = 0.15  # a correlation below which others stand beside an entry by chance
 FEW_ENOUGH = 64  # entries that are summed one by one; more of them come near the mean
 
 
@@ -110,12 +109,15 @@ def _noises(
         yield c * first + (1 - c * c) ** 0.5 * source.normal()
 
 
-def _of_positive(
+def sum_of_positive(
     x: Samples, moving: Sequence[int], kept: Sequence[int], count: float, source: Source
 ) -> Iterator[np.ndarray]:
     """The entries at hand, and a lognormal sum of the others: positive as they are."""
-    r = max(_alike(x, moving), 0.0)
-    mean, v = x.rows.mean(), x.variance
+    share = _share_of_present(x, moving)
+    mean = x.rows.mean() / share
+    v = x.second / share - mean**2
+    apart = min(x.overlap(j) for j in moving) / share
+    r = max((apart - mean**2) / v, 0.0) if v > 0 else 0.0
     told = min(_alike_in_logarithm(x.rows[[0, 1 + j]]) for j in moving) ** 0.5
     noises = _noises(x, moving, kept, r, count, source)
     for k, noise in zip((None, *kept), noises, strict=True):
@@ -123,7 +125,18 @@ def _of_positive(
         others = count - len(inside)
         variance = v * max(others, 0) * (1 + max(others - 1, 0) * r)
         z = told * normal_scores(inside[0]) + (1 - told**2) ** 0.5 * noise
-        yield inside.sum(0) + _lognormal(np.full(N, others * mean), variance, z)
+        rest = _lognormal(np.full(N, others * mean), variance, z)
+        yield inside.sum(0) + np.where((inside > 0).any(0) | (share == 1), rest, 0.0)
+
+
+def _share_of_present(x: Samples, moving: Sequence[int]) -> float:
+    """How many sums are not of zeros alone, where entries are 0 together; else 1."""
+    gone = x.rows[0] == 0
+    together = min(np.mean(gone & (x.rows[1 + j] == 0)) for j in moving)
+    return 1 - together if together > TOGETHER * gone.mean() > 0 else 1.0
+
+
+TOGETHER = 0.9  # of the zeros, from which on a mask has made them
 
 
 def _alike_in_logarithm(pairs: np.ndarray) -> float:

@@ -28,6 +28,8 @@ from .masks import Mask
 
 P = 61  # the side of the grid on which any two sources lie: a prime
 N = P**2  # samples: products of two are integrated to a few percent
+LEAST = 1e-30  # what is divided by, at least
+LITTLE = 0.15  # a correlation below which others stand beside an entry by chance
 
 
 class Along(enum.Enum):
@@ -35,20 +37,34 @@ class Along(enum.Enum):
 
     EQUAL = "equal"
     FREE = "independent"
+    APART = "uncorrelated, though as large as one another"
     SHARED = "alike in part"
 
 
 class Axis(NamedTuple):
     """One axis of a value: how its entries go together, and what it runs over.
 
-    Two values of the same `number` run along together.
+    Two values of the same `number` run along together. Those of the same `root` run
+    over the same entries, though maybe not together: one may be a part of the other, or
+    backwards.
     """
 
     along: Along
     number: int
+    root: int
+
+    @property
+    def age(self) -> float:
+        """Axes are numbered as they are made; parts of them have numbers below 0."""
+        return self.number if self.number > 0 else math.inf
+
+    def of_uneven(self) -> "Axis":
+        """The same of a value that is larger at some places than at others."""
+        free = self.along is Along.FREE
+        return self._replace(along=Along.APART) if free else self
 
 
-EQUAL = Axis(Along.EQUAL, 0)
+EQUAL = Axis(Along.EQUAL, 0, 0)
 _numbers = threading.local()  # of this thread's computation, so that it can be repeated
 
 
@@ -57,9 +73,12 @@ def number_anew() -> None:
     _numbers.next = itertools.count(1)
 
 
-def new_axis(along: Along) -> Axis:
-    """An axis that no other value has."""
-    return EQUAL if along is Along.EQUAL else Axis(along, next(_numbers.next))
+def new_axis(along: Along, of: Axis | None = None) -> Axis:
+    """An axis that no other value has; the entries `of` another in another order."""
+    if along is Along.EQUAL:
+        return EQUAL
+    number = next(_numbers.next)
+    return Axis(along, number, number if of is None else of.root)
 
 
 def seed(*parts: Any) -> int:
@@ -131,7 +150,7 @@ class Samples:
         along = self.axes[axis].along
         if along is Along.EQUAL:
             return 1.0
-        if along is Along.FREE or not self.variance:
+        if along in {Along.FREE, Along.APART} or not self.variance:
             return 0.0
         if self.array is not None:
             found = _exact_overlap(self.array, (axis,)) - self.mean**2

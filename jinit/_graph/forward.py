@@ -18,13 +18,13 @@ from .samples import (
     elementwise,
     EQUAL,
     mixed,
-    N,
     opaque,
     run,
     Samples,
     Size,
     Source,
 )
+from .shifts import shift, shifts
 
 
 TURNS = 128  # iterations of a loop that are followed one by one
@@ -60,7 +60,7 @@ class Forward:
         self.before, self.after, self.source = before, after, source or Source()
         self.sizes: dict[Value, list[Size]] = {}
         self.doubts: dict[Value, str] = {}
-        self.shifts = _shifts(graph)
+        self.shifts = shifts(graph)
         self.top = Scope(self, {})
 
     def run(self) -> "Scope":
@@ -143,7 +143,7 @@ class Scope:
         if inner is not None:
             return self._called(inner, operands)
         if op in self.forward.shifts:
-            return [_shift(operands[0], types[op.outputs[0]])]
+            return [shift(operands[0], types[op.outputs[0]])]
         kinds = [types[i] for i in op.inputs], [types[i] for i in op.outputs]
         call = Call(op.name, op.params, operands, *kinds, self.source)
         return run(op.traits.rule, call)
@@ -154,45 +154,6 @@ class Scope:
         inner = Forward(graph, given.__getitem__, source=self.source)
         inner.run()
         return inner.outputs()
-
-
-def _shifts(graph: Graph) -> frozenset[Op]:
-    """The maxima that are subtracted from what they are of, as in a softmax.
-
-    Such a one cancels: any number will do in its place.
-    """
-    return frozenset(
-        op for op in graph.steps if op.name == "reduce_max" and _is_shift(graph, op)
-    )
-
-
-_PASSES = frozenset({
-    "broadcast_in_dim", "convert_element_type", "copy", "max", "reshape",
-    "stop_gradient", "select_n", "is_finite",
-})  # fmt: skip
-
-
-def _is_shift(graph: Graph, op: Op) -> bool:
-    waiting, met, found = [op.outputs[0]], {op.outputs[0]}, False
-    while waiting:
-        for reader in graph.readers.get(waiting.pop(), ()):
-            if reader.kind == "sub" and reader.inputs[0] == op.inputs[0]:
-                found = True
-            elif reader.name in _PASSES:
-                waiting += set(reader.outputs) - met
-                met.update(reader.outputs)
-            elif reader.name != "add":  # of a logsumexp, which puts it back
-                return False
-    return found
-
-
-def _shift(x: Samples, kind: Any) -> Samples:
-    entries = np.real(x.entries)
-    finite = entries[np.isfinite(entries)]
-    top = float(finite.max()) if finite.size else 0.0
-    ndim = len(kind.shape)
-    rows = np.full((1 + ndim, N), top)
-    return Samples(rows, (EQUAL,) * ndim, array=np.full((1,) * ndim, top))
 
 
 def _constant(value: Any, source: Source) -> Samples:

@@ -62,7 +62,7 @@ class Signals:
                 value = maker.inputs[1]
             elif maker.kind is Link.EITHER:
                 return self._agreed(signals)
-            elif self._masks(maker) or self.averages(maker):
+            elif signals and (self._masks(maker) or self.averages(maker)):
                 (value,) = signals
             elif maker.traits.selects and not self._chooses(maker):
                 if not signals:

@@ -156,7 +156,7 @@ def test_the_function_and_its_name_have_one_gain():
 
 @pytest.mark.parametrize("number", [0, 2, 1.5, np.float32(0.5), np.sqrt(2.0)])
 def test_a_number_is_a_gain(number):
-    assert jinit.gain(number) is number
+    assert jinit.gain(number) == number
     assert squared_gain(number) == number * number
 
 

@@ -10,7 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from .source import near
-from .value import Along, Axis, EQUAL, LITTLE, N, new_axis, Samples, seed, Size
+from .value import (
+    Along,
+    Axis,
+    EQUAL,
+    LITTLE,
+    N,
+    new_axis,
+    Parts,
+    Samples,
+    seed,
+    Size,
+)
 
 
 Function = Callable[..., np.ndarray]
@@ -149,7 +160,22 @@ def apply(
     masks = [each.mask.spread(ndim) for each in operands if each.mask]
     mask = next(filter(None, masks), None)
     doubts = [each.doubt for each in operands]
-    return Samples(made, axes, sources, mask=mask).doubted(*doubts)
+    parts = _of_parts(function, operands, ndim, name)
+    return Samples(made, axes, sources, mask=mask, parts=parts).doubted(*doubts)
+
+
+def _of_parts(
+    function: Function, operands: Sequence[Samples], ndim: int, name: str
+) -> Parts | None:
+    """The function of what was concatenated, each by itself, and of numbers."""
+    parts = [each.parts for each in operands if each.parts]
+    if len(parts) != 1 or sum(not each.is_number for each in operands) != 1:
+        return None
+    values = (
+        apply(function, [value if x.parts else x for x in operands], ndim, name)
+        for value in parts[0].values
+    )
+    return parts[0]._replace(values=tuple(values))
 
 
 def _are_independent(operands: Sequence[Samples]) -> bool:

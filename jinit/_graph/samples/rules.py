@@ -12,7 +12,7 @@ from jax import lax
 from . import choices, elementwise, moves, products, reductions, sums
 from .call import Call, Result, Rule
 from .source import Source
-from .value import EQUAL, N, Samples
+from .value import EQUAL, N, Parts, Samples
 
 
 def _doubtful(why: str) -> Rule:
@@ -64,14 +64,24 @@ def _conv(call: Call) -> Samples:
 def _part(call: Call) -> Samples:
     starts = tuple(call.params.get("start_indices", ()))
     strides = tuple(call.params.get("strides") or ())
-    return moves.part(call.operands[0], call.before, call.after, (starts, strides))
+    x = call.operands[0]
+    cut = [k for k in range(call.ndim) if call.before[k] != call.after[k]]
+    if x.parts and cut == [x.parts.axis] and starts and not strides:
+        start = starts[cut[0]]
+        whole = x.parts.at(start, start + call.after[cut[0]])
+        if whole is not None:
+            return whole
+    return moves.part(x, call.before, call.after, (starts, strides))
 
 
 def _split(call: Call) -> Sequence[Samples]:
-    return [
-        moves.part(call.operands[0], call.before, tuple(out.shape), (i,))
-        for i, out in enumerate(call.outputs)
-    ]
+    x, axis, made = call.operands[0], call.params["axis"], []
+    stops = np.cumsum([out.shape[axis] for out in call.outputs]).tolist()
+    for i, (out, stop) in enumerate(zip(call.outputs, stops, strict=True)):
+        parts = x.parts if x.parts and x.parts.axis == axis else None
+        whole = parts and parts.at(stop - out.shape[axis], stop)
+        made.append(whole or moves.part(x, call.before, tuple(out.shape), (i,)))
+    return made
 
 
 def _concatenate(call: Call) -> Samples:
@@ -81,7 +91,8 @@ def _concatenate(call: Call) -> Samples:
     if len(kept) == 1:
         return kept[0][0]
     values, counts = zip(*kept, strict=True)
-    return moves.mixed(values, counts, axis, call.source)
+    made = moves.mixed(values, counts, axis, call.source)
+    return dataclasses.replace(made, parts=Parts(axis, values, counts))
 
 
 def _pad(call: Call) -> Samples:
@@ -297,13 +308,16 @@ BATCH = 64  # examples that one stands for, where a statistic is taken over copi
 def _stack(call: Call) -> Samples:
     axis, ndim = call.params["axis"], call.ndim
     order = [None if k == axis else k - (k > axis) for k in range(ndim)]
-    wide = [x.picked(order) for x in call.operands]
-    return moves.mixed(wide, [1.0] * len(wide), axis, call.source)
+    wide = tuple(x.picked(order) for x in call.operands)
+    made = moves.mixed(wide, [1.0] * len(wide), axis, call.source)
+    return dataclasses.replace(made, parts=Parts(axis, wide, (1,) * len(wide)))
 
 
 def _unstack(call: Call) -> Sequence[Samples]:
     x, axis = call.operands[0], call.params["axis"]
     kept = [k for k in range(len(x.axes)) if k != axis]
+    if x.parts and x.parts.axis == axis and len(x.parts.sizes) == len(call.outputs):
+        return [value.picked(kept) for value in x.parts.values]
     parts = [x.picked(kept) for _ in call.outputs]
     if x.axes[axis] is EQUAL:
         return parts

@@ -15,6 +15,7 @@ import functools
 import itertools
 import statistics
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -83,6 +84,7 @@ class Source:
         self._count = itertools.count(1)
         self._picks: dict[tuple[int, ...], np.ndarray] = {}
         self._noises: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self._known_places: dict[tuple[int, int], _Places] = {}
 
     def fresh(self) -> int:
         """The number of a new draw."""
@@ -164,20 +166,33 @@ class Source:
         array = np.asarray(array)
         if array.size == 0:
             array = np.zeros([max(n, 1) for n in array.shape], array.dtype)
-        axes = tuple(_axis_of(array, k) for k in range(array.ndim))
-        if array.size == 1 or all(axis is EQUAL for axis in axes):
-            one = array.reshape(-1)[0]
-            return Samples(np.full((1 + array.ndim, N), one), axes, array=array)
-        flat = np.floor(self.uniform() * array.size).astype(int)
-        places = np.unravel_index(flat, array.shape)
-        every = [places]
-        for k, n in enumerate(array.shape):
-            moved = 1 + np.floor(self.uniform() * max(n - 1, 1)).astype(int)
-            there = (places[k] + moved) % n
-            every.append((*places[:k], there, *places[k + 1 :]))
+        ndim = array.ndim
+        if array.size == 1 or not any(_varies(array, k) for k in range(ndim)):
+            one, axes = array.reshape(-1)[0], (EQUAL,) * ndim
+            return Samples(np.full((1 + ndim, N), one), axes, array=array)
+        along = [self._places(ndim - k, n) for k, n in enumerate(array.shape)]
+        here = tuple(each.here for each in along)
+        every = [here]
+        for k, each in enumerate(along):
+            every.append((*here[:k], each.there, *here[k + 1 :]))
         rows = np.stack([array[place] for place in every])
-        sources = frozenset({self.fresh()})
+        varying = [k for k in range(ndim) if _varies(array, k)]
+        axes = tuple(along[k].axis if k in varying else EQUAL for k in range(ndim))
+        sources = frozenset(-along[k].axis.number for k in varying)
         return Samples(rows, axes, sources, array, mask=mask_of(array, every))
+
+    def _places(self, behind: int, size: int) -> "_Places":
+        """Where entries lie along an axis of that size, with so many axes behind it.
+
+        Of all arrays alike, so that what is made of one entry by entry stays beside it.
+        """
+        if (behind, size) not in self._known_places:
+            here = np.floor(self.uniform() * size).astype(int)
+            moved = 1 + np.floor(self.uniform() * max(size - 1, 1)).astype(int)
+            axis = new_axis(Along.SHARED)
+            found = _Places(here, (here + moved) % size, axis)
+            self._known_places[behind, size] = found
+        return self._known_places[behind, size]
 
 
 def _standard(x: np.ndarray) -> np.ndarray:
@@ -191,11 +206,18 @@ def _along(likeness: float) -> Along:
     return Along.SHARED if likeness else Along.FREE
 
 
-def _axis_of(array: np.ndarray, k: int) -> Axis:
+def _varies(array: np.ndarray, k: int) -> bool:
     first = array[(slice(None),) * k + (slice(0, 1),)]
     alike = (array == first) | ((array != array) & (first != first))
-    same = array.shape[k] == 1 or bool(np.all(alike))
-    return EQUAL if same else new_axis(Along.SHARED)
+    return not np.all(alike)
+
+
+class _Places(NamedTuple):
+    """Places of entries along an axis, and of others that differ along it."""
+
+    here: np.ndarray
+    there: np.ndarray
+    axis: Axis
 
 
 def normal_scores(x: np.ndarray) -> np.ndarray:

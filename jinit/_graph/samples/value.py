@@ -104,6 +104,7 @@ class Samples:
         array: The value itself where it is known.
         doubt: Why its size is not sure, if so.
         mask: Which of its entries a known mask has let through, if one has.
+        parts: What it was concatenated from, if it was.
     """
 
     rows: np.ndarray
@@ -112,6 +113,7 @@ class Samples:
     array: np.ndarray | None = None
     doubt: str = ""
     mask: Mask | None = None
+    parts: "Parts | None" = None
 
     @property
     def entries(self) -> np.ndarray:
@@ -162,7 +164,7 @@ class Samples:
     def overlap(self, *axes: int) -> float:
         """E x x′ of two entries that differ along all of these axes; E x² for none."""
         if self.array is not None and axes:
-            return _exact_overlap(self.array, axes)
+            return _exact_overlap(self.array, tuple({*axes}))
         likeness = min((self.likeness(axis) for axis in axes), default=1.0)
         return self.mean**2 + likeness * self.variance
 
@@ -191,6 +193,22 @@ class Samples:
         return Samples(
             self.rows[rows], tuple(axes or own), self.sources, None, self.doubt, mask
         )
+
+
+class Parts(NamedTuple):
+    """Values one after another along an axis, so many entries of each."""
+
+    axis: int
+    values: tuple[Samples, ...]
+    sizes: tuple[int, ...]
+
+    def at(self, start: int, stop: int) -> Samples | None:
+        """The value that lies there, if it is one alone and whole."""
+        ends = np.cumsum(self.sizes).tolist()
+        for value, size, end in zip(self.values, self.sizes, ends, strict=True):
+            if (start, stop) == (end - size, end):
+                return value
+        return None
 
 
 # Means and likenesses below this part of E x² are chance: the lattice is good to 0.3 %.

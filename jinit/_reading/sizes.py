@@ -15,7 +15,7 @@ import numpy as np
 from jax.core import Tracer
 
 from .._graph import Forward, Op, Scope, Value
-from .._graph.samples import opaque, Samples, Size, Source
+from .._graph.samples import EQUAL, opaque, Samples, Size, Source
 from .model import Model
 
 
@@ -60,7 +60,7 @@ def run(
 
     def settled(op: Op, scope: Scope, made: Samples) -> Samples:
         if op in norms:
-            made = _normalized(made, [scope.get(i) for i in op.inputs])
+            made = _normalized(op, made, [scope.get(i) for i in op.inputs])
         return after(op, scope, made)
 
     lazy = model.facts.leaves.keys()
@@ -78,16 +78,18 @@ def tell(model: Model, parameter: Parameter) -> Mapping[str, Prediction]:
     }
 
 
-def _normalized(made: Samples, operands: list[Samples]) -> Samples:
+def _normalized(op: Op, made: Samples, operands: list[Samples]) -> Samples:
     """What a norm makes, which has E x² = 1 where samples say nearly that.
 
-    It is less where ε is not small, and never more: if samples say so, their noise was
-    divided by, and the signal as it was before stands for what is made.
+    A statistic that samples do not tell well comes near 0 in some of them. Where that
+    makes results larger than the usual statistic does, this stands for it.
     """
-    signal = max(operands, key=lambda operand: len(operand.axes))
-    if made.second > 1 + BY_CHANCE and signal.second:
-        return dataclasses.replace(made, rows=signal.rows / signal.second**0.5)
-    if made.second < 1 - BY_CHANCE:
+    signal, statistic = sorted(operands, key=lambda x: x.axes.count(EQUAL))
+    usual = np.median(np.abs(statistic.rows))
+    typical = signal.rows / usual if op.name == "div" else signal.rows * usual
+    if made.second > (1 + BY_CHANCE) * np.mean(np.abs(typical) ** 2):
+        return dataclasses.replace(made, rows=typical)
+    if abs(made.second - 1) > BY_CHANCE:
         return made
     return dataclasses.replace(made, rows=made.rows / made.second**0.5)
 

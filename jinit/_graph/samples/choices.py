@@ -9,7 +9,7 @@ import numpy as np
 
 from . import elementwise, moves
 from .source import Source
-from .value import Along, EQUAL, LEAST, N, new_axis, Samples
+from .value import Along, EQUAL, LEAST, N, new_axis, Parts, Samples
 
 
 def largest(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
@@ -45,15 +45,39 @@ def _place(u: np.ndarray) -> np.ndarray:
     return np.minimum((u * N).astype(int), N - 1)
 
 
-def among_the_largest(x: Samples, share: float, source: Source) -> Samples:
-    """Entries of the upper `share` of all along the last axis, as `lax.top_k` has."""
+def among_the_largest(x: Samples, count: int, size: int, source: Source) -> Samples:
+    """The largest `count` of `size` entries along the last axis, as `lax.top_k` has."""
+    share = count / size
     order = np.sort(np.real(x.entries))
     draw = lambda: order[_place(1 - share * source.uniform())]
     last = len(x.axes) - 1
     rows = [draw() if k in (0, 1 + last) else x.rows[k] for k in range(1 + len(x.axes))]
     rows = [rows[0], *(draw() for _ in x.axes)]
     axes = tuple(a if a is EQUAL else new_axis(a.along) for a in x.axes)
-    return Samples(np.stack(rows), axes, frozenset({source.fresh()}), doubt=x.doubt)
+    made = Samples(np.stack(rows), axes, frozenset({source.fresh()}), doubt=x.doubt)
+    return dataclasses.replace(made, parts=_ranked(x, count, size, source))
+
+
+def _ranked(x: Samples, count: int, size: int, source: Source) -> Parts | None:
+    """The largest, the second largest, and so on, of `size` entries."""
+    if count > MANY:
+        return None
+    order, last = np.sort(np.real(x.entries)), len(x.axes) - 1
+    values = []
+    for rank in range(count):
+        draw = lambda rank=rank: order[_place(1 - (rank + source.uniform()) / size)]
+        first = draw()
+        rows = [
+            first if k == last or x.axes[k] is EQUAL else draw()
+            for k in range(last + 1)
+        ]
+        axes = tuple(EQUAL if k == last else x.axes[k] for k in range(last + 1))
+        sources = frozenset({source.fresh()})
+        values.append(Samples(np.stack([first, *rows]), axes, sources, doubt=x.doubt))
+    return Parts(last, tuple(values), (1,) * count)
+
+
+MANY = 64  # ranks that are no longer told apart
 
 
 def places(count: int, ndim: int, source: Source) -> Samples:

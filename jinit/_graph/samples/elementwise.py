@@ -57,7 +57,10 @@ def _digamma(x: np.ndarray) -> np.ndarray:
 
 
 def _divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return x // y if x.dtype.kind in "iu" else x / y
+    """0 / 0 is 0: a sum of samples may be 0 where no sum of a model is."""
+    if x.dtype.kind in "iu":
+        return x // y
+    return np.where((x == 0) & (y == 0), 0.0, x / y)
 
 
 def _select(which: np.ndarray, *cases: np.ndarray) -> np.ndarray:

@@ -137,7 +137,7 @@ def _sort(call: Call) -> Sequence[Samples]:
 def _top_k(call: Call) -> Sequence[Samples]:
     x, n = call.operands[0], call.before[-1]
     k = call.after[-1]
-    top = choices.among_the_largest(x, k / n, call.source)
+    top = choices.among_the_largest(x, k, n, call.source)
     return top, choices.places(n, call.ndim, call.source)
 
 

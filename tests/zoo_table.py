@@ -78,8 +78,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
     worst, where = 1.0, ""
     for path, layer in layers.items():
         seen, choice = measured.get(layer.output), choices[path]
-        if seen and not choice.doubt:
-            ratio = max(choice.makes / seen, seen / max(choice.makes, 1e-30))
+        if seen and choice.makes and not choice.doubt:
+            ratio = max(choice.makes / seen, seen / choice.makes)
             worst, where = max((worst, where), (ratio, path))
     unsure = sum(bool(choices[path].doubt) for path in layers)
     own = [c for c in plan for glob in entry.own if fnmatch.fnmatch(c.path, f"*{glob}")]

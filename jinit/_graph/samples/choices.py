@@ -157,12 +157,13 @@ def added_up(
     size = np.sqrt(np.maximum(common(here), 0))
     for k in (None, *range(len(x.axes))):
         there, scale, both = here, size, size**2
-        if k is not None and places_of[k] is None:
+        along = None if k is None else places_of[k]
+        if along is not None:
+            both = common(here, along)
+        elif k is not None:
             there = draw()
             scale = np.sqrt(np.maximum(common(there), 0))
             both = here * there * (updates.overlap(*others) - updates.mean**2)
-        elif k is not None:
-            both = common(here, places_of[k])
         r = np.clip(both / np.maximum(size * scale, LEAST), -1, 1)
         entries = r * first + (1 - r**2) ** 0.5 * source.normal()
         rows.append(there * updates.mean + scale * entries)

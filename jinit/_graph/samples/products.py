@@ -121,7 +121,7 @@ def _stretched(made: Samples, side: Factor, count: float, source: Source) -> Sam
 def _stretched_axis(own: Axis, given: Axis | None) -> Axis:
     if own is EQUAL:
         return EQUAL
-    axis = own if given in {None, EQUAL} else given
+    axis = own if given is None or given is EQUAL else given
     return axis._replace(along=own.along).of_uneven()
 
 

@@ -21,17 +21,6 @@ EVERY = [(mode, name) for mode, cases in MODES.items() for name in cases()]
 each_case = pytest.mark.parametrize(("mode", "name"), EVERY)
 
 
-def marked(mode, name):
-    """Haiku's dropout multiplies by its mask; the size of such a product is unknown."""
-    lost = (mode, name) == ("training", "haiku")
-    reason = "masks have no size of their own yet"
-    marks = [pytest.mark.xfail(strict=False, reason=reason)] if lost else []
-    return pytest.param(mode, name, marks=marks)
-
-
-each_plan = pytest.mark.parametrize(("mode", "name"), [marked(*each) for each in EVERY])
-
-
 @functools.cache
 def rows(mode, name):
     case = MODES[mode]()[name]
@@ -94,7 +83,7 @@ def test_rows_are_the_same_up_to_paths(mode, name):
     assert last.normalized == bool(norm)
 
 
-@each_plan
+@each_case
 def test_plans_are_the_same_up_to_paths(mode, name):
     assert laws(mode, name) == laws(mode, "linen")
 

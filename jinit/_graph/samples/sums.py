@@ -34,7 +34,9 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
     else:
         rows = _of_signed(x, moving, kept, count, source)
     sources = x.sources | {source.fresh()}
-    return Samples(np.stack(list(rows)), whole.axes, sources, doubt=x.doubt)
+    made = Samples(np.stack(list(rows)), whole.axes, sources, doubt=x.doubt)
+    each = lambda part: sum_over(part, axes, count, source)
+    return made.with_parts_of(x, each, kept)
 
 
 FEW_ENOUGH = 64  # entries that are summed one by one; more of them come near the mean

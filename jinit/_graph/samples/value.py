@@ -18,7 +18,7 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,9 +190,31 @@ class Samples:
         rows = [0, *(0 if i is None else 1 + i for i in order)]
         own = tuple(EQUAL if i is None else self.axes[i] for i in order)
         mask = self.mask.picked(order) if self.mask else None
+        parts = None if axes else self._parts_of(lambda x: x.picked(order), order)
         return Samples(
-            self.rows[rows], tuple(axes or own), self.sources, None, self.doubt, mask
+            self.rows[rows],
+            tuple(axes or own),
+            self.sources,
+            doubt=self.doubt,
+            mask=mask,
+            parts=parts,
         )
+
+    def _parts_of(
+        self, function: Callable[["Samples"], "Samples"], order: Sequence[int | None]
+    ) -> "Parts | None":
+        """The parts of what keeps the axes in this order, if theirs is one of them."""
+        if self.parts is None or self.parts.axis not in order:
+            return None
+        values = tuple(map(function, self.parts.values))
+        return Parts(list(order).index(self.parts.axis), values, self.parts.sizes)
+
+    def with_parts_of(
+        self, whole: "Samples", function: Callable[["Samples"], "Samples"],
+        order: Sequence[int | None],
+    ) -> "Samples":  # fmt: skip
+        """The same, made by a function of `whole` that works on each part by itself."""
+        return dataclasses.replace(self, parts=whole._parts_of(function, order))
 
 
 class Parts(NamedTuple):

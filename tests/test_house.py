@@ -28,10 +28,14 @@ LEVEL = {part: level for level, parts in enumerate(LINES) for part in parts}
 
 
 class Import(NamedTuple):
-    """One import of a module of jinit: where it stands and what it takes."""
+    """One import of a module of jinit: what it names and what it takes.
+
+    `from .._core import sampling` names `jinit._core` and takes `jinit._core.sampling`.
+    """
 
     module: str
     line: int
+    named: str
     target: str
     inside: str  # "", "function" or "TYPE_CHECKING"
 
@@ -70,18 +74,18 @@ def nodes(tree: ast.AST, inside: str = "") -> Iterator[tuple[ast.AST, str]]:
         yield from nodes(child, within)
 
 
-def targets(node: ast.AST, package: list[str]) -> list[str]:
-    """The modules of jinit that an import statement takes."""
+def targets(node: ast.AST, package: list[str]) -> list[tuple[str, str]]:
+    """What an import statement names, beside the module of jinit that it takes."""
     if isinstance(node, ast.Import):
-        named = [alias.name for alias in node.names]
+        found = [(alias.name, alias.name) for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
         above = package[: len(package) - node.level + 1] if node.level else []
         home = ".".join([*above, *filter(None, [node.module])])
-        named = [f"{home}.{alias.name}" for alias in node.names]
-        named = [each if each in modules() else home for each in named]
+        taken = [f"{home}.{alias.name}" for alias in node.names]
+        found = [(home, each if each in modules() else home) for each in taken]
     else:
         return []
-    return [each for each in named if each == "jinit" or each.startswith("jinit.")]
+    return [pair for pair in found if pair[1].split(".")[0] == "jinit"]
 
 
 @functools.cache
@@ -93,8 +97,9 @@ def imports() -> list[Import]:
         if path.name != "__init__.py":
             package.pop()
         for node, inside in nodes(ast.parse(path.read_text())):
-            for target in targets(node, package):
-                found.append(Import(module, getattr(node, "lineno", 0), target, inside))
+            line = getattr(node, "lineno", 0)
+            for named, target in targets(node, package):
+                found.append(Import(module, line, named, target, inside))
     return [each for each in found if each.module != "jinit"]
 
 
@@ -122,6 +127,19 @@ def test_no_file_imports_itself_through_others():
         for others in reads.values():
             others.difference_update(free)
     assert not reads
+
+
+def test_parts_take_from_each_other_what_a_folder_exports():
+    """A file of another folder is its own affair; the faces in `jinit/` re-export."""
+    files = {name for name, path in modules().items() if path.parent != ROOT}
+    folders = {name for name in files if modules()[name].name == "__init__.py"}
+    assert not [
+        each.place
+        for each in imports()
+        if part(each.module) != part(each.target)
+        and each.module in files
+        and each.named in files - folders
+    ]
 
 
 def test_no_import_hides():

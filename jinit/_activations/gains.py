@@ -6,10 +6,7 @@ from typing import Annotated, Any, get_args, Literal
 
 from jax.core import Tracer
 
-from .._core.arguments import public
-from .._core.settings import check, choose, NonNegative, requirement
-from .._core.text import shown
-from .._core.values import plain
+from .._core import check, choose, NonNegative, plain, public, requirement, shown
 from .moments import Asked
 from .names import activation_name, Function, GATES
 from .roots import root

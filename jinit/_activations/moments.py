@@ -3,8 +3,7 @@
 import dataclasses
 from typing import Any
 
-from .._core.arguments import public
-from .._core.settings import check, Positive
+from .._core import check, Positive, public
 from .names import as_function, canonical, Function, gated_pair, GATES
 from .quadrature import Moments, moments, speaking
 

@@ -12,8 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.settings import check, choose, Finite
-from .._core.text import shown
+from .._core import check, choose, Finite, shown
 
 
 Function = Callable[[Any], Any]

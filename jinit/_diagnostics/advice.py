@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._activations import gain
-from ..theory.mean_field import gradient_factor, variance_map
+from ..theory import gradient_factor, variance_map
 from .records import LayerProbe
 
 

@@ -6,10 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._frameworks import as_key, holds_weights
-from .._frameworks.batch import with_batch
-from .._model.explain import plan_model
-from .._model.plan import Plan
+from .._frameworks import as_key, holds_weights, with_batch
+from .._model import Plan, plan_model
 from .probe import examine
 from .results import Probe
 

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.text import digits, shown, times
-from .._core.trees import bare
-from .._model.plan import Choice, Plan
+from .._core import bare, digits, shown, times
+from .._model import Choice, Plan
 from .records import LayerProbe
 
 

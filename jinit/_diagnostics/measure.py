@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.sampling import normal
+from .._core import sampling
 from .._graph import Activation, Graph, Op, Value
 from .._reading import Layer, measurable, Model, outer, varying
 
@@ -191,7 +191,7 @@ def _project(outputs: list[jax.Array], key: jax.Array) -> jax.Array:
             "logits, not the class."
         )
     every = jnp.concatenate([_real(y).ravel() for y in outputs])
-    return jnp.vdot(normal(key, every.shape, every.dtype), every)
+    return jnp.vdot(sampling.normal(key, every.shape, every.dtype), every)
 
 
 def _automatic(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,11 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import activation_function
-from .._core.initializer import Initializer
-from .._frameworks import holds_weights
-from .._frameworks.batch import with_batch
-from .._frameworks.subject import Subject
-from .._model.explain import plan_model
+from .._core import Initializer
+from .._frameworks import holds_weights, Subject, with_batch
+from .._model import plan_model
 from .._reading import Layer, Model
 
 

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._core.figures import blank
-from .._core.text import digits
+from .._core import blank, digits
 from .foretold import parts
 from .records import Histogram, LayerProbe
 

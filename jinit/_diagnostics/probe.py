@@ -5,14 +5,9 @@ from typing import Any
 
 import jax
 
-from .._core.arguments import public
-from .._core.batches import first_of
-from .._core.draw import in_mesh
-from .._core.progress import working
-from .._frameworks import as_key
-from .._frameworks.batch import given, with_batch
-from .._frameworks.subject import Subject
-from .._model.plan import Plan
+from .._core import first_of, in_mesh, public, working
+from .._frameworks import as_key, given, Subject, with_batch
+from .._model import Plan
 from .._reading import unmeasured
 from .finite import require_finite
 from .foretold import with_plan

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._frameworks.subject import Subject
+from .._frameworks import Subject
 from .._graph import Activation, label, recognize
 from .._reading import Instance, Model, read_subject, unroll
 from .measure import measure, watch

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._graph import Activation
 from .._reading import Instance
-from ..theory.mean_field import gradient_factor, variance_map
+from ..theory import gradient_factor, variance_map
 
 
 Phi = str | Activation | None  # an activation by name, as a function, or unknown

@@ -8,15 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.arguments import Listed, numbers, public, Seed, Shape
-from .._core.initializer import Initializer
-from .._core.settings import choose, Count
-from .._core.spelling import get, initializer
-from .._frameworks import as_key, find_model
-from .._frameworks.subject import Subject
+from .._core import (
+    choose,
+    Count,
+    get,
+    Initializer,
+    initializer,
+    Listed,
+    numbers,
+    public,
+    Seed,
+    Shape,
+)
+from .._frameworks import as_key, find_model, Subject
 from .._graph import NAMES
 from .._reading import read_subject
-from ..data.normalize import standardize
+from ..data import standardize
 from ..datasets import DATASETS, load
 from .finite import NotFiniteError
 from .models import made, mlp, redraw

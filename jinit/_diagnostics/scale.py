@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.warn import warn
+from .._core import warn
 
 
 def warn_of_scale(batch: Any) -> None:

@@ -12,8 +12,8 @@ scale of random weights is stable, whatever the gain: depth makes an error of an
 import functools
 from collections.abc import Sequence
 
-from .._core.text import times
-from ..theory.mean_field import variance_map, variance_slope
+from .._core import times
+from ..theory import variance_map, variance_slope
 from .advice import main_activation
 from .records import LayerProbe
 

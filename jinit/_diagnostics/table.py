@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .._core.text import aligned, digits, NONE, percent, rich_table
+from .._core import aligned, digits, NONE, percent, rich_table
 from .foretold import off
 from .records import LayerProbe
 

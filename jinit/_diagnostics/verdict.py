@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._core.text import percent, times
-from ..theory.mean_field import variance_map
+from .._core import percent, times
+from ..theory import variance_map
 from .advice import has_scale, keeps_signal, suited, unmendable
 from .growth import (
     depths,

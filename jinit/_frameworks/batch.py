@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from . import as_key, bind, holds_weights
 from .calls import asks_for, is_a
+from .reader import as_key, bind, holds_weights
 from .subject import Computation, fits, is_key, Subject
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .._core.text import shown
+from .._core import shown
 from .calls import asks_for, is_a
 from .subject import first_line
 

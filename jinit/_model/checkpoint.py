@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.trees import named_leaves
+from .._core import named_leaves
 from .._frameworks import is_a
 
 

@@ -4,9 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .._core.arguments import public
-from .._core.progress import working
-from .._core.text import shown
+from .._core import public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual

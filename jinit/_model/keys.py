@@ -8,8 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._core.draw import check_key, is_key
-from .._core.trees import bare_paths
+from .._core import bare_paths, check_key, is_key
 from .._frameworks import as_key
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from .._core.arguments import public, Tree
+from .._core import public, Tree
 from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.initializer import Initializer
+from .._core import Initializer
 from .._reading import KERNELS, Own, Row, Trace
 from .._schemes import constant, ones, zeros
 from .plan import Choice

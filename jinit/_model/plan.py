@@ -9,11 +9,17 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from .._core.draw import in_mesh
-from .._core.initializer import Initializer
-from .._core.progress import track
-from .._core.text import aligned, digits, printable, rich_table, sizes
-from .._core.warn import warn
+from .._core import (
+    aligned,
+    digits,
+    in_mesh,
+    Initializer,
+    printable,
+    rich_table,
+    sizes,
+    track,
+    warn,
+)
 from .._reading import make_own, Own, Prediction, Role
 from .keys import path_keys
 

@@ -10,12 +10,7 @@ from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .._core.arguments import public
-from .._core.globs import glob
-from .._core.initializer import Initializer
-from .._core.settings import choose, is_number
-from .._core.text import shown
-from .._core.trees import named_arrays
+from .._core import choose, glob, Initializer, is_number, named_arrays, public, shown
 from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
 

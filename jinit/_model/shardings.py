@@ -10,12 +10,20 @@ import jax
 import numpy as np
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec, Sharding
 
-from .._core.arguments import public
-from .._core.draw import check_sharding
-from .._core.globs import glob
-from .._core.settings import Positive
-from .._core.text import aligned, memory, reason, rich_table, shown
-from .._core.trees import named_arrays, named_leaves, require_tree
+from .._core import (
+    aligned,
+    check_sharding,
+    glob,
+    memory,
+    named_arrays,
+    named_leaves,
+    Positive,
+    public,
+    reason,
+    require_tree,
+    rich_table,
+    shown,
+)
 from .._frameworks import is_model, read
 
 

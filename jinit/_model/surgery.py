@@ -8,10 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
-from .._core.arguments import public, Tree
-from .._core.draw import is_typed_key
-from .._core.text import shown
-from .._core.trees import named_leaves, replaced
+from .._core import is_typed_key, named_leaves, public, replaced, shown, Tree
 from .._reading import Trace
 from .by_rules import plan_by_rules
 from .keys import key_for

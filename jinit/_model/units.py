@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.draw import is_typed_key
-from .._core.text import shown
-from .._core.trees import bare, named_leaves, require_tree
+from .._core import bare, is_typed_key, named_leaves, require_tree, shown
 from .._reading import Row, Trace
 
 

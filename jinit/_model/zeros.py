@@ -5,8 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .._core.trees import bare
-from .._core.warn import warn
+from .._core import bare, warn
 from .._reading import Trace
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .._core.text import printable
+from .._core import printable
 from .row import count, Row
 
 

@@ -8,7 +8,7 @@ module, an Equinox module and a plain function all look the same, and none needs
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from .._core.trees import bare_paths
+from .._core import bare_paths
 from .._graph import Activation, Graph, label, LayerIndex, Op, Value
 from .axes import LeafAxes
 from .facts import Facts, read_facts

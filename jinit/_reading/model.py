@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.trees import leaf_paths, require_arrays
+from .._core import leaf_paths, require_arrays
 from .._frameworks import Subject
 from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts

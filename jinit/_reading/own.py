@@ -13,8 +13,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from .._core.draw import check_key
-from .._core.trees import named_leaves
+from .._core import check_key, named_leaves
 from .._frameworks import Subject
 from .._graph import Repeated, repeated, upstream
 from .start import SMALL, Start

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from .._core.text import digits, sizes
+from .._core import digits, sizes
 from .._graph import Activation
 from .uses import KERNELS, Role
 

@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.interpreters.partial_eval import dce_jaxpr
 
-from .._core.draw import in_mesh
+from .._core import in_mesh
 from .._frameworks import blank, Subject
 from .._graph import flatten, Graph
 

@@ -6,8 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._core.arguments import public
-from .._core.text import aligned, rich_table
+from .._core import aligned, public, rich_table
 from .._frameworks import read
 from .._graph import Value
 from .diagram import draw

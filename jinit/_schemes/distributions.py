@@ -7,11 +7,7 @@ from typing import Any
 import jax
 
 from .. import marginal
-from .._core import sampling
-from .._core.decorator import law
-from .._core.sampling import scalar
-from .._core.settings import Flag
-from .._core.warn import warn
+from .._core import Flag, law, sampling, scalar, warn
 from ..marginal import Marginal
 from ..settings import Bound, Finite, Floating, Inexact, NonNegative
 

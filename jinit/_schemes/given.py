@@ -9,9 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import marginal
-from .._core.decorator import law
-from .._core.initializer import alias
-from .._core.text import shown
+from .._core import alias, law, shown
 from ..settings import AnyDType, Values
 
 

@@ -5,8 +5,7 @@ from functools import partial
 import jax
 
 from .._activations import squared_gain
-from .._core.decorator import law
-from .._core.initializer import alias
+from .._core import alias, law
 from ..settings import Axes, Count, Gain, Inexact, TwoFans
 from .variance_scaling import Distribution, draw, fan_of, fans_from, gained, Mode
 

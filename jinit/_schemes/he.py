@@ -6,8 +6,7 @@ from typing import Any
 import jax
 
 from .._activations import squared_gain
-from .._core.decorator import law
-from .._core.initializer import alias
+from .._core import alias, law
 from ..marginal import Marginal
 from ..settings import Axes, Count, Finite, Gain, Inexact, TwoFans
 from .variance_scaling import Distribution, draw, fan_of, fans_from, marginal_of, Mode

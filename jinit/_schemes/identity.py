@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import marginal
-from .._core.decorator import law
-from .._core.initializer import alias
-from .._core.sampling import scalar
+from .._core import alias, law, scalar
 from ..marginal import Marginal
 from ..settings import AnyDType, Count, Finite
 

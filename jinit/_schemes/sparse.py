@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import marginal
-from .._core import sampling
-from .._core.decorator import law
+from .._core import law, sampling
 from ..marginal import Marginal
 from ..settings import Count, Fraction, Inexact, NonNegative
 

@@ -14,10 +14,7 @@ import jax
 
 from .. import marginal
 from .._activations import squared_gain
-from .._core import sampling
-from .._core.decorator import law
-from .._core.fans import Fans, fans_of, resolve_axes
-from .._core.sampling import scalar, sqrt
+from .._core import Fans, fans_of, law, resolve_axes, sampling, scalar, sqrt
 from ..marginal import Marginal
 from ..settings import Axes, Count, Inexact, NonNegative, TwoFans
 

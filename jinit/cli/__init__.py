@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .._core.extras import EXTRAS
+from .._core import EXTRAS
 from . import check, init, report, rules, theory, trace
 from .options import RefusalError
 from .output import say

@@ -3,8 +3,7 @@
 import argparse
 from typing import Any
 
-from .._diagnostics.check import check_model
-from .._diagnostics.finite import NotFiniteError
+from .._diagnostics import check_model, NotFiniteError
 from .._frameworks import find_model
 from .options import abstract_input, add_model, add_own, add_rules, add_seed
 from .output import say, show

@@ -4,8 +4,7 @@ import argparse
 from typing import Any
 
 from .._frameworks import find_model
-from .._model.checkpoint import check_free, save
-from .._model.explain import plan_model
+from .._model import check_free, plan_model, save
 from .options import abstract_input, add_model, add_own, add_rules, add_seed, place
 from .output import require, say, show
 from .rules import recipe

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from .._core.text import shown
+from .._core import shown
 
 
 class RefusalError(Exception):

@@ -5,7 +5,7 @@ import pathlib
 import sys
 from typing import Any
 
-from .._core.text import printable
+from .._core import printable
 from .options import RefusalError
 
 

@@ -6,7 +6,7 @@ import sys
 import warnings
 from typing import Any
 
-from .._diagnostics.report import report
+from .._diagnostics import report
 from .options import add_seed, place, shape
 from .output import check_figure, require, say
 

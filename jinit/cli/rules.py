@@ -5,8 +5,7 @@ import ast
 import inspect
 from typing import Any
 
-from .._core.settings import choose
-from .._core.text import aligned, shown
+from .._core import aligned, choose, shown
 from .._frameworks import find_object
 from ..recipes import claim, RECIPES
 from .options import RefusalError

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..theory.summary import summarize
+from ..theory import summarize
 from .options import place, RefusalError
 from .output import check_figure, require, say
 

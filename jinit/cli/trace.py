@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from .._frameworks import find_model
-from .._model.explain import plan_model
+from .._model import plan_model
 from .._reading import trace_of
 from .options import abstract_input, add_model, add_own
 from .output import require, show

@@ -2,7 +2,7 @@
 
 import math
 
-from jinit._core.settings import check, choose, Finite
+from .._core import check, choose, Finite
 
 
 _GAINS = {

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.progress import track
-from .._core.text import digits
+from .._core import digits, track
 from .._graph import evaluate
 from .fit import Fit
 from .passes import Pass

@@ -7,9 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._core.progress import working
-from .._frameworks.batch import again
-from .._frameworks.subject import Subject
+from .._core import working
+from .._frameworks import again, Subject
 from .._reading import first_not_finite, Model, read_subject
 from .directions import Choose
 from .passes import Goal, Pass

@@ -8,11 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from .._core.alike import promoting
-from .._core.arguments import public
-from .._core.extras import require
-from .._core.settings import choose, Count, Positive
-from .._core.text import shown
+from .._core import choose, Count, Positive, promoting, public, require, shown
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
 

@@ -8,11 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.alike import alike
-from .._core.progress import last, track
-from .._core.text import digits
-from .._core.trees import leaf_paths
-from .._core.warn import warn
+from .._core import alike, digits, last, leaf_paths, track, warn
 from .records import LayerScale, LayerScales, Learned
 from .task import Task
 

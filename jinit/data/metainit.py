@@ -5,11 +5,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.alike import alike
-from .._core.arguments import public, Tree
-from .._core.settings import Count, NonNegative, Positive
-from .._core.text import shown
-from .._core.trees import require_arrays
+from .._core import (
+    alike,
+    Count,
+    NonNegative,
+    Positive,
+    public,
+    require_arrays,
+    shown,
+    Tree,
+)
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
 

@@ -10,11 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._core.alike import alike
-from .._core.arguments import numbers, public
-from .._core.batches import batches_of, one_array
-from .._core.settings import Count, Positive
-from .._core.text import shown
+from .._core import (
+    alike,
+    batches_of,
+    Count,
+    numbers,
+    one_array,
+    Positive,
+    public,
+    shown,
+)
 
 
 Per = Literal["feature", "all"]

@@ -6,8 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from .._core.figures import drawn
-from .._core.text import aligned, digits
+from .._core import aligned, digits, drawn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 import jax
 
-from .._core.initializer import Initializer
-from .._model.auto.choice import plan_of
-from .._model.plan import Plan
+from .._core import Initializer
+from .._model import Plan
+from .._model.auto import plan_of
 from .._reading import KERNELS, Model
 
 

@@ -6,10 +6,8 @@ from typing import Any, TypeAlias
 
 import jax
 
-from .._core.batches import stream
-from .._core.trees import require_arrays
-from .._frameworks import as_key
-from .._frameworks.batch import again, given, with_batch
+from .._core import require_arrays, stream
+from .._frameworks import again, as_key, given, with_batch
 
 
 Loss: TypeAlias = Callable[[Any, Any], jax.Array]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from .._core.warn import warn
+from .._core import warn
 from .._graph import Graph, Kind, Link, Value
 from .._reading import copies, Layer, measurable, Model, unmeasured
 

@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from .._core.arguments import public
-from .._core.batches import lasting, stream
-from .._core.progress import last
-from .._core.settings import Count, Positive
-from .._frameworks.batch import given, with_batch
+from .._core import Count, last, lasting, Positive, public, stream
+from .._frameworks import given, with_batch
 from .._reading import read_subject
 from .._schemes import normal
 from .fit import Fit

@@ -7,13 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 
-from .._core.arguments import public
-from .._core.batches import first_of
-from .._core.draw import check_key
-from .._core.figures import drawn
-from .._core.progress import last
-from .._core.settings import Finite, Whole
-from .._frameworks.batch import given, with_batch
+from .._core import check_key, drawn, Finite, first_of, last, public, Whole
+from .._frameworks import given, with_batch
 from .._reading import read_subject
 from .._schemes import normal
 from .balance import balance

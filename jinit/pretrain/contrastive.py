@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.settings import check, choose, Count, Fraction, NonNegative, Positive
-from .._core.text import shown
+from .._core import check, choose, Count, Fraction, NonNegative, Positive, shown
 from .._schemes import normal
 from .machine import RBM, Visible
 from .rows import Survey

@@ -3,8 +3,7 @@
 import inspect
 from typing import Any
 
-from .._core.arguments import arguments, Counts, Key, public
-from .._core.settings import choose
+from .._core import arguments, choose, Counts, Key, public
 from .greedy import Pretrained
 from .machine import RBM
 from .rbm import machines, rbm

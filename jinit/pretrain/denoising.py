@@ -9,10 +9,18 @@ import jax
 import jax.numpy as jnp
 
 from .._activations import activation_name, as_function, Function
-from .._core.alike import promoting
-from .._core.arguments import Counts, Key, public
-from .._core.extras import require
-from .._core.settings import check, choose, Count, Fraction, NonNegative
+from .._core import (
+    check,
+    choose,
+    Count,
+    Counts,
+    Fraction,
+    Key,
+    NonNegative,
+    promoting,
+    public,
+    require,
+)
 from .._schemes import glorot_uniform, sigmoid_uniform
 from .autoencoder import Autoencoder
 from .corruption import Corruption, Noise

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from .._activations import as_function, Function
-from .._core.alike import alike
+from .._core import alike
 
 
 @jax.tree_util.register_dataclass

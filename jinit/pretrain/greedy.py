@@ -10,9 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .._core.draw import check_key
-from .._core.progress import stoppable, track
-from .._core.settings import check, Count
+from .._core import check, check_key, Count, stoppable, track
 from .records import Epoch, History
 from .rows import as_rows, check_held_out, Rows, Survey, survey
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.arguments import File, held, public, Reals, Shape
-from .._core.figures import blank
-from .._core.settings import Count
+from .._core import blank, Count, File, held, public, Reals, Shape
 
 
 _WHERE = "jinit.pretrain.plot_filters"

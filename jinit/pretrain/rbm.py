@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .._core.arguments import Key, public
-from .._core.settings import Count
+from .._core import Count, Key, public
 from .contrastive import contrastive_divergence
 from .greedy import check_widths, greedy, Pretrained, Schedule
 from .machine import RBM, stacked, Visible

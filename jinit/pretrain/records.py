@@ -5,8 +5,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from .._core.figures import drawn
-from .._core.text import aligned, digits
+from .._core import aligned, digits, drawn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.arguments import numbers
-from .._core.batches import batches_of, one_array
-from .._core.text import digits, shown
+from .._core import batches_of, digits, numbers, one_array, shown
 
 
 _SHOWN = 1000  # rows on which progress is measured

@@ -6,11 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core.arguments import Listed, public, Texts, Tree
-from .._core.globs import glob
-from .._core.text import shown
-from .._core.trees import named_leaves, replaced
-from .._model.rules import nearest
+from .._core import glob, Listed, named_leaves, public, replaced, shown, Texts, Tree
+from .._model import nearest
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from .._core.arguments import Listed, public
-from .._core.text import shown
+from .._core import Listed, public, shown
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM

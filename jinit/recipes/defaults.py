@@ -2,9 +2,9 @@
 
 import math
 
-from .._core.initializer import Initializer
-from .._model.auto.laws import per_gate
-from .._model.rules import is_kernel, Leaf, role, Rule, Selector, traced
+from .._core import Initializer
+from .._model import is_kernel, Leaf, role, Rule, Selector, traced
+from .._model.auto import per_gate
 from .._reading import Row, Trace
 from .._schemes import (
     constant,

@@ -2,9 +2,8 @@
 
 import math
 
-from .._core.initializer import Initializer
-from .._core.settings import Count, NonNegative
-from .._model.rules import closes_residual, is_kernel, Leaf, path, Rule
+from .._core import Count, Initializer, NonNegative
+from .._model import closes_residual, is_kernel, Leaf, path, Rule
 from .._schemes import normal, truncated_normal
 from .leaves import layers, queries_and_keys, weights, width
 from .recipe import recipe, rules, UnfitError

@@ -2,7 +2,7 @@
 
 import math
 
-from .._model.rules import Leaf, Selector
+from .._model import Leaf, Selector
 from .._reading import Row
 from .recipe import UnfitError
 

@@ -7,10 +7,9 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
-from .._core.arguments import bind, held, public
-from .._core.initializer import Initializer
-from .._model.auto.choice import default
-from .._model.rules import Leaf, role, Rule, Selector
+from .._core import bind, held, Initializer, public
+from .._model import Leaf, role, Rule, Selector
+from .._model.auto import default
 from .._schemes import normal, ones, zeros
 
 

@@ -2,9 +2,8 @@
 
 import math
 
-from .._core.initializer import Initializer
-from .._core.settings import Finite
-from .._model.rules import closes_residual, is_kernel, Leaf, role, Rule, traced
+from .._core import Finite, Initializer
+from .._model import closes_residual, is_kernel, Leaf, role, Rule, traced
 from .._schemes import constant, he_normal, lecun_normal, normal, zeros
 from .leaves import in_branch, published_fans
 from .recipe import recipe, rules

@@ -3,10 +3,8 @@
 import math
 from collections.abc import Callable
 
-from .._core.arguments import public
-from .._core.initializer import Initializer
-from .._core.settings import Count
-from .._model.rules import is_kernel, Leaf, path, role, Rule, traced
+from .._core import Count, Initializer, public
+from .._model import is_kernel, Leaf, path, role, Rule, traced
 from .._schemes import glorot_normal, glorot_uniform, normal
 from .leaves import in_branch, layers, queries_and_keys
 from .recipe import recipe, rules, UnfitError

@@ -26,10 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
-from .._core.arguments import public
-from .._core.host import on_host
-from .._core.settings import check, Finite, NonNegative, Positive
-from .._core.text import shown
+from .._core import check, Finite, NonNegative, on_host, Positive, public, shown
 from .maps import variance
 from .pairs import Products, Rule, rule
 

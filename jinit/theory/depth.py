@@ -5,9 +5,7 @@ import math
 from typing import Literal
 
 from .._activations import activation_name, Asked, Function
-from .._core.arguments import public
-from .._core.settings import check, NonNegative, Positive
-from .._core.text import aligned, digits
+from .._core import aligned, check, digits, NonNegative, Positive, public
 from .correlation import CorrelationPoint, meeting
 from .maps import growth, settled
 

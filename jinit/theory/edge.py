@@ -3,9 +3,7 @@
 import itertools
 
 from .._activations import Asked, Function, root
-from .._core.arguments import public
-from .._core.settings import check, NonNegative, Positive
-from .._core.text import shown
+from .._core import check, NonNegative, Positive, public, shown
 from .maps import critical, edge_point, EdgePoint, ROUNDING
 
 

@@ -20,10 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
-from .._core.arguments import public
-from .._core.figures import drawn
-from .._core.host import on_host
-from .._core.settings import check, choose, Count, Positive
+from .._core import check, choose, Count, drawn, on_host, Positive, public
 from .depth import name_of
 from .maps import growth
 from .pairs import rule

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.host import on_host
+from .._core import on_host
 
 
 Pair = Callable[..., Any]  # (φ, φ′) of arrays

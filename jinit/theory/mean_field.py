@@ -19,8 +19,7 @@ References:
 """
 
 from .._activations import Asked, Function
-from .._core.arguments import public
-from .._core.settings import check, NonNegative, Positive
+from .._core import check, NonNegative, Positive, public
 from .maps import (
     critical,
     edge_point,

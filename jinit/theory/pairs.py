@@ -22,8 +22,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from .._activations import Asked, canonical, Function, sampler, speaking, UnfitError
-from .._core.host import on_host
-from .._core.text import shown
+from .._core import on_host, shown
 from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
 

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
-from .._core.arguments import held, public, Reals
-from .._core.host import on_host
-from .._core.text import shown
+from .._core import held, on_host, public, Reals, shown
 from .correlation import settle
 from .depth import name_of
 from .pairs import Rule, rule, Squares, wide

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.figures import blank
+from .._core import blank
 
 
 INK, FAINT = "#333333", "#8a8a8a"

@@ -9,11 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._activations import Asked, Function
-from .._core.arguments import public
-from .._core.figures import drawn
-from .._core.host import on_host
-from .._core.settings import check, choose, Count, Finite, NonNegative, Positive
-from .._core.text import aligned, shown
+from .._core import (
+    aligned,
+    check,
+    choose,
+    Count,
+    drawn,
+    Finite,
+    NonNegative,
+    on_host,
+    Positive,
+    public,
+    shown,
+)
 from .depth import exact, name_of
 from .pairs import Products, Rule, rule, WIDE, wide
 

@@ -11,8 +11,7 @@ variance 1/(3d) and give Var y = 1/3 at every d.
 
 import math
 
-from .._core.arguments import public
-from .._core.settings import check, Count, NonNegative, Positive
+from .._core import check, Count, NonNegative, Positive, public
 
 
 @public("jinit.theory")

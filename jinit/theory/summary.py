@@ -4,9 +4,7 @@ import dataclasses
 from typing import Any
 
 from .._activations import Asked, Function, gain, Moments
-from .._core.arguments import public
-from .._core.settings import check, NonNegative, Positive
-from .._core.text import aligned
+from .._core import aligned, check, NonNegative, Positive, public
 from .depth import DepthScales, exact, name_of, reach
 from .edge import find
 from .isometry import jacobian_spectrum

@@ -9,9 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ..._activations import GATES, gaussian_moments
-from ..._core.initializer import Initializer
-from ..._core.settings import choose
-from ..._core.text import digits
+from ..._core import choose, digits, Initializer
 from ..._graph import recognize
 from ..._reading import count, Model, Own, READ, Row, trace_model
 from ..._schemes import constant, normal, ones, Sides, zeros

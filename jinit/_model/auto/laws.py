@@ -3,7 +3,7 @@
 import math
 from typing import Any, Literal
 
-from ..._core.initializer import Initializer
+from ..._core import Initializer
 from ..._reading import Row
 from ..._schemes import (
     block_orthogonal,

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from ..._activations import GATES, gaussian_moments
-from ..._core.initializer import Initializer
+from ..._core import Initializer
 from ..._graph import Op, recognize, Scope, Value
 from ..._graph.samples import Samples, Source
 from ..._reading import (

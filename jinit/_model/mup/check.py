@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._core.figures import blank
-from ..._core.text import aligned, digits, rich_table, signed
+from ..._core import aligned, blank, digits, rich_table, signed
 
 
 TOLERANCE = 0.1  # of a slope that counts as flat

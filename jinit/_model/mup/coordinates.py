@@ -8,12 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._core.arguments import Counts, Listed, public
-from ..._core.progress import track
-from ..._core.settings import Count, NonNegative
-from ..._core.text import shown
-from ..._frameworks.batch import again, with_batch
-from ..._frameworks.subject import Subject
+from ..._core import Count, Counts, Listed, NonNegative, public, shown, track
+from ..._frameworks import again, Subject, with_batch
 from ..._graph import evaluate
 from ..._reading import measurable, Model, read_subject
 from .check import CoordinateCheck, TOLERANCE

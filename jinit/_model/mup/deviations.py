@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..._core.initializer import Initializer
-from ..._core.text import shown
+from ..._core import Initializer, shown
 from ..._reading import Trace
 from ...compose import scaled
 from ..rules import Leaf, resolve, Rule, Value

@@ -5,9 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._core.draw import is_typed_key
-from ..._core.text import printable
-from ..._core.trees import named_leaves
+from ..._core import is_typed_key, named_leaves, printable
 from ..._reading import Row, Trace
 
 

@@ -4,8 +4,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from ..._core.arguments import Counts, public, Tree
-from ..._core.settings import choose
+from ..._core import choose, Counts, public, Tree
 from ..._reading import Trace
 from ..rules import no_trace
 from .growth import growths, Parameter, read_parameters

@@ -7,10 +7,17 @@ from typing import Any, get_args
 
 import jax
 
-from ..._core.extras import require
-from ..._core.settings import choose
-from ..._core.text import aligned, digits, rich_table, sizes
-from ..._core.trees import bare, bare_paths, named_leaves
+from ..._core import (
+    aligned,
+    bare,
+    bare_paths,
+    choose,
+    digits,
+    named_leaves,
+    require,
+    rich_table,
+    sizes,
+)
 from ..._reading import Trace
 from ..rules import Rule, Rules
 from .deviations import Deviations

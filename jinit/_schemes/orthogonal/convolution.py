@@ -9,8 +9,7 @@ import numpy as np
 
 from ... import marginal
 from ..._activations import gain as gain_of
-from ..._core import sampling
-from ..._core.decorator import law
+from ..._core import law, sampling
 from ...marginal import Marginal
 from ...settings import Axis, Count, Finite, Gain, Inexact
 from .haar import frames, haar, Method

@@ -7,9 +7,7 @@ import jax
 
 from ... import marginal
 from ..._activations import gain as gain_of
-from ..._core.decorator import law
-from ..._core.initializer import alias
-from ..._core.sampling import scalar
+from ..._core import alias, law, scalar
 from ...marginal import Marginal
 from ...settings import Axes, Axis, Count, Finite, Gain, Inexact, NonNegative
 from .haar import frames, Method

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 
 from ... import marginal
 from ..._activations import gain as gain_of
-from ..._core.decorator import law
-from ..._core.fans import resolve_axes
+from ..._core import law, resolve_axes
 from ...marginal import Marginal
 from ...settings import Axis, Gain, Inexact
 from .haar import frames

@@ -6,8 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 
-from ..._core.fans import resolve_axes
-from ..._core.settings import Axis
+from ..._core import Axis, resolve_axes
 
 
 AxesSetting: TypeAlias = int | Sequence[int]

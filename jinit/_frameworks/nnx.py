@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .calls import asks_for, flags, is_a
@@ -31,6 +32,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     from flax import nnx
 
     def split(key: jax.Array) -> Any:
+        _arrays_are_data()
         with nnx.use_eager_sharding(False):  # places are found later, given a mesh
             return nnx.split(model(rngs=_streams(key)), nnx.Param, ...)
 
@@ -101,6 +103,15 @@ class _Count(np.ndarray):
 
     def __getitem__(self, index: Any) -> Any:
         return np.array(super().__getitem__(index))
+
+
+def _arrays_are_data() -> None:
+    """Has NNX take an array that is traced for data, as it takes any other array."""
+    from flax import nnx
+
+    traced = jnp.zeros(())
+    if not nnx.is_data(traced):  # with JAX 0.10, a traced array is a setting for it
+        nnx.register_data_type(type(traced))
 
 
 def _streams(key: jax.Array) -> Any:

@@ -105,6 +105,26 @@ class Buffers(eqx.Module):
         return self.layer(x[self.order] * self.table)
 
 
+class Features(nnx.Module):
+    """Cosines of fixed frequencies, then a layer."""
+
+    def __init__(self, rngs: nnx.Rngs):
+        self.frequencies = jnp.arange(1.0, 5.0)
+        self.out = nnx.Linear(4, 3, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.out(jnp.cos(x * self.frequencies))
+
+
+def test_a_plain_array_of_an_nnx_module_is_read_as_its_value():
+    x = jax.ShapeDtypeStruct((1000, 1), "float32")
+    plans = [jinit.explain(Features, x) for _ in range(2)]
+    assert plans[0] == plans[1]
+    assert not plans[0].unsure
+    made = jinit.initialize(Features, KEY, x)
+    np.testing.assert_array_equal(made.frequencies, [1, 2, 3, 4])
+
+
 def test_an_equinox_constructor_makes_what_is_no_weight():
     x = jax.ShapeDtypeStruct((6,), "float32")
     module, theirs = jinit.initialize(Buffers, KEY, x), Buffers(KEY)

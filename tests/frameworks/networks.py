@@ -165,14 +165,15 @@ def training() -> Mapping[str, Case]:
 
 @functools.cache
 def evaluation() -> Mapping[str, Case]:
-    """The same in evaluation mode: the norm reads averages."""
+    """The same in evaluation mode: the norm reads averages.
+
+    Haiku makes no averages where it does not train.
+    """
     made = eqx.nn.make_with_state(EquinoxNorm)(KEY)
     module = evaluated(NNX(nnx.Rngs(0), norm=True))
-    haiku_ = functools.partial(haiku_norm, is_training=False)
     return {
         "linen": Case(functools.partial(Linen(norm=True), train=False)),
         "nnx": Case(module),
         "equinox": Case(eqx.nn.inference_mode(made), (EXAMPLE,), True),
-        "haiku": Case(hk.transform_with_state(haiku_)),
         "keras": Case(functools.partial(keras_model(norm=True), training=False)),
     }

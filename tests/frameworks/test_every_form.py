@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jinit
@@ -101,14 +102,44 @@ def test_what_is_no_kernel_is_the_model_s_own_where_that_is_known(mode, name):
             assert choice.reason == f"the model's own: {own}"
 
 
+def made(mode, name, rules=None):
+    """The model with new weights, as functions of a model with weights take it."""
+    case = MODES[mode]()[name]
+    own = jinit.initialize(case.model, KEY, *case.inputs, rules=rules)
+    if holds_weights(own):
+        return (case.model if name == "keras" else own,)
+    pair = isinstance(case.model, tuple) and not hasattr(case.model, "init")
+    return case.model[0] if pair else case.model, own
+
+
 def drawn(mode, name):
     """The model with its new weights, as a subject."""
-    case = MODES[mode]()[name]
-    own = jinit.initialize(case.model, KEY, *case.inputs)
-    if holds_weights(own):
-        return bind("test", own)
-    pair = isinstance(case.model, tuple) and not hasattr(case.model, "init")
-    return bind("test", case.model[0] if pair else case.model, own)
+    return bind("test", *made(mode, name))
+
+
+# No chance, so that all forms have equal weights.
+PLAIN = [(jinit.is_kernel(), jinit.eye), ("**", 0.0)]
+NORM = [(jinit.role("norm scale"), 1.0), *PLAIN]
+X = jax.random.normal(KEY, (64, BATCH.shape[1]))
+
+
+@functools.cache
+def measured(mode, name):
+    """What the probe measures at each layer, and by what LSUV scales it."""
+    rules = PLAIN if mode == "plain" else NORM
+    layers = jinit.probe(*made(mode, name, rules), X).layers
+    scaled = jinit.lsuv(*made(mode, name, rules), KEY, X, start="given")
+    return [
+        (x.mean, x.std, x.activation_std, x.gradient_std, scale.scale)
+        for x, scale in zip(layers, scaled.record, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("mode", "name"), [x for x in EVERY if x[0] != "training"])
+def test_what_is_measured_is_the_same(mode, name):
+    rtol = 1e-3 if name == "keras" else 1e-5  # Keras adds 1e-3 to a variance of 1
+    expected = measured(mode, "linen")
+    np.testing.assert_allclose(measured(mode, name), expected, rtol, 1e-6)
 
 
 @each_case

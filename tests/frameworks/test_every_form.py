@@ -68,9 +68,9 @@ def in_order(mode, name) -> list[Any]:
 
 
 def std(choice):
-    # What is read is told from another computation in each framework; in Equinox from
-    # one example, that of a batch of many: to 10 %.
-    return pytest.approx(choice.initializer.std(choice.shape), rel=0.1)
+    # What is read is told from another computation in each framework, and a batch norm
+    # of Equinox has another batch: 0.4 % at most.
+    return pytest.approx(choice.initializer.std(choice.shape), rel=0.01)
 
 
 @each_case

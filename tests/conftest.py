@@ -6,8 +6,11 @@ place. They are compiled with little optimization, in two thirds of the time;
 JINIT_TEST_OPTIMIZATION=3 compiles them as users do.
 """
 
+import gc
 import os
 import pathlib
+
+import pytest
 
 from .ids import name_of
 
@@ -16,12 +19,20 @@ CACHES = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{CACHES}/jinit-tests")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ["KERAS_BACKEND"] = "jax"
-OPTIMIZATION = os.environ.get("JINIT_TEST_OPTIMIZATION", "1")
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 "
-    f"--xla_backend_optimization_level={OPTIMIZATION} "
-    + os.environ.get("XLA_FLAGS", "")
+FLAGS = (
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level="
+    + os.environ.get("JINIT_TEST_OPTIMIZATION", "1")
 )
+GIVEN = os.environ.get("XLA_FLAGS", "")
+if FLAGS not in GIVEN:  # a worker inherits them; twice, they name other programs
+    os.environ["XLA_FLAGS"] = f"{FLAGS} {GIVEN}".strip()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

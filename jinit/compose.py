@@ -10,7 +10,7 @@ from ._core.decorator import law
 from ._core.fans import Fans
 from ._core.initializer import Initializer
 from ._core.settings import AnyDType, Finite, requirement
-from ._core.spelling import initializer
+from ._core.spelling import as_initializer
 from ._core.text import shown
 from .marginal import Marginal, values
 
@@ -18,7 +18,7 @@ from .marginal import Marginal, values
 @requirement("an initializer")
 def _initializer(where: str, what: str, value: Any) -> Initializer:
     try:
-        found = initializer(where, value)
+        found = as_initializer(where, value)
     except TypeError:
         raise TypeError(
             f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "

@@ -60,7 +60,7 @@ from .settings import (
     requirement as requirement,
     Whole as Whole,
 )
-from .spelling import get as get, initializer as initializer
+from .spelling import as_initializer as as_initializer, get as get
 from .text import (
     aligned as aligned,
     digits as digits,

@@ -39,7 +39,7 @@ def get(spec: Any) -> Initializer:
         >>> jinit.get(0.5)
         constant(value=0.5)
     """
-    return initializer("jinit.get", spec)
+    return as_initializer("jinit.get", spec)
 
 
 @public()
@@ -65,7 +65,7 @@ def from_config(config: Mapping[str, Any]) -> Initializer:
     return _from_config("jinit.from_config", config)
 
 
-def initializer(where: str, spec: Any) -> Initializer:
+def as_initializer(where: str, spec: Any) -> Initializer:
     """`get` for the public function `where`, which its refusals name."""
     if isinstance(spec, Initializer):
         return spec

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core import (
+    as_initializer,
     choose,
     Count,
     get,
     Initializer,
-    initializer,
     Listed,
     numbers,
     public,
@@ -96,7 +96,7 @@ def report(
     """
     choose("jinit.report", "activation", activation, (*NAMES, "linear"))
     wanted = inits or schemes(activation)
-    found = [initializer("jinit.report", init) for init in wanted]
+    found = [as_initializer("jinit.report", init) for init in wanted]
     chosen = dict(zip(map(str, wanted), found, strict=True))
     key = jax.random.key(seed)
     say = progress or (lambda _: None)

@@ -16,7 +16,7 @@ from jinit._reading import measurable, read_model, trace_model
 from tests.zoo.programs import BATCH, LENGTH, program, WIDTH
 
 
-COUNT = int(os.environ.get("JINIT_TEST_PROGRAMS", "120"))
+COUNT = int(os.environ.get("JINIT_TEST_PROGRAMS", "80"))
 BLOCK, DRAWS = 20, 6
 OFF = 1.5  # a factor that no prediction should be off by
 SHARE = 0.1  # of the rows of a block that are, of those that no doubt marks

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._activations import activation_function
 from .._core import Initializer
-from .._frameworks import holds_weights, Subject, with_batch
+from .._frameworks import Flat, holds_weights, Subject, with_batch
 from .._model import plan_model
 from .._reading import Layer, Model
 
@@ -24,7 +24,8 @@ def made(where: str, model: Any, batch: jax.Array, key: jax.Array) -> Subject:
         own = subject.finish(plan.draw(key, subject.weights), None)
         model, own = (own, None) if holds_weights(own) else (model, own)
     subject = with_batch(where, model, own, key, batch)
-    jax.eval_shape(subject.apply, subject.weights, subject.state, *subject.inputs)
+    arguments = subject.weights, subject.state, *subject.inputs
+    jax.eval_shape(Flat(subject.apply), *arguments)
     return subject
 
 

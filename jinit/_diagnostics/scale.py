@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core import warn
+from .._frameworks import is_key
 
 
 def warn_of_scale(batch: Any) -> None:
     """Warns of an input that is not of mean 0 and variance 1, beyond chance."""
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(batch)]
+    numbers = [leaf for leaf in jax.tree.leaves(batch) if not is_key(leaf)]
+    leaves = [np.asarray(leaf) for leaf in numbers]
     for x in [x for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)][:1]:
         mean, variance = float(x.mean(dtype=float)), float(x.var(dtype=float))
         slack = 0.1 + 5 / math.sqrt(x.size)

@@ -15,6 +15,8 @@ from .subject import (
     blank as blank,
     first_line as first_line,
     fits as fits,
+    Flat as Flat,
+    is_key as is_key,
     Subject as Subject,
     weights_alone as weights_alone,
 )

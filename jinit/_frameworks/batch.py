@@ -8,7 +8,7 @@ import jax
 
 from .calls import asks_for, is_a
 from .reader import as_key, bind, holds_weights
-from .subject import Computation, fits, is_key, Subject
+from .subject import Computation, fits, Flat, is_key, Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _split(key: jax.Array, rows: int) -> jax.Array:
 def _runs(subject: Subject) -> bool:
     arguments = subject.weights, subject.state, *subject.inputs
     try:
-        jax.eval_shape(subject.apply, *arguments)
+        jax.eval_shape(Flat(subject.apply), *arguments)
     except Exception:
         return False
     return True

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,18 @@ class Computation:
     def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
         """The outputs."""
         with fits(self.where, inputs):
-            return self._within((), weights, state, inputs)
+            outputs = self._within((), weights, state, inputs)
+        for leaf in jax.tree.leaves(outputs):
+            self._require_array(leaf)
+        return outputs
+
+    def _require_array(self, leaf: Any) -> None:
+        if not isinstance(leaf, jax.Array | np.ndarray | np.number | np.bool | Number):
+            raise TypeError(
+                f"`{self.where}` needs a model whose outputs are arrays, or trees of "
+                f"arrays. Got a {type(leaf).__name__} among them. Return its arrays, "
+                "or register its type: `jax.tree_util.register_dataclass`."
+            )
 
     def _within(self, axes: tuple[Any, ...], *arguments: Any) -> Any:
         try:
@@ -73,6 +86,29 @@ class Computation:
         for name in axes:
             run = (_batched if self.one_example else _alone)(run, name)
         return run
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Arrays, and the structure that they are to be put back into.
+
+    An output may be an object, such as a distribution, that takes arrays but no shapes.
+    """
+
+    leaves: list[Any]
+    structure: Any = dataclasses.field(metadata={"static": True})
+
+
+@dataclasses.dataclass(frozen=True)
+class Flat:
+    """A function with its outputs taken apart, so that their shapes can be asked."""
+
+    apply: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Outputs:
+        """The outputs, apart."""
+        return Outputs(*jax.tree.flatten(self.apply(*arguments)))
 
 
 def weights_alone(where: str, weights: Any) -> Subject:

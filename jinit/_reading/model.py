@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._core import leaf_paths, require_arrays
-from .._frameworks import Subject
+from .._frameworks import Flat, Subject
 from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts
 from .flow import Flow
@@ -93,11 +93,10 @@ def _read(
     arguments: tuple[Any, ...],
     stored: Sequence[str],
 ) -> Model:
-    jaxpr, shapes = jax.make_jaxpr(apply, return_shape=True)(*arguments)
+    jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
     # A derivative rule stays in force unless a layer hides behind it.
     graph = flatten(jaxpr, lambda e: not has_rule(e) or holds_layer(e))
     paths = leaf_paths(params)
-    structure = jax.tree.structure(shapes)
     leaves = tuple(jax.tree.leaves(arguments))
     read = read_layers(graph, paths, len(stored))
-    return Model(graph, *read, paths, structure, leaves, tuple(stored))
+    return Model(graph, *read, paths, outputs.structure, leaves, tuple(stored))

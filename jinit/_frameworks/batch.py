@@ -8,7 +8,7 @@ import jax
 
 from .calls import asks_for, is_a
 from .reader import as_key, bind, holds_weights
-from .subject import Computation, fits, Flat, is_key, Subject
+from .subject import asked, Computation, fits, Flat, is_key, Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,10 +100,9 @@ class Mapped:
         try:
             return jax.vmap(run, axis_name=name)(*arguments)
         except NameError as error:
-            asked = str(error).partition("unbound axis name: ")[2].split(". ")[0]
-            if name or not asked:
+            if name or not asked(error):
                 raise
-            return self._named(run, *arguments, name=asked)
+            return self._named(run, *arguments, name=asked(error))
 
 
 def _split(key: jax.Array, rows: int) -> jax.Array:

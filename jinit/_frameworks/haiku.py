@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from .calls import flags, is_a
-from .subject import blank, Computation, fits, shapes, Subject, traced_once
+from .subject import blank, Bound, Computation, fits, shapes, Subject, traced_once
 
 
 KIND = "a Haiku transform"
@@ -21,7 +21,8 @@ def owns(model: Any) -> bool:
 def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Subject:
     """The subject with the shapes that `init` makes."""
     said, with_state = flags(model.init, {}, all_=True), _has_state(model)
-    init = traced_once(lambda key, *inputs: model.init(key, *inputs, **said))
+    init = Bound(lambda key, *inputs: model.init(key, *inputs, **said))
+    init = traced_once(init)
     with fits(where, inputs):
         made = jax.eval_shape(init, key, *inputs)
     params, state = made if with_state else (made, {})

@@ -9,7 +9,7 @@ import jax
 from jax.sharding import Mesh, NamedSharding
 
 from .calls import flags, is_a
-from .subject import blank, Computation, fits, shapes, Subject, traced_once
+from .subject import blank, Bound, Computation, fits, shapes, Subject, traced_once
 
 
 KIND = "a linen module"
@@ -25,7 +25,8 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     module, said = _module(model), _flags(model)
     streams = lambda key: {"params": key, "dropout": key}
     keys = streams(key)
-    init = traced_once(lambda key, *x: module.init(streams(key), *x, **said))
+    init = Bound(lambda key, *x: module.init(streams(key), *x, **said))
+    init = traced_once(init)
     with fits(where, inputs):
         variables = jax.eval_shape(init, key, *inputs)
     weights, other = _split(variables)
@@ -124,7 +125,6 @@ def _started(
 
     init = core.apply(run, mutable=True, flags={"initializing": True})
 
-    @jax.jit
     def state(weights: Any, given: list[Any]) -> Any:
         # What is a shape is filled in here, where nothing is left of it.
         filled = [
@@ -135,7 +135,7 @@ def _started(
         return {name: made[name] for name in other}
 
     given = [None if isinstance(x, jax.ShapeDtypeStruct) else x for x in leaves]
-    made = state(jax.tree.map(_untyped, weights), given)
+    made = jax.jit(Bound(state))(jax.tree.map(_untyped, weights), given)
     if mesh is None:
         return made
     place = lambda spec: NamedSharding(mesh, spec)

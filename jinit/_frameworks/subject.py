@@ -1,6 +1,7 @@
 """A model as a function of its weights, its state and inputs."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from numbers import Number
 from typing import Any
@@ -38,12 +39,46 @@ class Subject:
     held: bool = False
 
 
+def _alone(run: Callable[..., Any], name: str) -> Callable[..., Any]:
+    return jax.vmap(run, in_axes=None, out_axes=None, axis_name=name, axis_size=1)
+
+
+def _batched(run: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def batch(weights: Any, state: Any, inputs: Any) -> Any:
+        inputs = jax.tree.map(lambda x: jnp.broadcast_to(x, (2, *x.shape)), inputs)
+        return jax.vmap(run, (None, None, 0), axis_name=name)(weights, state, inputs)
+
+    return batch
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """A function under the mapped axes that it asks for and that nothing binds.
+
+    They have one entry each, as of a batch norm over several devices that is alone:
+    that is how Flax's own `init` takes them.
+    """
+
+    run: Callable[..., Any]
+    bind: Callable[[Callable[..., Any], str], Callable[..., Any]] = _alone
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function gives."""
+        return self._within((), arguments)
+
+    def _within(self, axes: tuple[str, ...], arguments: tuple[Any, ...]) -> Any:
+        try:
+            return functools.reduce(self.bind, axes, self.run)(*arguments)
+        except NameError as error:
+            name = asked(error)
+            if not name or name in axes:
+                raise
+            return self._within((*axes, name), arguments)
+
+
 @dataclasses.dataclass(frozen=True)
 class Computation:
     """A model's function, with errors in the words of the public function that asks.
-
-    Names of mapped axes that nothing binds, as of a batch norm over several devices,
-    have one entry each: that is how Flax's own `init` takes them.
 
     Attributes:
         where: That public function.
@@ -59,7 +94,9 @@ class Computation:
     def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
         """The outputs."""
         with fits(self.where, inputs):
-            outputs = self._within((), weights, state, inputs)
+            run = lambda weights, state, inputs: self.run(weights, state, *inputs)
+            bind = _batched if self.one_example else _alone
+            outputs = Bound(run, bind)(weights, state, inputs)
         for leaf in jax.tree.leaves(outputs):
             self._require_array(leaf)
         return outputs
@@ -72,20 +109,10 @@ class Computation:
                 "or register its type: `jax.tree_util.register_dataclass`."
             )
 
-    def _within(self, axes: tuple[Any, ...], *arguments: Any) -> Any:
-        try:
-            return self._bound(axes)(*arguments)
-        except NameError as error:
-            name = str(error).partition("unbound axis name: ")[2].split(". ")[0]
-            if not name or name in axes:
-                raise
-            return self._within((*axes, name), *arguments)
 
-    def _bound(self, axes: tuple[Any, ...]) -> Callable[..., Any]:
-        run = lambda weights, state, inputs: self.run(weights, state, *inputs)
-        for name in axes:
-            run = (_batched if self.one_example else _alone)(run, name)
-        return run
+def asked(error: NameError) -> str:
+    """The name of the mapped axis that an error misses; "" where it speaks of none."""
+    return str(error).partition("unbound axis name: ")[2].split(". ")[0]
 
 
 @jax.tree_util.register_dataclass
@@ -121,18 +148,6 @@ def weights_alone(where: str, weights: Any) -> Subject:
         )
 
     return Subject(apply, weights)
-
-
-def _alone(run: Callable[..., Any], name: str) -> Callable[..., Any]:
-    return jax.vmap(run, in_axes=None, out_axes=None, axis_name=name, axis_size=1)
-
-
-def _batched(run: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def batch(weights: Any, state: Any, inputs: Any) -> Any:
-        inputs = jax.tree.map(lambda x: jnp.broadcast_to(x, (2, *x.shape)), inputs)
-        return jax.vmap(run, (None, None, 0), axis_name=name)(weights, state, inputs)
-
-    return batch
 
 
 @dataclasses.dataclass(frozen=True)

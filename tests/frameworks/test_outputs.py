@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 import jinit
 
@@ -72,3 +74,30 @@ def test_a_key_may_be_an_input_of_a_batch():
     batch = normals(8, 4), jax.random.key(1)
     weights = {"w": normals(4, 32), "head": normals(32, 2)}
     assert len(jinit.probe(noisy, weights, batch).layers) == 2
+
+
+class Averaged(nn.Module):
+    """A batch that is averaged over devices by hand, also where the module starts."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = jax.lax.pmean(nn.Dense(8)(x), "devices")
+        mean = self.variable("stats", "mean", jnp.zeros, 8)
+        mean.value = jax.lax.pmean(x.mean(0), "devices")
+        return nn.Dense(2)(x - mean.value)
+
+
+def averaged(x):
+    x = hk.Linear(8)(x)
+    return hk.BatchNorm(True, True, 0.9, cross_replica_axis="devices")(x, True)
+
+
+@pytest.mark.parametrize(
+    "model", [Averaged(), hk.transform_with_state(averaged)], ids=["linen", "haiku"]
+)
+def test_names_of_devices_may_be_asked_for_where_a_model_starts(model):
+    x = normals(16, 4)
+    weights = jinit.initialize(model, jax.random.key(0), x)
+    kernel = max(jax.tree.leaves(weights), key=jnp.size)
+    assert kernel.std() > 0.2
+    assert jinit.probe(model, weights, x).layers

@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from .bodies import Link
+from .centered import centered
 from .folding import folded
 from .jaxpr import body_jaxpr, flatten
 from .operations import Graph, Op, Value
@@ -60,7 +61,7 @@ class Forward:
         self.before, self.after, self.source = before, after, source or Source()
         self.sizes: dict[Value, list[Size]] = {}
         self.doubts: dict[Value, str] = {}
-        self.shifts = shifts(graph)
+        self.shifts, self.centered = shifts(graph), centered(graph)
         self.top = Scope(self, {})
 
     def run(self) -> "Scope":
@@ -145,7 +146,8 @@ class Scope:
         if op in self.forward.shifts:
             return [shift(operands[0], types[op.outputs[0]])]
         kinds = [types[i] for i in op.inputs], [types[i] for i in op.outputs]
-        call = Call(op.name, op.params, operands, *kinds, self.source)
+        zeros = [self.forward.centered.get(i, frozenset()) for i in op.inputs]
+        call = Call(op.name, op.params, operands, *kinds, self.source, zeros)
         return run(op.traits.rule, call)
 
     def _called(self, jaxpr: Any, operands: list[Samples]) -> list[Samples]:

@@ -8,7 +8,10 @@ from .value import Samples
 
 
 class Call(NamedTuple):
-    """One operation: its parameters, its operands as samples, its types."""
+    """One operation: its parameters, its operands as samples, its types.
+
+    Of each operand, `zeros` are the axes along which its entries sum to 0.
+    """
 
     name: str
     params: Mapping[str, Any]
@@ -16,6 +19,7 @@ class Call(NamedTuple):
     inputs: Sequence[Any]
     outputs: Sequence[Any]
     source: Source
+    zeros: Sequence[frozenset[int]] = (frozenset(), frozenset())
 
     @property
     def ndim(self) -> int:

@@ -28,11 +28,13 @@ class Factor(NamedTuple):
         value: The value.
         summed: Its axes that are summed.
         kept: For each axis of the result, the axis of this value, or None.
+        null: How many entries it is that sum to 0, if those that are summed do.
     """
 
     value: Samples
     summed: tuple[int, ...]
     kept: tuple[int | None, ...]
+    null: int = 0
 
     @property
     def moving(self) -> list[int]:
@@ -44,7 +46,12 @@ class Factor(NamedTuple):
         ]
 
     def overlap(self, result: int | None, summed: bool) -> float:
-        """E a a′, of entries that differ along an axis of the result, and the sum."""
+        """E a a′, of entries that differ along an axis of the result, and the sum.
+
+        Of n entries that sum to 0, any other is −1/(n − 1) of one, on average.
+        """
+        if summed and self.null > 1:
+            return -self.overlap(result, False) / (self.null - 1)
         along = None if result is None else self.kept[result]
         own = () if along is None else (along,)
         return self.value.overlap(*own, *(self.summed if summed else ()))
@@ -160,7 +167,12 @@ def _thinned(made: Samples, share: float) -> Samples:
 
 
 def dot_general(
-    a: Samples, b: Samples, numbers: Sequence, shape: Sequence[int], source: Source
+    a: Samples,
+    b: Samples,
+    numbers: Sequence,
+    shapes: tuple[Sequence[int], Sequence[int]],
+    source: Source,
+    zeros: Sequence[frozenset[int]],
 ) -> Samples:
     """`lax.dot_general`: batch axes, then those of `a`, then those of `b`."""
     (ca, cb), (ba, bb) = numbers
@@ -168,12 +180,18 @@ def dot_general(
     free_a = [k for k in range(len(a.axes)) if k not in (*ca, *ba)]
     free_b = [k for k in range(len(b.axes)) if k not in (*cb, *bb)]
     none_a, none_b = [None] * len(free_b), [None] * len(free_a)
+    nulls = [_null(*side) for side in zip((ca, cb), shapes, zeros, strict=True)]
     return contract(
-        Factor(a, ca, (*ba, *free_a, *none_a)),
-        Factor(b, cb, (*bb, *none_b, *free_b)),
-        math.prod(shape[k] for k in ca),
+        Factor(a, ca, (*ba, *free_a, *none_a), nulls[0]),
+        Factor(b, cb, (*bb, *none_b, *free_b), nulls[1]),
+        math.prod(shapes[0][k] for k in ca),
         source,
     )
+
+
+def _null(summed: tuple[int, ...], shape: Sequence[int], zeros: frozenset[int]) -> int:
+    """How many entries sum to 0, if those that are summed do; else 0."""
+    return math.prod(shape[k] for k in summed) if zeros == {*summed} else 0
 
 
 def convolution(
@@ -182,6 +200,7 @@ def convolution(
     shapes: tuple[Sequence[int], Sequence[int], Sequence[int]],
     params: dict,
     source: Source,
+    zeros: Sequence[frozenset[int]],
 ) -> Samples:
     """`lax.conv_general_dilated`: the window and the channels are summed."""
     numbers, (x_shape, k_shape, out_shape) = params["dimension_numbers"], shapes
@@ -197,7 +216,7 @@ def convolution(
         kept_x[there] = here
     return contract(
         Factor(x, (xf, *xs), tuple(kept_x)),
-        Factor(kernel, (ki, *ks), tuple(kept_k)),
+        Factor(kernel, (ki, *ks), tuple(kept_k), _null((ki, *ks), k_shape, zeros[1])),
         k_shape[ki] * math.prod(counts),
         source,
     )

@@ -39,7 +39,8 @@ def unknown(call: Call) -> Result:
 def _dot_general(call: Call) -> Samples:
     numbers = call.params["dimension_numbers"]
     one, other = call.operands
-    return products.dot_general(one, other, numbers, call.before, call.source)
+    shapes = call.before, tuple(call.inputs[1].shape)
+    return products.dot_general(one, other, numbers, shapes, call.source, call.zeros)
 
 
 def _ragged_dot(call: Call) -> Samples:
@@ -58,7 +59,7 @@ def _conv(call: Call) -> Samples:
     params = dict(call.params)
     params["dimension_numbers"] = numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec
     x, kernel = call.operands[:2]
-    return products.convolution(x, kernel, shapes, params, call.source)
+    return products.convolution(x, kernel, shapes, params, call.source, call.zeros)
 
 
 def _part(call: Call) -> Samples:

@@ -165,7 +165,8 @@ class Samples:
         """E x x′ of two entries that differ along all of these axes; E x² for none."""
         if self.array is not None and axes:
             return _exact_overlap(self.array, tuple({*axes}))
-        likeness = min((self.likeness(axis) for axis in axes), default=1.0)
+        alike = [self.likeness(axis) for axis in axes]
+        likeness = min(alike, key=abs, default=1.0)
         return self.mean**2 + likeness * self.variance
 
     @functools.cached_property

@@ -40,9 +40,9 @@ def made_of(
         op = graph.makers[value]
         own, *again = dict.fromkeys(i for i in op.inputs if leaf in leaves.get(i, ()))
         others = {i for i in op.inputs if i in leaves} - {own, *again}
-        factor = None if again or others else _factor(graph, op, own)
-        if factor is not None:
-            made = _times(made, factor)
+        by = None if again or others else factor(graph, op, own)
+        if by is not None:
+            made = _times(made, by)
         elif adds(op) and others and not again:
             size = graph.types[op.outputs[0]].size
             each = {i for other in others for i in leaves[other]}
@@ -75,7 +75,7 @@ def _times(made: Made, factor: np.ndarray) -> Made:
     )
 
 
-def _factor(graph: Graph, op: Op, own: Value) -> np.ndarray | None:
+def factor(graph: Graph, op: Op, own: Value) -> np.ndarray | None:
     """The constant that an operation multiplies one operand by, if it does no more."""
     if not (op.traits.scales or op.traits.kind is Kind.CHOICE):
         return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._core import digits, sizes
 from .._graph import Activation
+from .lookups import Head
 from .uses import KERNELS, Role
 
 
@@ -39,6 +40,8 @@ class Row:
             count, and are in neither fan.
         uses: How often it meets the data; above 1 it is tied.
         tied_to_head: Of an embedding, whether it is the kernel of a layer as well.
+        head: Of such an embedding, that head; of one whose entries are added to those
+            of such an embedding, the same.
         order: The place of its first use among all parameters, from 0; None if unused.
         depth: Layers on the longest way to its own, itself included.
         activation: The function that made the signal a kernel reads, as a callable: the
@@ -74,6 +77,7 @@ class Row:
     multiple: float = 1.0
     uses: int = 0
     tied_to_head: bool = False
+    head: Head | None = None
     order: int | None = None
     depth: int | None = None
     activation: Activation | None = None

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._graph import Op, Value
 from .layers import Layer
+from .lookups import heads
 from .model import Model
 from .residuals import Closing
 from .row import Row
@@ -23,11 +24,12 @@ def tell(model: Model, uses: Mapping[Value, Sequence[Use]]) -> tuple[Row, ...]:
     """
     first = sorted(uses, key=lambda leaf: model.graph.order[uses[leaf][0].op])
     order = {leaf: place for place, leaf in enumerate(first)}
-    rows = []
+    tied, rows = heads(model, uses), []
     for path, leaf in zip(model.paths, model.graph.inputs, strict=False):
         kind = model.graph.types[leaf]
         shape, dtype = tuple(kind.shape), np.dtype(kind.dtype)
-        row = Row(path, shape, dtype, "unused", order=order.get(leaf))
+        place = order.get(leaf)
+        row = Row(path, shape, dtype, "unused", order=place, head=tied.get(leaf))
         rows.append(_row(model, row, leaf, uses.get(leaf, ())))
     return tuple(rows)
 

@@ -101,3 +101,55 @@ def test_two_look_ups_make_no_head(look_up):
         apply, {"e": image(9, 8), "w": image(8, 8)}, text(2, 5), text(2, 5)
     )
     assert (rows["e"].uses, rows["e"].tied_to_head) == (2, False)
+
+
+# A table that is the head too: logits of variance 1, and what is summed with it alike
+
+
+def normalized(x):
+    x = x - x.mean(-1, keepdims=True)
+    return x / jnp.sqrt(jnp.square(x).mean(-1, keepdims=True) + 1e-5)
+
+
+def summed(p, ids, places):
+    x = p["e"][ids] + p["p"][places]
+    return normalized(jnp.tanh(x @ p["w"])) @ p["e"].T
+
+
+def scaled(p, ids, places):
+    x = 4 * p["e"][ids] + p["p"][places]
+    return normalized(jnp.tanh(x @ p["w"])) @ p["e"].T
+
+
+def divided(p, ids, places):
+    return summed(p, ids, places) / 4
+
+
+def divided_before(p, ids, places):
+    x = p["e"][ids] + p["p"][places]
+    return (normalized(jnp.tanh(x @ p["w"])) / 4) @ p["e"].T
+
+
+def capped(p, ids, places):
+    return 30 * jnp.tanh(summed(p, ids, places) / 30)
+
+
+# By form: the standard deviations of the table of the head, and of the one beside it
+TIED = [
+    (summed, 1 / 4, 1 / 4),
+    (scaled, 1 / 4, 1),
+    (divided, 1, 1),
+    (divided_before, 1, 1),
+    (capped, 1 / 4, 1 / 4),
+]
+
+
+@pytest.mark.parametrize(("apply", "tied", "beside"), TIED)
+def test_tables_that_are_summed_count_alike_and_logits_have_variance_1(
+    apply, tied, beside
+):
+    params = {"e": image(32, 16), "p": image(8, 16), "w": image(16, 16)}
+    plan = jinit.explain(apply, params, text(2, 5), text(2, 5))
+    laws = [(choice.initializer, choice.shape) for choice in plan]
+    e, p, _ = (law.std(shape) for law, shape in laws if law)
+    assert (e, p) == pytest.approx((tied, beside), rel=0.02)

@@ -70,7 +70,7 @@ def plan_of(
         added=1.0 if residual == "scaled" else 0.0,
     )
     told = sizing.run()
-    choices = (chosen(row, sizing.sized.get(row.path, Sized())) for row in found)
+    choices = (chosen(row, sizing.counts_for(row)) for row in found)
     return Plan(tuple(choices)).with_predictions(told)
 
 
@@ -99,7 +99,9 @@ def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choic
         initializer, reason = None, "not a weight"
     else:
         initializer, reason = (
-            _kernel(row, options, sized) if row.is_kernel else _other(row, options)
+            _kernel(row, options, sized)
+            if row.is_kernel
+            else _other(row, options, sized)
         )
     if row.path in options.was_random:
         reason = f"{reason}; the model's own was random"
@@ -113,11 +115,13 @@ def _shares_a_stream(row: Row, own: Own) -> bool:
     return row.role == "norm scale" and row.closes_residual and own.number == 1
 
 
-def _other(row: Row, options: "_Options") -> tuple[Initializer | None, str]:
+def _other(
+    row: Row, options: "_Options", sized: Sized
+) -> tuple[Initializer | None, str]:
     """The law of a parameter that is no kernel; None where it is to be kept."""
     match row.role:
         case "embedding":
-            return _embedding(row)
+            return _embedding(row, sized)
         case "bias" | "norm offset":
             return zeros, row.role
         case "norm scale" if row.closes_residual:
@@ -139,11 +143,21 @@ def default(row: Row) -> Initializer:
     return ones if row.role == "gate" or spread else zeros
 
 
-def _embedding(row: Row) -> tuple[Initializer, str]:
-    if row.tied_to_head:
-        width = row.shape[-1]
-        return normal(stddev=width**-0.5), f"tied to the head, which sums {width}"
-    return normal(stddev=1.0), "a look-up: entries of variance 1"
+def _embedding(row: Row, sized: Sized) -> tuple[Initializer, str]:
+    """Entries of variance 1; logits of variance 1 where the table is the head too."""
+    head = row.head
+    if head is None:
+        return normal(stddev=1.0), "a look-up: entries of variance 1"
+    reads = sized.reads if head.normalized else 1.0
+    reasons = [f"tied to the head, which sums {head.width}"]
+    if not row.tied_to_head:
+        reasons = [f"summed with {head.path}, which is the head too"]
+    if not math.isclose(reads, 1):
+        reasons.append(f"reads E x² = {digits(reads)}")
+    if not math.isclose(head.times, 1):
+        reasons.append(f"logits times {digits(head.times)}")
+    std = head.ratio / (head.times * (head.width * reads) ** 0.5)
+    return normal(stddev=std), ", ".join(reasons)
 
 
 def _kernel(row: Row, options: _Options, sized: Sized) -> tuple[Initializer, str]:

@@ -72,6 +72,7 @@ class Sizing:
     sized: dict[str, Sized] = dataclasses.field(default_factory=dict)
     alike: dict[Value, float] = dataclasses.field(default_factory=dict)
     visits: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    used: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = zip(self.model.graph.inputs, self.found, strict=False)
@@ -88,15 +89,14 @@ class Sizing:
         """What is told of every kernel's layer, by path; `sized` says what counts.
 
         A kernel that is read more than once, as in a loop, counts as it is read in the
-        middle of that: the pass is repeated until this is so.
+        middle of that, and a table that is a head, too, is there before the head: the
+        pass is repeated until this is so.
         """
         for _ in range(PASSES):
             self.visits.clear()
             self.forward = run(self.model, self.parameter, self.before, self.after)
             counted = {path: float(np.median(v)) for path, v in self.visits.items()}
-            off = {
-                p: n for p, n in counted.items() if not _near(n, self.sized[p].reads)
-            }
+            off = {p: n for p, n in counted.items() if not _near(n, self.used[p])}
             for path, reads in off.items():
                 self.sized[path] = dataclasses.replace(self.sized[path], reads=reads)
             if not off:
@@ -110,8 +110,14 @@ class Sizing:
     def parameter(self, value: Value, source: Source) -> Samples:
         """A parameter as its law, or its array, will have it."""
         row = self.rows[value]
-        choice = self.chosen(row, self.sized.get(row.path, Sized()))
-        return samples_of(choice, self.arrays[row.path], source)
+        sized = self.counts_for(row)
+        self.used[row.path] = sized.reads
+        return samples_of(self.chosen(row, sized), self.arrays[row.path], source)
+
+    def counts_for(self, row: Row) -> Sized:
+        """What counts for a parameter: for tables of a head, what counts for that."""
+        path = row.head.path if row.head else row.path
+        return self.sized.get(path, Sized())
 
     def before(self, op: Op, scope: Scope) -> None:
         """Tells, at a layer, what counts for the kernels that are read there."""

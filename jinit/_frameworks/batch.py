@@ -8,7 +8,7 @@ import jax
 
 from .calls import asks_for, is_a
 from .reader import as_key, bind, holds_weights
-from .subject import asked, Computation, fits, Flat, is_key, Subject
+from .subject import asked, Computation, fits, Flat, is_key, listed, Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Mapped:
 
     def __call__(self, weights: Any, state: Any, *inputs: Any) -> Any:
         """The outputs, rows first."""
-        rows = len(jax.tree.leaves(inputs)[0])
+        rows = self._rows(inputs)
         keys = jax.tree.map(lambda x: _split(x, rows) if is_key(x) else None, state)
         rest = jax.tree.map(lambda x: None if is_key(x) else x, state)
 
@@ -94,6 +94,17 @@ class Mapped:
 
         with fits(self.one.where, inputs):
             return self._named(run, keys, inputs)
+
+    def _rows(self, inputs: Any) -> int:
+        lengths = {x.shape[0] if x.ndim else None for x in jax.tree.leaves(inputs)}
+        rows = lengths.pop() if len(lengths) == 1 else None
+        if rows is None:
+            raise ValueError(
+                f"`{self.one.where}` needs a batch of what the model takes one of: "
+                "arrays with an axis of examples in front, as long in all of them. Got "
+                f"{listed(inputs)}."
+            )
+        return rows
 
     def _named(self, run: Any, *arguments: Any, name: str | None = None) -> Any:
         # A batch norm asks for the batch by the name of its axis.

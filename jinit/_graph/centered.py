@@ -3,6 +3,9 @@
 import math
 from collections.abc import Mapping
 
+import jax
+import numpy as np
+
 from .operations import Graph, Op, Value
 
 
@@ -19,14 +22,14 @@ def centered(graph: Graph) -> Mapping[Value, frozenset[int]]:
     return found
 
 
-_KEEPS = frozenset({"convert_element_type", "copy", "neg", "stop_gradient"})
-_PASSES = frozenset({*_KEEPS, "broadcast_in_dim", "reshape"}) - {"neg"}
+_KEEPS = frozenset({"convert_element_type", "copy", "stop_gradient"})
+_PASSES = frozenset({*_KEEPS, "broadcast_in_dim", "reshape"})
 
 
 def _axes(
     graph: Graph, op: Op, found: Mapping[Value, frozenset[int]]
 ) -> frozenset[int]:
-    if op.name in _KEEPS:
+    if op.name in _KEEPS | {"neg"}:
         return found.get(op.inputs[0], frozenset())
     if op.name == "sub":
         return _averaged(graph, *op.inputs) or _averaged_after(graph, *op.inputs)
@@ -51,18 +54,24 @@ def _averaged_of(graph: Graph, x: Value, mean: Value) -> frozenset[int]:
         if op.name == "reduce_sum":
             axes = frozenset(op.params["axes"])
             count = math.prod(graph.types[op.inputs[0]].shape[k] for k in axes)
-            same = _origin(graph, op.inputs[0]) == _origin(graph, x)
+            same = _origin(graph, op.inputs[0], _KEEPS) == _origin(graph, x, _KEEPS)
             is_mean = same and math.isclose(factor * count, 1, rel_tol=1e-3)
             return axes if is_mean else frozenset()
-        if op.name in {"mul", "div"} and op.inputs[1] in graph.constants:
-            number = graph.constants[op.inputs[1]]
-            if getattr(number, "size", 1) != 1:
-                break
-            factor *= float(number) if op.name == "mul" else 1 / float(number)
+        if op.name in {"mul", "div"}:
+            number = _number(graph, op.inputs[1])
+            factor *= number if op.name == "mul" else 1 / (number or math.inf)
         elif op.name not in _PASSES:
             break
         at = op.inputs[0]
     return frozenset()
+
+
+def _number(graph: Graph, value: Value) -> float:
+    """A constant number; 0 where it is none."""
+    found = graph.constants.get(value)
+    if found is None or isinstance(found, jax.Array) or np.ndim(found):
+        return 0.0
+    return float(found)
 
 
 def _averaged_after(graph: Graph, x: Value, mean: Value) -> frozenset[int]:
@@ -84,9 +93,9 @@ def _both_ways(op: Op) -> tuple[tuple[Value, Value], tuple[Value, Value]]:
     return (one, other), (other, one)
 
 
-def _origin(graph: Graph, value: Value) -> Value:
+def _origin(graph: Graph, value: Value, passes: frozenset[str] = _PASSES) -> Value:
     """The value, before it was repeated along axes or its dtype was changed."""
-    while (op := graph.makers.get(value)) is not None and op.name in _PASSES:
+    while (op := graph.makers.get(value)) is not None and op.name in passes:
         value = op.inputs[0]
     return value
 
@@ -94,7 +103,7 @@ def _origin(graph: Graph, value: Value) -> Value:
 def _is_even(graph: Graph, value: Value, axes: frozenset[int]) -> bool:
     """Whether a value is the same everywhere along axes of what it is combined with."""
     shape = graph.types[value].shape
-    differ = {k for k in axes if shape and shape[k] != 1}
+    differ = {k for k in axes if shape and shape[k] != 1}  # numbers have no shape
     op = graph.makers.get(value)
     if not differ or op is None:
         return not differ

@@ -169,7 +169,7 @@ def _constant(value: Any, source: Source) -> Samples:
 
 
 def _is_key(value: Any) -> bool:
-    return jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(jnp.result_type(value), jax.dtypes.prng_key)
 
 
 def _scan(scope: Scope, op: Op) -> list[Samples]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -101,3 +102,26 @@ def test_names_of_devices_may_be_asked_for_where_a_model_starts(model):
     kernel = max(jax.tree.leaves(weights), key=jnp.size)
     assert kernel.std() > 0.2
     assert jinit.probe(model, weights, x).layers
+
+
+def test_a_model_of_one_example_is_measured_on_a_batch():
+    layer = eqx.nn.Linear(4, 8, key=jax.random.key(0))
+
+    class Timed(eqx.Module):
+        layer: eqx.nn.Linear
+
+        def __call__(self, time, x):
+            return self.layer(x) * time
+
+    said = r"^`jinit.probe` needs a batch of what the model takes one of.*float32\[\]"
+    with pytest.raises(ValueError, match=said):
+        jinit.probe(Timed(layer), (jnp.ones(()), normals(4)))
+    assert jinit.probe(Timed(layer), (np.ones(16, "f4"), normals(16, 4))).layers
+
+
+def test_a_constant_of_a_computation_may_be_a_number_of_python():
+    def apply(params, x):
+        return jnp.where(jnp.logical_and(x > 0, True), x, 0.0) @ params
+
+    (choice,) = jinit.explain(apply, shape(64, 8), shape(8, 64))
+    assert choice.makes == pytest.approx(1, rel=0.05)

@@ -76,3 +76,15 @@ def test_a_convolution_is_standardized_over_its_window():
     plan = jinit.explain(apply, [shape(3, 3, 64, 64)] * 3, shape(2, 9, 9, 64))
     makes = [choice.makes for choice in plan][1:]
     assert makes == pytest.approx([9 * 64 * READ_WITHOUT_MEAN] * 2, rel=0.1)
+
+
+def test_a_mean_of_another_shape_is_no_mean_of_this_one():
+    """A group norm: the mean of what was reshaped is subtracted before it is."""
+
+    def apply(params, x):
+        groups = x.reshape(-1, 4, N // 4)
+        mean = groups.mean((1, 2)) * jnp.ones((1, 1))
+        return (x - mean.reshape(-1, 1)) @ params
+
+    plan = jinit.explain(apply, shape(N, 8), shape(64, N))
+    assert [choice.makes for choice in plan] == pytest.approx([1], rel=0.05)

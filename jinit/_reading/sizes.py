@@ -2,7 +2,7 @@
 
 Inputs count as unit signals: of mean 0 and variance 1, independent of each other.
 Numbers that are not real, such as tokens and masks, count as they are where they are
-given; a mask that is a shape lets all through.
+given. Of a shape, a mask lets all through, and tokens are any of those that there are.
 """
 
 import dataclasses
@@ -15,7 +15,8 @@ import numpy as np
 from jax.core import Tracer
 
 from .._graph import Forward, Op, Scope, Value
-from .._graph.samples import EQUAL, opaque, Samples, Size, Source
+from .._graph.samples import EQUAL, opaque, places, Samples, Size, Source
+from .integers import choices
 from .model import Model
 
 
@@ -54,7 +55,10 @@ def run(
         if i < len(model.paths):
             return parameter(value, source)
         stored = stored_paths.get(i)
-        return _argument(model.arguments[i], model.graph.types[value], stored, source)
+        argument, kind = model.arguments[i], model.graph.types[value]
+        if stored is None and _is_any_number(argument, kind):
+            return _numbers(choices(model.graph, value), len(kind.shape), source)
+        return _argument(argument, kind, stored, source)
 
     norms = {*model.facts.norms.values()}
 
@@ -105,6 +109,18 @@ def predicted(forward: Forward, signal: Value, output: Value) -> Prediction:
 
 def _mean(sizes: list[Size]) -> float:
     return float(np.mean([size.second for size in sizes])) if sizes else float("nan")
+
+
+def _is_any_number(argument: Any, kind: Any) -> bool:
+    is_shape = isinstance(argument, jax.ShapeDtypeStruct | Tracer)
+    return is_shape and jnp.issubdtype(kind.dtype, jnp.integer)
+
+
+def _numbers(count: int | None, ndim: int, source: Source) -> Samples:
+    """Any of `count` whole numbers; 1, as in a mask, where nothing tells."""
+    if count is None:
+        return source.array(np.ones((1,) * ndim, int))
+    return places(count, ndim, source)
 
 
 def _argument(argument: Any, kind: Any, stored: str | None, source: Source) -> Samples:

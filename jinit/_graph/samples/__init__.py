@@ -2,6 +2,7 @@
 
 from . import elementwise as elementwise
 from .call import Call as Call, Rule as Rule
+from .choices import places as places
 from .moves import mixed as mixed
 from .rules import (
     opaque as opaque,

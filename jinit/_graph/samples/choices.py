@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import elementwise, moves
+from .call import Call
 from .source import Source
 from .value import Along, EQUAL, LEAST, N, new_axis, Parts, Samples
 
@@ -86,10 +87,10 @@ def places(count: int, ndim: int, source: Source) -> Samples:
     return source.free(draw, ndim)
 
 
-def looked_up(
-    x: Samples, indices: Samples, numbers: Any, ndim: int, source: Source
-) -> Samples:
+def looked_up(x: Samples, indices: Samples, call: Call) -> Samples:
     """`lax.gather`: entries of `x`, other ones for other indices."""
+    numbers, ndim, source = call.params["dimension_numbers"], call.ndim, call.source
+    rows_of = call.before
     gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
     kept = iter(k for k in range(len(x.axes)) if k not in gone)
     varying = [k for k in sorted(gone) if x.axes[k] is not EQUAL]
@@ -107,7 +108,8 @@ def looked_up(
             axes.append(EQUAL)
             continue
         # Two places may look up the same entry.
-        other, same = x.rows[1 + varying[0]], _coincidence(indices, by)
+        other = x.rows[1 + varying[0]]
+        same = _coincidence(indices, by, rows_of[varying[0]])
         rows.append(np.where(source.uniform() < same, x.rows[0], other))
         axis = x.axes[varying[0]]
         axes.append(new_axis(Along.SHARED if same else axis.along, axis))
@@ -116,10 +118,10 @@ def looked_up(
     )
 
 
-def _coincidence(indices: Samples, axis: int) -> float:
-    """How often two indices along an axis are one; never, where none is known."""
+def _coincidence(indices: Samples, axis: int, rows: int) -> float:
+    """How often two indices along an axis are one; by chance, where none is known."""
     if indices.array is None:
-        return 0.0
+        return 1 / rows
     n = indices.array.shape[axis]
     lines = np.moveaxis(indices.array, axis, -1).reshape(-1, n)
     pairs = (lines[:64, :, None] == lines[:64, None, :]).mean()

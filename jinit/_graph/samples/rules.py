@@ -103,8 +103,7 @@ def _pad(call: Call) -> Samples:
 
 def _gather(call: Call) -> Samples:
     x, indices = call.operands
-    numbers = call.params["dimension_numbers"]
-    return choices.looked_up(x, indices, numbers, call.ndim, call.source)
+    return choices.looked_up(x, indices, call)
 
 
 def _scatter_add(call: Call) -> Samples:

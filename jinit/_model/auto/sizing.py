@@ -92,15 +92,18 @@ class Sizing:
         middle of that, and a table that is a head, too, is there before the head: the
         pass is repeated until this is so.
         """
-        for _ in range(PASSES):
+        for left in reversed(range(PASSES)):
             self.visits.clear()
             self.forward = run(self.model, self.parameter, self.before, self.after)
             counted = {path: float(np.median(v)) for path, v in self.visits.items()}
             off = {p: n for p, n in counted.items() if not _near(n, self.used[p])}
-            for path, reads in off.items():
-                self.sized[path] = dataclasses.replace(self.sized[path], reads=reads)
             if not off:
                 break
+            for path, reads in off.items() if left else ():
+                if len(self.visits[path]) > 1 and self.used[path]:
+                    # What comes back to a kernel grows with it: half of the way.
+                    reads = (reads * self.used[path]) ** 0.5
+                self.sized[path] = dataclasses.replace(self.sized[path], reads=reads)
         return {
             path: predicted(self.forward, layer.signal, layer.output)
             for layer, paths in self.paths.items()

@@ -63,6 +63,18 @@ def _rotated(x):
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], -1)
 
 
+def _recurrence(x, u, v):
+    """h ← a h + √(1 − a²) x, with a of the input."""
+    a = jax.nn.sigmoid(2 + x @ u)
+    join = lambda one, two: (one[0] * two[0], one[1] * two[0] + two[1])
+    return jax.lax.associative_scan(join, (a, jnp.sqrt(1 - a**2) * (x @ v)), axis=1)[1]
+
+
+def _stack(h):
+    """Each entry beside its neighbors along the last axis, taken one by one."""
+    return [h[..., i] * jnp.tanh(h[..., i + 1] - h[..., i]) for i in range(3)]
+
+
 # Rows for functions of rows, sequences for what mixes positions.
 ROWS = {
     "kernel": lambda x, u, v, w: x @ w,
@@ -99,6 +111,16 @@ SEQUENCES = {
     "attention": _attention,
     "causal attention": lambda x, q, k, v: _attention(x, q, k, v, MASK),
     "rotated": lambda x, u, v, w: _rotated(x),
+    "two positions": lambda x, u, v, w: (x @ u)[:, 0] + (x @ u)[:, 1],
+    "one and the last": lambda x, u, v, w: jnp.tanh(x[:, 0] * (1 + x[:, -1])),
+    "one beside all": lambda x, u, v, w: x - x[:, :1] * jax.nn.sigmoid(x),
+    "one with itself": lambda x, u, v, w: x[:, 0] * x[:, 0],
+    "one of a mean": lambda x, u, v, w: x[:, 3] - x.mean(1),
+    "neighbors": lambda x, u, v, w: _stack(x),
+    "unstacked": lambda x, u, v, w: (lambda a, b, *_: a * b + a)(
+        *jnp.unstack(x, axis=1)
+    ),
+    "associative scan": lambda x, u, v, w: _recurrence(x, u, v),
     "mean of positions": lambda x, u, v, w: jax.nn.relu(jax.nn.relu(x @ u) @ v).mean(1),
     "norm of a mean": lambda x, u, v, w: _norm(x.mean(1)),
     "largest of positions": lambda x, u, v, w: (x @ u).max(1),

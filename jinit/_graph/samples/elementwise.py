@@ -1,5 +1,6 @@
 """Operations entry by entry, on samples: the formula itself, in NumPy."""
 
+import dataclasses
 import functools
 import math
 import statistics
@@ -18,6 +19,7 @@ from .value import (
     N,
     new_axis,
     Parts,
+    Place,
     Samples,
     seed,
     Size,
@@ -164,7 +166,28 @@ def apply(
     mask = next(filter(None, masks), None)
     doubts = [each.doubt for each in operands]
     parts = _of_parts(function, operands, ndim, name)
-    return Samples(made, axes, sources, mask=mask, parts=parts).doubted(*doubts)
+    places = _places(function, operands)
+    return Samples(made, axes, sources, mask=mask, parts=parts, places=places).doubted(
+        *doubts
+    )
+
+
+def _places(function: Function, operands: Sequence[Samples]) -> tuple[Place, ...]:
+    """Where a function of several values lies: at the places of each."""
+    rows = [{each.axis: each.row for each in x.places} for x in operands]
+    with np.errstate(all="ignore"):
+        return tuple(
+            Place(
+                axis,
+                function(
+                    *(
+                        own.get(axis, x.entries)
+                        for own, x in zip(rows, operands, strict=True)
+                    )
+                ),
+            )
+            for axis in dict.fromkeys(axis for own in rows for axis in own)
+        )
 
 
 def _of_parts(
@@ -241,7 +264,7 @@ def _joined(operands: Sequence[Samples], k: int, ndim: int, centered: bool) -> A
     kind = Along.SHARED
     if along == {Along.FREE} or (centered and along <= {Along.FREE, Along.APART}):
         kind = Along.APART if Along.APART in along else Along.FREE
-    return min(moving, key=lambda axis: axis.age)._replace(along=kind)
+    return min(moving, key=lambda axis: (axis.age, axis.root))._replace(along=kind)
 
 
 def _is_fixed(samples: Samples) -> bool:
@@ -256,7 +279,7 @@ def _aligned(operands: Sequence[Samples]) -> list[Samples]:
     stays, so that the result still runs along with it.
     """
     aligned: dict[int, Samples] = {}
-    for i in sorted(range(len(operands)), key=lambda i: _ages(operands[i])):
+    for i in sorted(range(len(operands)), key=lambda i: _rank(operands[i])):
         samples = operands[i]
         for other in aligned.values():
             if samples.sources & other.sources and _differ(samples, other):
@@ -266,31 +289,33 @@ def _aligned(operands: Sequence[Samples]) -> list[Samples]:
     return [aligned[i] for i in range(len(operands))]
 
 
+def _rank(samples: Samples) -> tuple[Any, ...]:
+    """Who stays: whole values, then those of many places; the older of the same."""
+    ages = sorted(axis.age for axis in samples.axes if axis is not EQUAL)
+    return bool(samples.places), -len(samples.places), ages
+
+
 def _elsewhere(samples: Samples, other: Samples) -> Samples:
     """Entries at other places than those of `other`, as they stand beside these."""
-    shuffled = samples.shuffled(_seed(samples, other))
-    pairs = list(zip(samples.axes, other.axes, strict=False))
-    moved = [k for k, (a, b) in enumerate(pairs) if _moves(a, b)]
-    rows = shuffled.rows
-    if len(moved) == 1 and abs(samples.likeness(moved[0])) > LITTLE:
-        order = np.random.default_rng(_seed(samples, other)).permutation(N)
-        rows = np.array(samples.rows)[:, near(samples.entries, order)]
-        rows[0] = samples.rows[1 + moved[0], near(samples.entries, order)]
+    order = np.random.default_rng(_seed(samples, other)).permutation(N)
+    moved = [samples.rows[1 + k] for k in _moved(samples, other)]
+    moved += [each.row for each in samples.places if _left(each, other)]
+    if len(moved) == 1 and abs(samples.likeness_to(moved[0])) > LITTLE:
+        order = near(samples.entries, order)
+        found = samples.reordered(order)
         alike = [k for k, axis in enumerate(samples.axes) if axis is EQUAL]
-        rows[[1 + k for k in alike]] = rows[0]
+        found.rows[[0, *(1 + k for k in alike)]] = moved[0][order]
+    else:
+        found = samples.reordered(order)
     axes = tuple(
         axis if axis is EQUAL else new_axis(axis.along, axis) for axis in samples.axes
     )
-    return Samples(rows, axes, samples.sources, doubt=samples.doubt)
-
-
-def _ages(samples: Samples) -> list[float]:
-    return sorted(axis.age for axis in samples.axes if axis is not EQUAL)
+    return dataclasses.replace(found, axes=axes, array=None, parts=None)
 
 
 def _differ(one: Samples, other: Samples) -> bool:
-    pairs = list(zip(one.axes, other.axes, strict=False))
-    if any(_moves(a, b) for a, b in pairs):
+    """Whether what stands side by side are entries at different places."""
+    if _moved(one, other) or any(_left(each, other) for each in one.places):
         return True
     places = {axis.number: k for k, axis in enumerate(one.axes) if axis is not EQUAL}
     return any(
@@ -299,8 +324,24 @@ def _differ(one: Samples, other: Samples) -> bool:
     )
 
 
-def _moves(one: Axis, other: Axis) -> bool:
-    return one.root == other.root and one.number != other.number
+def _moved(one: Samples, other: Samples) -> list[int]:
+    """The axes along which one runs otherwise than the other, or the other lies."""
+    lies = {each.axis.root for each in other.places}
+    pairs = zip(one.axes, other.axes, strict=False)
+    runs = [a.root == b.root and a.number != b.number for a, b in pairs]
+    return [
+        k
+        for k, axis in enumerate(one.axes)
+        if axis is not EQUAL and (axis.root in lies or (k < len(runs) and runs[k]))
+    ]
+
+
+def _left(place: Place, other: Samples) -> bool:
+    """Whether the other runs along the axis of a place, or lies elsewhere on it."""
+    root = place.axis.root
+    lies = [each.axis for each in other.places if each.axis.root == root]
+    runs = any(axis.root == root and axis is not EQUAL for axis in other.axes)
+    return runs or (bool(lies) and place.axis not in lies)
 
 
 def _seed(one: Samples, other: Samples) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .source import Source
-from .value import Along, Axis, EQUAL, N, new_axis, Samples, seed
+from .value import Along, Axis, EQUAL, N, new_axis, Place, Samples, seed
 
 
 def transpose(x: Samples, order: Sequence[int]) -> Samples:
@@ -74,7 +74,10 @@ def _groups(before: Sequence[int], after: Sequence[int]):
 
 
 def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> Samples:
-    """A slice: along an axis that is cut, entries at other places."""
+    """A slice: along an axis that is cut, entries at other places.
+
+    One that is cut to a single entry is no axis more: the value lies at a place of it.
+    """
     cut = [
         k
         for k, (n, m) in enumerate(zip(before, after, strict=True))
@@ -84,8 +87,10 @@ def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> S
         axis._replace(number=-1 - seed(axis.number, key, k)) if k in cut else axis
         for k, axis in enumerate(x.axes)
     ]
+    single = [k for k in cut if after[k] == 1]
+    places = (*x.places, *(Place(axes[k], x.rows[1 + k]) for k in single))
     axes = [EQUAL if n == 1 else a for n, a in zip(after, axes, strict=True)]
-    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt)
+    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt, places=places)
 
 
 def reverse(x: Samples, dimensions: Sequence[int]) -> Samples:

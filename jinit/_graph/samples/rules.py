@@ -64,6 +64,8 @@ def _conv(call: Call) -> Samples:
 
 def _part(call: Call) -> Samples:
     starts = tuple(call.params.get("start_indices", ()))
+    told = [x.array for x in call.operands[1:]]  # of a dynamic one
+    indices = [None if at is None or at.size > 1 else int(at.flat[0]) for at in told]
     strides = tuple(call.params.get("strides") or ())
     x = call.operands[0]
     cut = [k for k in range(call.ndim) if call.before[k] != call.after[k]]
@@ -72,7 +74,7 @@ def _part(call: Call) -> Samples:
         whole = x.parts.at(start, start + call.after[cut[0]])
         if whole is not None:
             return whole
-    return moves.part(x, call.before, call.after, (starts, strides))
+    return moves.part(x, call.before, call.after, (*starts, *indices, strides))
 
 
 def _split(call: Call) -> Sequence[Samples]:
@@ -318,10 +320,9 @@ def _unstack(call: Call) -> Sequence[Samples]:
     kept = [k for k in range(len(x.axes)) if k != axis]
     if x.parts and x.parts.axis == axis and len(x.parts.sizes) == len(call.outputs):
         return [value.picked(kept) for value in x.parts.values]
-    parts = [x.picked(kept) for _ in call.outputs]
-    if x.axes[axis] is EQUAL:
-        return parts
-    return [each.shuffled(i) if i else each for i, each in enumerate(parts)]
+    one = tuple(1 if k == axis else n for k, n in enumerate(call.before))
+    places = range(len(call.outputs))
+    return [moves.part(x, call.before, one, (i,)).picked(kept) for i in places]
 
 
 def _grown(call: Call) -> Samples:

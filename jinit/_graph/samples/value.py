@@ -64,6 +64,16 @@ class Axis(NamedTuple):
         return self._replace(along=Along.APART) if free else self
 
 
+class Place(NamedTuple):
+    """Where a value lies along an axis that it was cut out of: at one entry of it.
+
+    Its `number` says which entry, its `row` holds others along that axis.
+    """
+
+    axis: Axis
+    row: np.ndarray
+
+
 EQUAL = Axis(Along.EQUAL, 0, 0)
 _numbers = threading.local()  # of this thread's computation, so that it can be repeated
 
@@ -105,6 +115,7 @@ class Samples:
         doubt: Why its size is not sure, if so.
         mask: Which of its entries a known mask has let through, if one has.
         parts: What it was concatenated from, if it was.
+        places: Where it lies along axes of which it is one entry, as `x[:, 0]` is.
     """
 
     rows: np.ndarray
@@ -114,6 +125,7 @@ class Samples:
     doubt: str = ""
     mask: Mask | None = None
     parts: "Parts | None" = None
+    places: tuple[Place, ...] = ()
 
     @property
     def entries(self) -> np.ndarray:
@@ -157,8 +169,13 @@ class Samples:
         if self.array is not None:
             found = _exact_overlap(self.array, (axis,)) - self.mean**2
             return min(max(found / self.variance, -1.0), 1.0)
-        product = float(np.mean((self.rows[0] * self.rows[1 + axis].conj()).real))
-        found = (product - np.real(self.rows).mean() ** 2) / self.variance
+        return self.likeness_to(self.rows[1 + axis])
+
+    def likeness_to(self, others: np.ndarray) -> float:
+        """The correlation of the entries with others that stand beside them."""
+        product = np.mean((self.entries * others.conj()).real)
+        means = np.real(self.entries).mean() * np.real(others).mean()
+        found = float(product - means) / max(self.variance, LEAST)
         return 0.0 if abs(found) < _TINY**0.5 else min(max(found, -1.0), 1.0)
 
     def overlap(self, *axes: int) -> float:
@@ -181,8 +198,13 @@ class Samples:
 
     def shuffled(self, seed: int) -> "Samples":
         """Other entries of the same value, independent of these."""
-        order = np.random.default_rng(seed).permutation(N)
-        return dataclasses.replace(self, rows=self.rows[:, order], mask=None)
+        return self.reordered(np.random.default_rng(seed).permutation(N))
+
+    def reordered(self, order: np.ndarray) -> "Samples":
+        """The same entries, those at hand in another order."""
+        places = tuple(each._replace(row=each.row[order]) for each in self.places)
+        rows = self.rows[:, order]
+        return dataclasses.replace(self, rows=rows, mask=None, places=places)
 
     def picked(
         self, order: Sequence[int | None], axes: Sequence[Axis] | None = None
@@ -199,6 +221,7 @@ class Samples:
             doubt=self.doubt,
             mask=mask,
             parts=parts,
+            places=self.places,
         )
 
     def _parts_of(

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import elementwise, moves
 from .call import Call
+from .parts import in_turn
 from .source import Source
 from .value import Along, EQUAL, LEAST, N, new_axis, Parts, Samples
 
@@ -75,7 +76,7 @@ def _ranked(x: Samples, count: int, size: int, source: Source) -> Parts | None:
         axes = tuple(EQUAL if k == last else x.axes[k] for k in range(last + 1))
         sources = frozenset({source.fresh()})
         values.append(Samples(np.stack([first, *rows]), axes, sources, doubt=x.doubt))
-    return Parts(last, tuple(values), (1,) * count)
+    return in_turn(last, values, (1,) * count)
 
 
 MANY = 64  # ranks that are no longer told apart

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from . import choices, elementwise, moves, products, reductions, sums
+from . import choices, elementwise, moves, parts, products, reductions, sums
 from .call import Call, Result, Rule
 from .source import Source
-from .value import EQUAL, N, Parts, Samples
+from .value import EQUAL, N, Samples
 
 
 def _doubtful(why: str) -> Rule:
@@ -69,21 +69,22 @@ def _part(call: Call) -> Samples:
     strides = tuple(call.params.get("strides") or ())
     x = call.operands[0]
     cut = [k for k in range(call.ndim) if call.before[k] != call.after[k]]
-    if x.parts and cut == [x.parts.axis] and starts and not strides:
-        start = starts[cut[0]]
-        whole = x.parts.at(start, start + call.after[cut[0]])
-        if whole is not None:
-            return whole
+    if x.parts and cut == [x.parts.axis] and starts:
+        step = strides[cut[0]] if strides else 1
+        places = starts[cut[0]] + step * np.arange(call.after[cut[0]])
+        return parts.sliced(x, places, call.source)
     return moves.part(x, call.before, call.after, (*starts, *indices, strides))
 
 
 def _split(call: Call) -> Sequence[Samples]:
-    x, axis, made = call.operands[0], call.params["axis"], []
-    stops = np.cumsum([out.shape[axis] for out in call.outputs]).tolist()
-    for i, (out, stop) in enumerate(zip(call.outputs, stops, strict=True)):
-        parts = x.parts if x.parts and x.parts.axis == axis else None
-        whole = parts and parts.at(stop - out.shape[axis], stop)
-        made.append(whole or moves.part(x, call.before, tuple(out.shape), (i,)))
+    x, axis, made, stop = call.operands[0], call.params["axis"], [], 0
+    for i, out in enumerate(call.outputs):
+        places = stop + np.arange(out.shape[axis])
+        stop += out.shape[axis]
+        if x.parts and x.parts.axis == axis and len(places):
+            made.append(parts.sliced(x, places, call.source))
+        else:
+            made.append(moves.part(x, call.before, tuple(out.shape), (i,)))
     return made
 
 
@@ -94,13 +95,14 @@ def _concatenate(call: Call) -> Samples:
     if len(kept) == 1:
         return kept[0][0]
     values, counts = zip(*kept, strict=True)
-    made = moves.mixed(values, counts, axis, call.source)
-    return dataclasses.replace(made, parts=Parts(axis, values, counts))
+    return parts.concatenated(values, counts, axis, call.source)
 
 
 def _pad(call: Call) -> Samples:
     x, value = call.operands
-    return moves.padded(x, value, call.before, call.after, call.source)
+    config = call.params["padding_config"]
+    made = parts.padded(x, value, call.before, config, call.source)
+    return made or moves.padded(x, value, call.before, call.after, call.source)
 
 
 def _gather(call: Call) -> Samples:
@@ -213,7 +215,10 @@ def _random_gamma(call: Call) -> Samples:
 def _entry_by_entry(call: Call) -> Samples:
     function = elementwise.function_of(call.name, call.params)
     assert function is not None
-    return elementwise.apply(function, call.operands, call.ndim, call.name)
+    apart = parts.each_with_each(
+        call.name, call.params, call.operands, call.ndim, call.source
+    )
+    return apart or elementwise.apply(function, call.operands, call.ndim, call.name)
 
 
 def _first(call: Call) -> Samples:
@@ -312,13 +317,14 @@ def _stack(call: Call) -> Samples:
     order = [None if k == axis else k - (k > axis) for k in range(ndim)]
     wide = tuple(x.picked(order) for x in call.operands)
     made = moves.mixed(wide, [1.0] * len(wide), axis, call.source)
-    return dataclasses.replace(made, parts=Parts(axis, wide, (1,) * len(wide)))
+    each = parts.in_turn(axis, wide, (1,) * len(wide))
+    return dataclasses.replace(made, parts=each)
 
 
 def _unstack(call: Call) -> Sequence[Samples]:
     x, axis = call.operands[0], call.params["axis"]
     kept = [k for k in range(len(x.axes)) if k != axis]
-    if x.parts and x.parts.axis == axis and len(x.parts.sizes) == len(call.outputs):
+    if x.parts and x.parts.axis == axis and len(x.parts.values) == len(call.outputs):
         return [value.picked(kept) for value in x.parts.values]
     one = tuple(1 if k == axis else n for k, n in enumerate(call.before))
     places = range(len(call.outputs))

@@ -231,7 +231,7 @@ class Samples:
         if self.parts is None or self.parts.axis not in order:
             return None
         values = tuple(map(function, self.parts.values))
-        return Parts(list(order).index(self.parts.axis), values, self.parts.sizes)
+        return Parts(list(order).index(self.parts.axis), values, self.parts.where)
 
     def with_parts_of(
         self, whole: "Samples", function: Callable[["Samples"], "Samples"],
@@ -242,19 +242,11 @@ class Samples:
 
 
 class Parts(NamedTuple):
-    """Values one after another along an axis, so many entries of each."""
+    """Values that lie along an axis, each at places of its own."""
 
     axis: int
     values: tuple[Samples, ...]
-    sizes: tuple[int, ...]
-
-    def at(self, start: int, stop: int) -> Samples | None:
-        """The value that lies there, if it is one alone and whole."""
-        ends = np.cumsum(self.sizes).tolist()
-        for value, size, end in zip(self.values, self.sizes, ends, strict=True):
-            if (start, stop) == (end - size, end):
-                return value
-        return None
+    where: tuple[np.ndarray, ...]
 
 
 # Means and likenesses below this part of E x² are chance: the lattice is good to 0.3 %.

@@ -110,6 +110,7 @@ ROWS = {
 SEQUENCES = {
     "attention": _attention,
     "causal attention": lambda x, q, k, v: _attention(x, q, k, v, MASK),
+    "causal attention, sharp": lambda x, q, k, v: _attention(x, 8 * q, k, v, MASK),
     "rotated": lambda x, u, v, w: _rotated(x),
     "two positions": lambda x, u, v, w: (x @ u)[:, 0] + (x @ u)[:, 1],
     "one and the last": lambda x, u, v, w: jnp.tanh(x[:, 0] * (1 + x[:, -1])),

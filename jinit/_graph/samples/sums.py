@@ -187,6 +187,9 @@ def _of_masked(
     pairs = np.where(present, x.rows, 0.0)
     told = min(_alike_in_logarithm(pairs[[0, 1 + j]]) for j in moving) ** 0.5
     share = mask.share(moving) if truth else 1 - mask.share(moving)
+    few = count <= FEW_ENOUGH and told**2 < LITTLE
+    numbers = tuple(x.axes[k].number for k in moving)
+    shown = x.rows[0][present[0]]
     first = source.normal()
     for k in (None, *kept):
         row, same = (0, True) if k is None else (1 + k, x.axes[k] is EQUAL)
@@ -194,7 +197,11 @@ def _of_masked(
         counted = np.round(share[row] * count) - present[members].sum(0)
         others = np.maximum(counted, 0)
         noise = first if same else source.normal()
-        if mean > 0 and (inside >= 0).all():
+        if few and len(shown):
+            places = numbers if k is None or same else (*numbers, x.axes[k].number)
+            picked = shown[source.picks(places, int(count), None) % len(shown)]
+            rest = np.where(np.arange(int(count))[:, None] < others, picked, 0).sum(0)
+        elif mean > 0 and (inside >= 0).all():
             z = told * normal_scores(x.rows[row]) + (1 - told**2) ** 0.5 * noise
             each = 1 + np.maximum(others - 1, 0) * told**2
             rest = _lognormal(others * mean, others * each * variance, z)

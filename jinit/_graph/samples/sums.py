@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .masks import Mask
-from .source import normal_scores, Source
+from .source import NEAR, normal_scores, Source
 from .value import Along, EQUAL, LITTLE, N, Samples
 
 
@@ -187,9 +187,7 @@ def _of_masked(
     pairs = np.where(present, x.rows, 0.0)
     told = min(_alike_in_logarithm(pairs[[0, 1 + j]]) for j in moving) ** 0.5
     share = mask.share(moving) if truth else 1 - mask.share(moving)
-    few = count <= FEW_ENOUGH and told**2 < LITTLE
     numbers = tuple(x.axes[k].number for k in moving)
-    shown = x.rows[0][present[0]]
     first = source.normal()
     for k in (None, *kept):
         row, same = (0, True) if k is None else (1 + k, x.axes[k] is EQUAL)
@@ -197,10 +195,11 @@ def _of_masked(
         counted = np.round(share[row] * count) - present[members].sum(0)
         others = np.maximum(counted, 0)
         noise = first if same else source.normal()
-        if few and len(shown):
+        if count <= FEW_ENOUGH and len(inside):
             places = numbers if k is None or same else (*numbers, x.axes[k].number)
-            picked = shown[source.picks(places, int(count), None) % len(shown)]
-            rest = np.where(np.arange(int(count))[:, None] < others, picked, 0).sum(0)
+            picks = source.picks(places, int(count), None)
+            each = _kept_beside(x, present, row, moving, told, picks)
+            rest = np.where(np.arange(int(count))[:, None] < others, each, 0).sum(0)
         elif mean > 0 and (inside >= 0).all():
             z = told * normal_scores(x.rows[row]) + (1 - told**2) ** 0.5 * noise
             each = 1 + np.maximum(others - 1, 0) * told**2
@@ -208,3 +207,20 @@ def _of_masked(
         else:
             rest = others * mean + np.sqrt(others * variance) * noise
         yield x.rows[members].sum(0) + rest
+
+
+def _kept_beside(
+    x: Samples, present: np.ndarray, row: int, moving: Sequence[int], told: float,
+    picks: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Entries that a mask keeps, as they stand beside those of a row."""
+    beside = 1 + min(moving, key=x.likeness)
+    pool = np.flatnonzero(present[0] & present[beside])
+    if told**2 < LITTLE or not len(pool):
+        shown = x.rows[0][present[0]]
+        return shown[picks % len(shown)]
+    entries = np.real(x.rows[0])
+    pool = pool[np.argsort(entries[pool], kind="stable")]
+    rank = np.searchsorted(entries[pool], np.real(x.rows[row]))
+    like = (rank + picks % (2 * NEAR + 1) - NEAR).clip(0, len(pool) - 1)
+    return x.rows[beside][pool[np.where(present[row], like, picks % len(pool))]]

@@ -102,9 +102,11 @@ def test_what_is_no_kernel_is_the_model_s_own_where_that_is_known(mode, name):
             assert choice.reason == f"the model's own: {own}"
 
 
-def made(mode, name, rules=None):
+def made(mode, name, rules=None) -> tuple[Any, ...]:
     """The model with new weights, as functions of a model with weights take it."""
-    case = MODES[mode]()[name]
+    # A Keras model holds them in place, and would start from them next time.
+    cases = MODES[mode].__wrapped__() if rules else MODES[mode]()
+    case = cases[name]
     own = jinit.initialize(case.model, KEY, *case.inputs, rules=rules)
     if holds_weights(own):
         return (case.model if name == "keras" else own,)
@@ -127,8 +129,8 @@ X = jax.random.normal(KEY, (64, BATCH.shape[1]))
 def measured(mode, name):
     """What the probe measures at each layer, and by what LSUV scales it."""
     rules = PLAIN if mode == "plain" else NORM
-    layers = jinit.probe(*made(mode, name, rules), X).layers
-    scaled = jinit.lsuv(*made(mode, name, rules), KEY, X, start="given")
+    layers = jinit.probe(*made(mode, name, rules), batch=X).layers
+    scaled = jinit.lsuv(*made(mode, name, rules), key=KEY, batch=X, start="given")
     return [
         (x.mean, x.std, x.activation_std, x.gradient_std, scale.scale)
         for x, scale in zip(layers, scaled.record, strict=True)

@@ -75,6 +75,11 @@ def _stack(h):
     return [h[..., i] * jnp.tanh(h[..., i + 1] - h[..., i]) for i in range(3)]
 
 
+def _unstacked(x):
+    first, second, *_ = jnp.unstack(x, axis=1)
+    return first * second + first
+
+
 # Rows for functions of rows, sequences for what mixes positions.
 ROWS = {
     "kernel": lambda x, u, v, w: x @ w,
@@ -118,9 +123,7 @@ SEQUENCES = {
     "one with itself": lambda x, u, v, w: x[:, 0] * x[:, 0],
     "one of a mean": lambda x, u, v, w: x[:, 3] - x.mean(1),
     "neighbors": lambda x, u, v, w: _stack(x),
-    "unstacked": lambda x, u, v, w: (lambda a, b, *_: a * b + a)(
-        *jnp.unstack(x, axis=1)
-    ),
+    "unstacked": lambda x, u, v, w: _unstacked(x),
     "mean of positions": lambda x, u, v, w: jax.nn.relu(jax.nn.relu(x @ u) @ v).mean(1),
     "norm of a mean": lambda x, u, v, w: _norm(x.mean(1)),
     "largest of positions": lambda x, u, v, w: (x @ u).max(1),

@@ -119,7 +119,8 @@ def _piece(parts: Parts, i: int, places: np.ndarray) -> Samples:
         return value
     shapes = np.full((2, len(value.axes)), 2)  # no other axis is cut
     shapes[:, parts.axis] = len(where), len(places)
-    return moves.part(value, *shapes.tolist(), tuple(np.searchsorted(where, places)))
+    before, after = shapes.tolist()
+    return moves.part(value, before, after, tuple(np.searchsorted(where, places)))
 
 
 def _owners(parts: Parts, size: int) -> np.ndarray:

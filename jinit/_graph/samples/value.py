@@ -173,7 +173,7 @@ class Samples:
 
     def likeness_to(self, others: np.ndarray) -> float:
         """The correlation of the entries with others that stand beside them."""
-        product = np.mean((self.entries * others.conj()).real)
+        product = np.mean(np.real(self.entries * others.conj()))
         means = np.real(self.entries).mean() * np.real(others).mean()
         found = float(product - means) / max(self.variance, LEAST)
         return 0.0 if abs(found) < _TINY**0.5 else min(max(found, -1.0), 1.0)

@@ -125,9 +125,9 @@ class Plan:
         """Warns of a model whose outputs depend on none of its parameters."""
         if self.choices and all(each.role == "unused" for each in self):
             warn(
-                f"`{where}` finds no parameter that reaches an output: all are unused, "
-                "and 0 unless they are the model's own. Does the function read its "
-                "params, its first argument, or others that it closes over?"
+                f"`{where}` finds no parameter that reaches an output: all are unused. "
+                "Does the function read its params, its first argument, or others that "
+                "it closes over?"
             )
 
     def warn_of_doubts(self, where: str) -> None:
@@ -138,7 +138,7 @@ class Plan:
         warn(
             f"`{where}` is not sure how large the signals at {len(self.unsure)} of "
             f"{len(self)} parameters are:\n{listed}\nMeasure them with `jinit.probe`, "
-            "or scale them by data with `jinit.lsuv`.",
+            "scale them by data with `jinit.lsuv`, or say by `rules` what they are.",
         )
 
     def _cells(self) -> Iterator[tuple[str, ...]]:

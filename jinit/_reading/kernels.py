@@ -36,10 +36,10 @@ def read_kernel(
     if axes is not None:
         shape = tuple(n * parts for n, parts in zip(shape, axes.parts, strict=True))
     kernel = _KERNELS.get(op.name)
-    return kernel(op, position, shape) if kernel else None
+    return kernel(graph, op, position, shape) if kernel else None
 
 
-def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
+def _dense(_: Graph, op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
     contracted, batched = op.params["dimension_numbers"]
     in_axes, batch_axes = tuple(contracted[position]), tuple(batched[position])
     out_axes = tuple(
@@ -49,20 +49,29 @@ def _dense(op: Op, position: int, shape: tuple[int, ...]) -> Kernel:
     return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
 
 
-def _ragged(op: Op, position: int, shape: tuple[int, ...]) -> Kernel | None:
-    # Each row of the signal meets the kernel of its group: (groups, in, out).
+def _ragged(
+    graph: Graph, op: Op, position: int, shape: tuple[int, ...]
+) -> Kernel | None:
+    # Rows in groups meet the kernel of theirs, (groups, in, out); terms are summed by
+    # group.
     numbers = op.params["ragged_dot_dimension_numbers"]
     contracted, batched = numbers.dot_dimension_numbers
-    groups = tuple(numbers.rhs_group_dimensions)
-    if position != 1 or not groups:
-        return None
-    in_axes, copies = tuple(contracted[1]), groups + tuple(batched[1])
-    out_axes = tuple(k for k in range(len(shape)) if k not in in_axes + copies)
-    fans = _size(shape, in_axes), _size(shape, out_axes)
-    return Kernel(op.inputs[1], (), in_axes, out_axes, *fans)
+    in_axes = tuple(map(int, contracted[position]))
+    groups = numbers.rhs_group_dimensions if position else ()
+    gone = {*in_axes, *map(int, (*batched[position], *groups))}
+    out_axes = tuple(k for k in range(len(shape)) if k not in gone)
+    fan_in, fan_out = _size(shape, in_axes), _size(shape, out_axes)
+    parts = max(graph.types[op.inputs[2]].shape[-1], 1)
+    if set(numbers.lhs_ragged_dimensions) <= set(contracted[0]):
+        fan_in /= parts
+    elif position == 0 and numbers.rhs_group_dimensions:
+        fan_out /= parts  # a row of it meets what lies in one group
+    return Kernel(op.inputs[position], (), in_axes, out_axes, fan_in, fan_out)
 
 
-def _convolution(op: Op, position: int, shape: tuple[int, ...]) -> Kernel | None:
+def _convolution(
+    _: Graph, op: Op, position: int, shape: tuple[int, ...]
+) -> Kernel | None:
     if position != 1:
         return None
     out_axis, in_axis, *window = op.params["dimension_numbers"].rhs_spec

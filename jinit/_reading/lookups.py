@@ -1,11 +1,11 @@
 """Tables that are looked up and are a head as well, and those summed with them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .._graph import Op, sweep, Value
+from .._graph import Graph, Op, sweep, Value
 from .layers import Layer
 from .made import factor
 from .model import Model
@@ -95,3 +95,35 @@ def _logits_times(model: Model, layer: Layer) -> float:
             return 1.0 if capped else found
         value, found = readers[0].outputs[0], found * by
     return found
+
+
+def group_biases(model: Model) -> Iterator[Op]:
+    """The look-ups of what is added to rows that read the kernel of their group."""
+    graph = model.graph
+    for layer in model.layers:
+        if layer.op.kind != "ragged_dot_general":
+            continue
+        (groups,) = graph.types[layer.op.inputs[2]].shape[-1:]
+        for made in _casts(graph, layer.output):
+            sums = (op for op in graph.readers.get(made, ()) if op.traits.sums)
+            for maker in (_uncast(graph, i) for op in sums for i in op.inputs):
+                if maker and maker.traits.looks_up:
+                    table = graph.types[maker.inputs[0]]
+                    if table.shape[0] == groups:
+                        yield maker
+
+
+def _casts(graph: Graph, value: Value) -> Iterator[Value]:
+    """A value, and the same in other dtypes."""
+    yield value
+    for op in graph.readers.get(value, ()):
+        if op.traits.casts:
+            yield from _casts(graph, op.outputs[0])
+
+
+def _uncast(graph: Graph, value: Value) -> Op | None:
+    """What makes a value, in whatever dtype."""
+    maker = graph.makers.get(value)
+    while maker and maker.traits.casts:
+        maker = graph.makers.get(maker.inputs[0])
+    return maker

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from .._graph import Kind, Link, Op, upstream, Value
 from .axes import LeafAxes, moved
 from .layers import Layer
+from .lookups import group_biases
 from .made import adds, made_of
 from .model import Model
 from .uses import READ, Role, Use
@@ -20,6 +21,7 @@ class Roles:
         self.needed = upstream(self.graph, self.graph.outputs)
         self.biases = {layer.bias: layer for layer in model.layers}
         self.dividing = set(model.facts.norms.values())
+        self.by_group = set(group_biases(model))
 
     def uses(self) -> dict[Value, list[Use]]:
         """By parameter leaf, in the order of computation."""
@@ -67,7 +69,7 @@ class Roles:
         if sum(n > 1 for n in slices) > 1 and any(r.traits.is_layer for r in readers):
             note = "a kernel that the data choose; its fans are not read"
             return Use(op, value, "unknown", note=note)
-        return Use(op, value, "embedding")
+        return Use(op, value, "bias" if op in self.by_group else "embedding")
 
     def _kernel(self, layer: Layer, value: Value, leaf: Value) -> Use:
         joined = self._joined(value, leaf)

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from jax.experimental.pallas import pallas_call
 
 import jinit
 from jinit._activations import gaussian_moments, squared_gain
@@ -339,3 +340,39 @@ def test_a_causal_transformer_without_norms_keeps_its_scale():
     moments = [z.second_moment for z in probe.layers if "out" not in z.path]
     assert len(moments) == 4 * 4 + 1  # queries, keys, values, up; the head
     assert all(0.5 < moment < 2 for moment in moments)
+
+
+OPAQUE = {
+    "callback": lambda x, w: jax.pure_callback(jnp.dot, image(2, 6), x, w),
+    "foreign": lambda x, w: jax.ffi.ffi_call("not_there", image(2, 6))(x, w),
+    "pallas": lambda x, w: pallas_call(_multiply, image(2, 6), interpret=True)(x, w),
+    "solve": lambda x, w: jax.lax.linalg.triangular_solve(w[:, :4], x)[:, :1] + w[:2],
+    "largest": lambda x, w: jnp.maximum(x[:1, :1], w)[:2],
+    "chosen": lambda x, w: jnp.einsum(
+        "ti,tio->to", x, jnp.stack([w, w])[x[:, 0].astype(int)]
+    ),
+}
+
+
+def _multiply(x, w, out):
+    out[...] = x[...] @ w[...]
+
+
+@pytest.mark.parametrize("name", OPAQUE)
+def test_what_no_one_can_read_starts_as_a_kernel_of_its_shape(name):
+    apply = lambda p, x: jnp.tanh(OPAQUE[name](x, p["w"])) @ p["out"]
+    params = {"w": image(4, 6), "out": image(6, 3)}
+    plan = {each.path: each for each in jinit.explain(apply, params, image(2, 4))}
+    assert "not known" in plan["w"].doubt
+    with pytest.warns(UserWarning, match="is not sure"):
+        weights = jinit.initialize((apply, params), jax.random.key(0), image(2, 4))
+    assert all(each.any() for each in weights.values())
+
+
+def test_what_is_unused_or_a_stack_of_what_is_unknown_is_no_zero():
+    hidden = lambda p, x: jax.pure_callback(jnp.dot, image(2, 6), x, p["experts"])
+    params = {"idle": image(4, 6), "experts": image(5, 4, 6), "scalar": image()}
+    plan = jinit.explain(hidden, params, image(2, 4))
+    experts, idle, scalar = (each.initializer for each in plan)
+    assert experts.fans((5, 4, 6)) == idle.fans((4, 6)) == (4, 6)
+    assert scalar is jinit.zeros

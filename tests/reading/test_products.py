@@ -95,3 +95,55 @@ def test_experts_that_read_rows_by_group_have_the_fans_of_one():
     assert (down.fan_in, down.fan_out, down.stack_axes) == (32, 8, (0,))
     assert (up.role, down.role) == ("kernel", "output head")
     assert down.activation_name == "silu"
+
+
+def _ragged(contracted, ragged, groups, batched=((), ())):
+    numbers = jax.lax.RaggedDotDimensionNumbers(
+        dot_dimension_numbers=(contracted, batched),
+        lhs_ragged_dimensions=[ragged],
+        rhs_group_dimensions=groups,
+    )
+    return lambda x, w, g: jax.lax.ragged_dot_general(x, w, g, numbers)
+
+
+# A signal, a kernel, and which of its axes are summed; the fans of one kernel of 4.
+GROUPED = {
+    "rows, kernels (group, out, in)": (
+        (64, 16), (4, 32, 16), _ragged(((1,), (2,)), 0, [0]), (16, 32)
+    ),
+    "terms": ((5, 64), (64, 32), _ragged(((1,), (0,)), 1, []), (16, 32)),
+    "batches": (
+        (6, 5, 16), (6, 16, 32), _ragged(((2,), (1,)), 0, [], ((0,), (0,))), (16, 32)
+    ),
+    "rows of several examples": (
+        (3, 64, 16), (4, 16, 32),
+        lambda x, w, g: jax.vmap(jax.lax.ragged_dot)(
+            x, jnp.stack([w] * 3), jnp.stack([g] * 3)
+        ), (16, 32),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_grouped_products_are_read_in_every_form(name):
+    x, w, product, fans = GROUPED[name]
+    apply = lambda p, x, g: jax.nn.relu(product(x, p["w"], g)) @ p["out"]
+    params, groups = (
+        {"w": image(*w), "out": image(32, 8)},
+        jax.ShapeDtypeStruct((4,), int),
+    )
+    out, w = jinit.explain(apply, params, image(*x), groups)
+    assert w.initializer == jinit.lecun_normal(fans=fans)
+    assert (w.makes, out.reads) == pytest.approx((1, 0.5), rel=0.05)
+
+
+def test_what_is_added_by_group_is_a_bias():
+    def apply(p, x, groups):
+        made = jax.lax.ragged_dot(x, p["w"], groups).astype("bfloat16")
+        ids = jnp.repeat(jnp.arange(4), groups, total_repeat_length=64)
+        return jnp.tanh(made + p["b"][ids]) @ p["out"] + p["table"][ids]
+
+    params = {"w": image(4, 16, 32), "b": image(4, 32), "out": image(32, 8)}
+    groups = jax.ShapeDtypeStruct((4,), "int32")
+    found = jinit.trace(apply, params | {"table": image(4, 8)}, image(64, 16), groups)
+    assert [found[name].role for name in ("b", "table")] == ["bias", "embedding"]

@@ -11,6 +11,7 @@ from jax import lax
 
 from . import choices, elementwise, moves, parts, products, reductions, sums
 from .call import Call, Result, Rule
+from .ragged import ragged_dot
 from .source import Source
 from .value import EQUAL, N, Samples
 
@@ -41,16 +42,6 @@ def _dot_general(call: Call) -> Samples:
     one, other = call.operands
     shapes = call.before, tuple(call.inputs[1].shape)
     return products.dot_general(one, other, numbers, shapes, call.source, call.zeros)
-
-
-def _ragged_dot(call: Call) -> Samples:
-    x, kernel = call.operands[:2]
-    return products.contract(
-        products.Factor(x, (1,), (0, None)),
-        products.Factor(kernel, (1,), (None, 2)),
-        call.before[1],
-        call.source,
-    )
 
 
 def _conv(call: Call) -> Samples:
@@ -254,7 +245,7 @@ RULES: dict[str, Rule] = {
     "pmin": _first,
     "ppermute": _first,
     "psum": lambda c: _psum(c),
-    "ragged_dot_general": _ragged_dot,
+    "ragged_dot_general": ragged_dot,
     "random_bits": _random_bits,
     "random_clone": _key,
     "random_fold_in": _key,

@@ -16,7 +16,7 @@ from ..._schemes import constant, normal, ones, Sides, zeros
 from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
-from .laws import Direction, in_pairs, Law, of_variance, per_gate
+from .laws import by_shape, Direction, in_pairs, Law, of_variance, per_gate
 from .sizing import Sized, Sizing
 
 
@@ -105,9 +105,14 @@ def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choic
         )
     if row.path in options.was_random:
         reason = f"{reason}; the model's own was random"
+    doubt = ""
     if initializer is None and not has_value:
         initializer, reason = default(row), f"{reason}: {row.note or row.role}"
-    return Choice(row.path, row.shape, initializer, reason, row.role, row.order)
+        if is_weight and row.role == "unknown" and len(row.shape) > 1:
+            doubt = "what it is for is not known, its law is that of a kernel"
+    return Choice(
+        row.path, row.shape, initializer, reason, row.role, row.order, doubt=doubt
+    )
 
 
 def _shares_a_stream(row: Row, own: Own) -> bool:
@@ -138,9 +143,16 @@ def _other(
 
 
 def default(row: Row) -> Initializer:
-    """For what has no value to keep: a multiplier of 1, an average of 0."""
+    """For what has no value to keep: a multiplier of 1, an average of 0.
+
+    What may be a kernel of a layer that is not read starts as one: at 0 it would be
+    dead.
+    """
     spread = row.path.rsplit("/", 1)[-1] in {"var", "variance", "scale"}
-    return ones if row.role == "gate" or spread else zeros
+    if row.role == "gate" or spread:
+        return ones
+    is_matrix = len(row.shape) > 1 and row.role in {"unknown", "unused"}
+    return by_shape(row.shape) if is_matrix else zeros
 
 
 def _embedding(row: Row, sized: Sized) -> tuple[Initializer, str]:

@@ -45,6 +45,14 @@ def of_variance(row: Row, square: float, law: Law, direction: Direction) -> Init
     return lecun(**settings)
 
 
+def by_shape(shape: tuple[int, ...]) -> Initializer:
+    """The law of a kernel of which no more is known: (*window, in, out).
+
+    Of three axes the first counts copies, such as experts.
+    """
+    return lecun_normal(batch_axis=0) if len(shape) == 3 else lecun_normal
+
+
 def _orthogonal(
     row: Row, variance: float, in_axes: tuple[int, ...], out_axes: tuple[int, ...]
 ) -> Initializer:

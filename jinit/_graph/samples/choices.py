@@ -11,7 +11,7 @@ from . import elementwise, moves
 from .call import Call
 from .parts import in_turn
 from .source import Source
-from .value import Along, EQUAL, LEAST, N, new_axis, Parts, Samples
+from .value import Along, EQUAL, LEAST, N, new_axis, Parts, Place, Samples
 
 
 def largest(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
@@ -114,9 +114,23 @@ def looked_up(x: Samples, indices: Samples, call: Call) -> Samples:
         rows.append(np.where(source.uniform() < same, x.rows[0], other))
         axis = x.axes[varying[0]]
         axes.append(new_axis(Along.SHARED if same else axis.along, axis))
-    return Samples(np.stack(rows), tuple(axes), x.sources, doubt=x.doubt).doubted(
-        indices.doubt
-    )
+    places = x.places
+    if all(axis is EQUAL for axis in indices.axes):  # one entry is looked up
+        by_axis = list(numbers.start_index_map)
+        for k in varying:
+            which = _one_of(indices, by_axis.index(k) if k in by_axis else None)
+            places = (*places, Place(x.axes[k].at(which), x.rows[1 + k]))
+    return Samples(
+        np.stack(rows), tuple(axes), x.sources, doubt=x.doubt, places=places
+    ).doubted(indices.doubt)
+
+
+def _one_of(indices: Samples, column: int | None) -> Any:
+    """The place that a single index names; what tells apart those unknown."""
+    if indices.array is None or column is None or not indices.array.size:
+        return indices.identity
+    at = int(np.ravel(indices.array)[column % indices.array.size])
+    return range(at, at + 1)
 
 
 def _coincidence(indices: Samples, axis: int, rows: int) -> float:

@@ -92,7 +92,7 @@ FUNCTIONS: dict[str, Function] = {
     "clamp": lambda low, x, high: np.clip(x, low, high),
     "complex": lambda x, y: x + 1j * y, "conj": np.conj, "cos": np.cos,
     "cosh": np.cosh, "digamma": _digamma, "div": _divide, "eq": np.equal,
-"erf": _erf, "erf_inv": _erf_inv,
+    "erf": _erf, "erf_inv": _erf_inv,
     "erfc": lambda x: 1 - _erf(x), "exp": np.exp, "exp2": np.exp2,
     "expm1": np.expm1, "floor": np.floor, "ge": np.greater_equal,
     "gt": np.greater, "imag": np.imag, "is_finite": np.isfinite,
@@ -174,20 +174,15 @@ def apply(
 
 def _places(function: Function, operands: Sequence[Samples]) -> tuple[Place, ...]:
     """Where a function of several values lies: at the places of each."""
-    rows = [{each.axis: each.row for each in x.places} for x in operands]
+    axes = {each.axis.number: each.axis for x in operands for each in x.places}
+    own = [{each.axis.number: each.row for each in x.places} for x in operands]
+
+    def row(number: int) -> np.ndarray:
+        pairs = zip(own, operands, strict=True)
+        return function(*(rows.get(number, x.entries) for rows, x in pairs))
+
     with np.errstate(all="ignore"):
-        return tuple(
-            Place(
-                axis,
-                function(
-                    *(
-                        own.get(axis, x.entries)
-                        for own, x in zip(rows, operands, strict=True)
-                    )
-                ),
-            )
-            for axis in dict.fromkeys(axis for own in rows for axis in own)
-        )
+        return tuple(Place(axis, row(number)) for number, axis in axes.items())
 
 
 def _of_parts(
@@ -264,7 +259,8 @@ def _joined(operands: Sequence[Samples], k: int, ndim: int, centered: bool) -> A
     kind = Along.SHARED
     if along == {Along.FREE} or (centered and along <= {Along.FREE, Along.APART}):
         kind = Along.APART if Along.APART in along else Along.FREE
-    return min(moving, key=lambda axis: (axis.age, axis.root))._replace(along=kind)
+    oldest = min(moving, key=lambda axis: (axis.age, axis.root))
+    return oldest._replace(along=kind).beside(moving)
 
 
 def _is_fixed(samples: Samples) -> bool:
@@ -326,22 +322,20 @@ def _differ(one: Samples, other: Samples) -> bool:
 
 def _moved(one: Samples, other: Samples) -> list[int]:
     """The axes along which one runs otherwise than the other, or the other lies."""
-    lies = {each.axis.root for each in other.places}
-    pairs = zip(one.axes, other.axes, strict=False)
-    runs = [a.root == b.root and a.number != b.number for a, b in pairs]
+    pairs = zip(one.axes, _axes(other, len(one.axes)), strict=True)
     return [
         k
-        for k, axis in enumerate(one.axes)
-        if axis is not EQUAL and (axis.root in lies or (k < len(runs) and runs[k]))
+        for k, (own, axis) in enumerate(pairs)
+        if own is not EQUAL
+        and (own.is_apart(axis) or any(own.meets(each.axis) for each in other.places))
     ]
 
 
 def _left(place: Place, other: Samples) -> bool:
     """Whether the other runs along the axis of a place, or lies elsewhere on it."""
-    root = place.axis.root
-    lies = [each.axis for each in other.places if each.axis.root == root]
-    runs = any(axis.root == root and axis is not EQUAL for axis in other.axes)
-    return runs or (bool(lies) and place.axis not in lies)
+    lies = [each.axis for each in other.places if each.axis.meets(place.axis)]
+    runs = any(place.axis.meets(axis) for axis in other.axes if axis is not EQUAL)
+    return runs or (bool(lies) and all(place.axis.is_apart(axis) for axis in lies))
 
 
 def _seed(one: Samples, other: Samples) -> int:

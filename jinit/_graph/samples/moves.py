@@ -1,13 +1,13 @@
 """Operations that move entries, on samples: the same entries along other axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .source import Source
-from .value import Along, Axis, EQUAL, N, new_axis, Place, Samples, seed
+from .value import Along, Axis, EQUAL, N, new_axis, Place, Samples
 
 
 def transpose(x: Samples, order: Sequence[int]) -> Samples:
@@ -73,32 +73,30 @@ def _groups(before: Sequence[int], after: Sequence[int]):
         yield own, made
 
 
-def part(x: Samples, before: Sequence[int], after: Sequence[int], key: Any) -> Samples:
-    """A slice: along an axis that is cut, entries at other places.
+def part(x: Samples, which: Mapping[int, Any], after: Sequence[int]) -> Samples:
+    """A slice: along an axis that is cut, the entries that `which` tells from others.
 
     One that is cut to a single entry is no axis more: the value lies at a place of it.
     """
-    cut = [
-        k
-        for k, (n, m) in enumerate(zip(before, after, strict=True))
-        if n != m and x.axes[k] is not EQUAL
-    ]
-    axes = [
-        axis._replace(number=-1 - seed(axis.number, key, k)) if k in cut else axis
-        for k, axis in enumerate(x.axes)
-    ]
-    single = [k for k in cut if after[k] == 1]
-    places = (*x.places, *(Place(axes[k], x.rows[1 + k]) for k in single))
-    axes = [EQUAL if n == 1 else a for n, a in zip(after, axes, strict=True)]
+    cut = {k: x.axes[k].at(w) for k, w in which.items() if x.axes[k] is not EQUAL}
+    single = {k: axis for k, axis in cut.items() if after[k] == 1}
+    places = (*x.places, *(Place(axis, x.rows[1 + k]) for k, axis in single.items()))
+    axes = [EQUAL if n == 1 else cut.get(k, x.axes[k]) for k, n in enumerate(after)]
     return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt, places=places)
 
 
-def reverse(x: Samples, dimensions: Sequence[int]) -> Samples:
-    """Backwards along some axes."""
+def reordered(x: Samples, dimensions: Sequence[int], how: Any) -> Samples:
+    """The same entries in another order along some axes."""
     axes = [
-        new_axis(a.along, a) if k in dimensions else a for k, a in enumerate(x.axes)
+        a.at(how) if k in dimensions and a is not EQUAL else a
+        for k, a in enumerate(x.axes)
     ]
-    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt)
+    return Samples(x.rows, tuple(axes), x.sources, doubt=x.doubt, places=x.places)
+
+
+def repeated(number: Samples, ndim: int) -> Samples:
+    """A number as a value of so many axes."""
+    return number.picked([None] * ndim)
 
 
 def mixed(
@@ -130,7 +128,8 @@ def mixed(
         moving = [a for a in found if a is not EQUAL]
         if k == axis:
             free = all(a.along is Along.FREE for a in found)
-            of = moving[0] if moving else None
+            lies = [place.axis for v in values for place in v.places]
+            of = next(iter([*moving, *lies]), None)
             axes.append(new_axis(Along.FREE if free else Along.SHARED, of))
         elif not moving:
             axes.append(EQUAL)
@@ -154,11 +153,9 @@ def padded(
     inside = math.prod(before)
     grown = [k for k in range(len(before)) if before[k] != after[k]]
     if not grown or inside >= math.prod(after):
-        return part(x, before, after, "pad")
-    around = Samples(
-        np.broadcast_to(value.rows[0], x.rows.shape), (EQUAL,) * len(x.axes),
-        value.sources,
-    )  # fmt: skip
+        cut = {k: "pad" for k in range(len(before)) if before[k] != after[k]}
+        return part(x, cut, after)
+    around = repeated(value, len(x.axes))
     share = inside / math.prod(after)
     counts = [share * after[grown[0]], (1 - share) * after[grown[0]]]
     return mixed([x, around], counts, grown[0], source)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import elementwise, moves
+from .call import Call
 from .source import Source
-from .value import EQUAL, Parts, Samples
+from .value import Parts, Samples
 
 
 MANY = 32  # parts that are no longer told apart, entry by entry
@@ -25,120 +26,167 @@ def in_turn(axis: int, values: Sequence[Samples], sizes: Sequence[int]) -> Parts
     return Parts(axis, tuple(values), where)
 
 
-def joined(parts: Parts, source: Source) -> Samples:
-    """The value that has these parts."""
-    counts = [len(where) for where in parts.where]
-    made = moves.mixed(parts.values, counts, parts.axis, source)
-    return dataclasses.replace(made, parts=parts)
+def concatenate(call: Call) -> Samples:
+    """`lax.concatenate`: the parts of all, one after another."""
+    axis, made, size = call.params["dimension"], [], 0
+    for value, kind in zip(call.operands, call.inputs, strict=True):
+        for piece, own in _pieces(value, axis, kind.shape[axis]):
+            made.append((piece, size + own))
+        size += kind.shape[axis]
+    return _joined(axis, made, call.source)
 
 
-def concatenated(
-    values: Sequence[Samples], sizes: Sequence[int], axis: int, source: Source
-) -> Samples:
-    """Values one after another along an axis, or the parts of which they are made."""
-    whole = in_turn(axis, values, sizes)
-    flat = Parts(axis, (), ())
-    for value, where in zip(*whole[1:], strict=True):
-        for piece, own in _pieces(value, axis, len(where)):
-            flat = _with(flat, piece, where[own])
-    made = moves.mixed(values, sizes, axis, source)
-    return dataclasses.replace(made, parts=flat if flat.values else whole)
-
-
-def padded(
-    x: Samples, value: Samples, before: Sequence[int], config: Any, source: Source
-) -> Samples | None:
-    """With a number around or between its entries, along one axis; None otherwise."""
+def pad(call: Call) -> Samples:
+    """`lax.pad`: a number around or between the entries; parts of one axis stay."""
+    x, value = call.operands
+    config = call.params["padding_config"]
     grown = [k for k, each in enumerate(config) if any(each)]
-    if len(grown) != 1 or min(config[grown[0]]) < 0 or not before[grown[0]]:
-        return None
-    axis, (low, high, between) = grown[0], config[grown[0]]
-    places = low + np.arange(before[axis]) * (between + 1)
-    around = Samples(
-        np.broadcast_to(value.rows[0], x.rows.shape),
-        (EQUAL,) * len(x.axes),
-        value.sources,
-        value.array,
-    )
-    rest = np.setdiff1d(np.arange(places[-1] + 1 + high), places)
-    made = Parts(axis, (), ())
-    for piece, own in _pieces(x, axis, before[axis]):
-        made = _with(made, piece, places[own])
-    return joined(_with(made, around, rest), source)
+    if len(grown) != 1 or min(config[grown[0]]) < 0:
+        return moves.padded(x, value, call.before, call.after, call.source)
+    axis, (low, _, between) = grown[0], config[grown[0]]
+    inside = low + np.arange(call.before[axis]) * (between + 1)
+    outside = np.setdiff1d(np.arange(call.after[axis]), inside)
+    pieces = [(each, inside[own]) for each, own in _pieces(x, axis, len(inside))]
+    around = moves.repeated(value, len(x.axes))
+    return _joined(axis, [*pieces, (around, outside)], call.source)
 
 
-def sliced(x: Samples, places: np.ndarray, source: Source) -> Samples:
-    """What lies at these places along the axis of the parts, in this order."""
-    assert x.parts
-    taken = Parts(x.parts.axis, (), ())
-    for i, where in enumerate(x.parts.where):
-        chosen = where[np.isin(where, places)]
-        if len(chosen):
-            value = _piece(x.parts, i, chosen)
-            taken = _with(taken, value, np.searchsorted(places, chosen))
-    return taken.values[0] if len(taken.values) == 1 else joined(taken, source)
+def stack(call: Call) -> Samples:
+    """Values beside each other along a new axis."""
+    axis, ndim = call.params["axis"], call.ndim
+    order = [None if k == axis else k - (k > axis) for k in range(ndim)]
+    wide = [(x.picked(order), np.array([i])) for i, x in enumerate(call.operands)]
+    return _joined(axis, wide, call.source)
 
 
-def each_with_each(
-    name: str, params: Any, operands: Sequence[Samples], ndim: int, source: Source
-) -> Samples | None:
+def part(call: Call) -> Samples:
+    """`lax.slice` and `lax.dynamic_slice`."""
+    x = call.operands[0]
+    cut = [k for k in range(call.ndim) if call.before[k] != call.after[k]]
+    return _cut(x, {k: _which(call, k) for k in cut}, call.after, call.source)
+
+
+def split(call: Call) -> Sequence[Samples]:
+    """`lax.split`: runs of entries along an axis."""
+    axis = call.params["axis"]
+    ends = np.cumsum([out.shape[axis] for out in call.outputs]).tolist()
+    return [
+        _cut(
+            call.operands[0], {axis: range(end - out.shape[axis], end)},
+            out.shape, call.source,
+        )
+        for out, end in zip(call.outputs, ends, strict=True)
+    ]  # fmt: skip
+
+
+def unstack(call: Call) -> Sequence[Samples]:
+    """The entries along an axis, one by one."""
+    x, axis = call.operands[0], call.params["axis"]
+    kept = [k for k in range(len(x.axes)) if k != axis]
+    after = tuple(1 if k == axis else n for k, n in enumerate(call.before))
+    return [
+        _cut(x, {axis: range(i, i + 1)}, after, call.source).picked(kept)
+        for i in range(len(call.outputs))
+    ]
+
+
+def each_with_each(call: Call) -> Samples | None:
     """A function entry by entry of values with parts along one axis, part by part.
 
-    None where fewer than two have parts, or others run along that axis.
+    None where fewer than two have parts, or the parts are many.
     """
-    found = [x for x in operands if x.parts]
-    axes = {x.parts.axis for x in found if x.parts}
-    if len(found) < 2 or len(axes) != 1:
+    axes = [x.parts.axis for x in call.operands if x.parts]
+    if len(axes) < 2 or len({*axes}) != 1:
         return None
-    (axis,) = axes
-    rest = [x for x in operands if not x.parts]
-    if any(len(x.axes) == ndim and x.axes[axis] is not EQUAL for x in rest):
-        return None
-    size = sum(len(where) for where in found[0].parts.where) if found[0].parts else 0
-    owners = np.stack([_owners(x.parts, size) for x in found if x.parts])
-    kinds, of = np.unique(owners, axis=1, return_inverse=True)
-    if kinds.shape[1] > MANY:
-        return None
-    function = elementwise.function_of(name, params)
-    assert function is not None
-    made = Parts(axis, (), ())
-    for i, kind in enumerate(kinds.T):
-        places, chosen = np.flatnonzero(of.ravel() == i), iter(kind)
-        values = [
-            _piece(x.parts, int(next(chosen)), places) if x.parts else x
-            for x in operands
-        ]
-        made = _with(made, elementwise.apply(function, values, ndim, name), places)
-    return joined(made, source)
-
-
-def _piece(parts: Parts, i: int, places: np.ndarray) -> Samples:
-    """What lies at some of the places of one part."""
-    value, where = parts.values[i], parts.where[i]
-    if len(places) == len(where):
-        return value
-    shapes = np.full((2, len(value.axes)), 2)  # no other axis is cut
-    shapes[:, parts.axis] = len(where), len(places)
-    before, after = shapes.tolist()
-    return moves.part(value, before, after, tuple(np.searchsorted(where, places)))
-
-
-def _owners(parts: Parts, size: int) -> np.ndarray:
-    """Which of the parts lies at each place."""
+    axis, size = axes[0], call.after[axes[0]]
+    each = [_pieces(x, axis, size) for x in call.operands]
     owners = np.zeros(size, int)
-    for i, where in enumerate(parts.where):
-        owners[where] = i
-    return owners
+    for pieces in each:
+        owners = owners * len(pieces) + _owner(pieces, size)
+    kinds, of = np.unique(owners, return_inverse=True)
+    if len(kinds) > MANY:
+        return None
+    function = elementwise.function_of(call.name, call.params)
+    assert function is not None
+    made = []
+    for kind in range(len(kinds)):
+        where = np.flatnonzero(of == kind)
+        values = [_at(pieces, axis, where) for pieces in each]
+        value = elementwise.apply(function, values, call.ndim, call.name)
+        made.append((value, where))
+    return _joined(axis, made, call.source)
 
 
-def _pieces(x: Samples, axis: int, size: int) -> list[tuple[Samples, np.ndarray]]:
-    """What a value consists of along an axis, and where: at least of itself."""
+def _which(call: Call, axis: int) -> Any:
+    """The places that a slice takes along an axis; what tells apart those unknown."""
+    count = call.after[axis]
+    if call.name == "slice":
+        step = (call.params["strides"] or (1,) * call.ndim)[axis] if count > 1 else 1
+        start = call.params["start_indices"][axis]
+        return range(start, start + step * count, step)
+    index = call.operands[1 + axis]
+    if index.array is None:
+        return index.identity
+    start = min(max(int(index.array.flat[0]), 0), call.before[axis] - count)
+    return range(start, start + count)
+
+
+def _cut(
+    x: Samples, which: dict[int, Any], after: Sequence[int], source: Source
+) -> Samples:
+    """What lies at some places, by axis: of the parts, where it is along theirs."""
+    places = which.get(x.parts.axis) if x.parts and len(which) == 1 else None
+    if x.parts is None or not isinstance(places, range):
+        return moves.part(x, which, after)
+    axis, made = x.parts.axis, []
+    for value, where in zip(x.parts.values, x.parts.where, strict=True):
+        chosen = where[np.isin(where, places)]
+        if len(chosen):
+            piece = _piece(value, axis, where, chosen)
+            made.append((piece, np.searchsorted(places, chosen)))
+    return _joined(axis, made, source) if made else moves.part(x, which, after)
+
+
+Piece = tuple[Samples, np.ndarray]  # a value, and the places where it lies
+
+
+def _joined(axis: int, pieces: Sequence[Piece], source: Source) -> Samples:
+    """The value that consists of these pieces along an axis."""
+    kept = [(value, where) for value, where in pieces if len(where)] or pieces[:1]
+    if len(kept) == 1:
+        return kept[0][0]
+    values, where = zip(*kept, strict=True)
+    made = moves.mixed(values, [len(each) for each in where], axis, source)
+    return dataclasses.replace(made, parts=Parts(axis, values, where))
+
+
+def _pieces(x: Samples, axis: int, size: int) -> Sequence[Piece]:
+    """What a value consists of along an axis: at least of itself."""
     if x.parts and x.parts.axis == axis:
-        return list(zip(*x.parts[1:], strict=True))
+        return list(zip(x.parts.values, x.parts.where, strict=True))
     return [(x, np.arange(size))]
 
 
-def _with(parts: Parts, value: Samples, where: np.ndarray) -> Parts:
-    if not len(where):
-        return parts
-    return Parts(parts.axis, (*parts.values, value), (*parts.where, where))
+def _owner(pieces: Sequence[Piece], size: int) -> np.ndarray:
+    """Which of the pieces lies at each place."""
+    owner = np.zeros(size, int)
+    for i, (_, where) in enumerate(pieces):
+        owner[where] = i
+    return owner
+
+
+def _at(pieces: Sequence[Piece], axis: int, places: np.ndarray) -> Samples:
+    """What lies at places that all belong to one of the pieces."""
+    value, where = next(piece for piece in pieces if places[0] in piece[1])
+    return _piece(value, axis, where, places)
+
+
+def _piece(value: Samples, axis: int, where: np.ndarray, places: np.ndarray) -> Samples:
+    """What lies at some of the places of a value."""
+    if len(places) == len(where) or not value.axes:
+        return value
+    local = np.searchsorted(where, places)
+    steps = {*np.diff(local).tolist()} or {1}
+    run = range(local[0], local[-1] + 1, steps.pop()) if len(steps) == 1 else None
+    after = [len(places) if k == axis else 2 for k in range(len(value.axes))]
+    return moves.part(value, {axis: run or tuple(local.tolist())}, after)

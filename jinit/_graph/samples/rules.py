@@ -53,49 +53,6 @@ def _conv(call: Call) -> Samples:
     return products.convolution(x, kernel, shapes, params, call.source, call.zeros)
 
 
-def _part(call: Call) -> Samples:
-    starts = tuple(call.params.get("start_indices", ()))
-    told = [x.array for x in call.operands[1:]]  # of a dynamic one
-    indices = [None if at is None or at.size > 1 else int(at.flat[0]) for at in told]
-    strides = tuple(call.params.get("strides") or ())
-    x = call.operands[0]
-    cut = [k for k in range(call.ndim) if call.before[k] != call.after[k]]
-    if x.parts and cut == [x.parts.axis] and starts:
-        step = strides[cut[0]] if strides else 1
-        places = starts[cut[0]] + step * np.arange(call.after[cut[0]])
-        return parts.sliced(x, places, call.source)
-    return moves.part(x, call.before, call.after, (*starts, *indices, strides))
-
-
-def _split(call: Call) -> Sequence[Samples]:
-    x, axis, made, stop = call.operands[0], call.params["axis"], [], 0
-    for i, out in enumerate(call.outputs):
-        places = stop + np.arange(out.shape[axis])
-        stop += out.shape[axis]
-        if x.parts and x.parts.axis == axis and len(places):
-            made.append(parts.sliced(x, places, call.source))
-        else:
-            made.append(moves.part(x, call.before, tuple(out.shape), (i,)))
-    return made
-
-
-def _concatenate(call: Call) -> Samples:
-    axis = call.params["dimension"]
-    sizes = [kind.shape[axis] for kind in call.inputs]
-    kept = [(x, n) for x, n in zip(call.operands, sizes, strict=True) if n]
-    if len(kept) == 1:
-        return kept[0][0]
-    values, counts = zip(*kept, strict=True)
-    return parts.concatenated(values, counts, axis, call.source)
-
-
-def _pad(call: Call) -> Samples:
-    x, value = call.operands
-    config = call.params["padding_config"]
-    made = parts.padded(x, value, call.before, config, call.source)
-    return made or moves.padded(x, value, call.before, call.after, call.source)
-
-
 def _gather(call: Call) -> Samples:
     x, indices = call.operands
     return choices.looked_up(x, indices, call)
@@ -126,7 +83,8 @@ def _update_slice(call: Call) -> Samples:
 
 def _sort(call: Call) -> Sequence[Samples]:
     axis = call.params["dimension"]
-    return [moves.reverse(x, (axis,)) for x in call.operands]
+    together = call.source.fresh()
+    return [moves.reordered(x, (axis,), together) for x in call.operands]
 
 
 def _top_k(call: Call) -> Sequence[Samples]:
@@ -206,9 +164,7 @@ def _random_gamma(call: Call) -> Samples:
 def _entry_by_entry(call: Call) -> Samples:
     function = elementwise.function_of(call.name, call.params)
     assert function is not None
-    apart = parts.each_with_each(
-        call.name, call.params, call.operands, call.ndim, call.source
-    )
+    apart = parts.each_with_each(call)
     return apart or elementwise.apply(function, call.operands, call.ndim, call.name)
 
 
@@ -226,7 +182,7 @@ RULES: dict[str, Rule] = {
     "broadcast_in_dim": lambda c: moves.broadcast(
         c.operands[0], c.ndim, c.params["broadcast_dimensions"]
     ),
-    "concatenate": _concatenate,
+    "concatenate": parts.concatenate,
     "conv_general_dilated": _conv,
     "cumlogsumexp": _doubtful("no size is known of what `cumlogsumexp` makes"),
     "cummax": reductions.cummax,
@@ -235,12 +191,12 @@ RULES: dict[str, Rule] = {
     ),
     "cumsum": reductions.cumsum,
     "dot_general": _dot_general,
-    "dynamic_slice": _part,
+    "dynamic_slice": parts.part,
     "dynamic_update_slice": _update_slice,
     "fft": _fft,
     "gather": _gather,
     "iota": lambda c: choices.places(max(c.after, default=1), c.ndim, c.source),
-    "pad": _pad,
+    "pad": parts.pad,
     "pmax": _first,
     "pmin": _first,
     "ppermute": _first,
@@ -265,21 +221,23 @@ RULES: dict[str, Rule] = {
     "reduce_window_min": reductions.reduce_window_min,
     "reduce_window_sum": reductions.reduce_window_sum,
     "reshape": lambda c: moves.reshape(c.operands[0], c.before, c.after),
-    "rev": lambda c: moves.reverse(c.operands[0], c.params["dimensions"]),
+    "rev": lambda c: moves.reordered(
+        c.operands[0], c.params["dimensions"], "backwards"
+    ),
     "select_n": lambda c: choices.selected(c.operands, c.ndim),
     "rng_bit_generator": _generated,
     "scatter": _scatter,
     "scatter-add": _scatter_add,
     "scatter-sub": _scatter_add,
-    "slice": _part,
+    "slice": parts.part,
     "sort": _sort,
-    "split": _split,
-    "stack": lambda c: _stack(c),
+    "split": parts.split,
+    "stack": lambda c: parts.stack(c),
     "squeeze": lambda c: moves.squeeze(c.operands[0], c.params["dimensions"]),
     "threefry2x32": _random_words,
     "tile": lambda c: c.operands[0],
     "top_k": _top_k,
-    "unstack": lambda c: _unstack(c),
+    "unstack": lambda c: parts.unstack(c),
     "transpose": lambda c: moves.transpose(c.operands[0], c.params["permutation"]),
 }
 
@@ -301,25 +259,6 @@ def _psum(call: Call) -> Samples:
 
 
 BATCH = 64  # examples that one stands for, where a statistic is taken over copies of it
-
-
-def _stack(call: Call) -> Samples:
-    axis, ndim = call.params["axis"], call.ndim
-    order = [None if k == axis else k - (k > axis) for k in range(ndim)]
-    wide = tuple(x.picked(order) for x in call.operands)
-    made = moves.mixed(wide, [1.0] * len(wide), axis, call.source)
-    each = parts.in_turn(axis, wide, (1,) * len(wide))
-    return dataclasses.replace(made, parts=each)
-
-
-def _unstack(call: Call) -> Sequence[Samples]:
-    x, axis = call.operands[0], call.params["axis"]
-    kept = [k for k in range(len(x.axes)) if k != axis]
-    if x.parts and x.parts.axis == axis and len(x.parts.values) == len(call.outputs):
-        return [value.picked(kept) for value in x.parts.values]
-    one = tuple(1 if k == axis else n for k, n in enumerate(call.before))
-    places = range(len(call.outputs))
-    return [moves.part(x, call.before, one, (i,)).picked(kept) for i in places]
 
 
 def _grown(call: Call) -> Samples:

@@ -164,9 +164,10 @@ class Source:
     def array(self, array: np.ndarray) -> Samples:
         """Entries of an array that is known."""
         array = np.asarray(array)
-        if array.size == 0:
-            array = np.zeros([max(n, 1) for n in array.shape], array.dtype)
         ndim = array.ndim
+        if array.size == 0:
+            rows = np.zeros((1 + ndim, N), array.dtype)
+            return Samples(rows, (EQUAL,) * ndim, array=array)
         if array.size == 1 or not any(_varies(array, k) for k in range(ndim)):
             one, axes = array.reshape(-1)[0], (EQUAL,) * ndim
             return Samples(np.full((1 + ndim, N), one), axes, array=array)

@@ -18,7 +18,7 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from .masks import Mask
 P = 61  # the side of the grid on which any two sources lie: a prime
 N = P**2  # samples: products of two are integrated to a few percent
 LEAST = 1e-30  # what is divided by, at least
+LATEST = 16  # axes that a value of many is known to run along
 LITTLE = 0.15  # a correlation below which others stand beside an entry by chance
 
 
@@ -46,17 +47,50 @@ class Axis(NamedTuple):
 
     Two values of the same `number` run along together. Those of the same `root` run
     over the same entries, though maybe not together: one may be a part of the other, or
-    backwards.
+    backwards. What is made of several values runs over the entries of each: of the
+    `others` by root and number as well.
     """
 
     along: Along
     number: int
     root: int
+    others: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def runs(self) -> frozenset[tuple[int, int]]:
+        """All that it runs over, by root and number."""
+        return self.others | {(self.root, self.number)}
+
+    def meets(self, other: "Axis") -> bool:
+        """Whether both run over the same entries, together or not."""
+        return not {root for root, _ in self.runs}.isdisjoint(
+            root for root, _ in other.runs
+        )
+
+    def is_apart(self, other: "Axis") -> bool:
+        """Whether both run over some entries, and over these not together."""
+        if self.number == other.number and not (self.others or other.others):
+            return False
+        together = {root for root, _ in self.runs & other.runs}
+        theirs = {root for root, _ in other.runs}
+        return any(root in theirs - together for root, _ in self.runs)
 
     @property
     def age(self) -> float:
         """Axes are numbered as they are made; parts of them have numbers below 0."""
         return self.number if self.number > 0 else math.inf
+
+    def at(self, which: Any) -> "Axis":
+        """The same entries at other places, which a key tells from all others."""
+        moved = lambda number: -1 - seed(number, which)
+        others = frozenset((root, moved(number)) for root, number in self.others)
+        return self._replace(number=moved(self.number), others=others)
+
+    def beside(self, every: Iterable["Axis"]) -> "Axis":
+        """The same of what is made of values along other axes as well."""
+        runs = frozenset[tuple[int, int]]().union(*(axis.runs for axis in every))
+        others = sorted(runs - {(self.root, self.number)})
+        return self._replace(others=frozenset(others[-LATEST:]))
 
     def of_uneven(self) -> "Axis":
         """The same of a value that is larger at some places than at others."""
@@ -67,7 +101,7 @@ class Axis(NamedTuple):
 class Place(NamedTuple):
     """Where a value lies along an axis that it was cut out of: at one entry of it.
 
-    Its `number` says which entry, its `row` holds others along that axis.
+    The number of the axis says which entry; the row holds others along it.
     """
 
     axis: Axis
@@ -88,7 +122,10 @@ def new_axis(along: Along, of: Axis | None = None) -> Axis:
     if along is Along.EQUAL:
         return EQUAL
     number = next(_numbers.next)
-    return Axis(along, number, number if of is None else of.root)
+    if of is None:
+        return Axis(along, number, number)
+    others = frozenset((root, number) for root, _ in of.others)
+    return Axis(along, number, of.root, others)
 
 
 def seed(*parts: Any) -> int:
@@ -114,7 +151,7 @@ class Samples:
         array: The value itself where it is known.
         doubt: Why its size is not sure, if so.
         mask: Which of its entries a known mask has let through, if one has.
-        parts: What it was concatenated from, if it was.
+        parts: What it was put together from along an axis, if it was.
         places: Where it lies along axes of which it is one entry, as `x[:, 0]` is.
     """
 
@@ -135,14 +172,20 @@ class Samples:
     @functools.cached_property
     def mean(self) -> float:
         """E x, of the real part; 0 where it can not be told from it."""
-        mean = np.real(self.rows if self.array is None else self.array).mean()
+        mean = np.real(self._known).mean()
         return 0.0 if mean**2 < _TINY * self.second else float(mean)
 
     @functools.cached_property
     def second(self) -> float:
         """E |x|²."""
-        known = self.rows if self.array is None else self.array
-        return float(np.mean(np.abs(known).astype(float) ** 2))
+        return float(np.mean(np.abs(self._known).astype(float) ** 2))
+
+    @property
+    def _known(self) -> np.ndarray:
+        """All entries where they are known, if there are any; else the samples."""
+        if self.array is None or not self.array.size:
+            return self.rows
+        return self.array
 
     @functools.cached_property
     def variance(self) -> float:
@@ -190,6 +233,11 @@ class Samples:
     def is_finite(self) -> bool:
         """Whether no entry is infinite or NaN."""
         return bool(np.isfinite(self.rows).all())
+
+    @property
+    def identity(self) -> int:
+        """A number that equal samples have, and no others."""
+        return zlib.crc32(np.real(self._known).astype(float).tobytes())
 
     def doubted(self, *why: str) -> "Samples":
         """The same, with doubts."""

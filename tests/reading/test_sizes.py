@@ -77,6 +77,12 @@ def _interleaved(x):
     return one + other
 
 
+def _slow(x):
+    """The lowest frequencies of a signal."""
+    low = jnp.fft.rfft(x)[..., :4]
+    return jnp.fft.irfft(low, x.shape[-1])
+
+
 def _stack(h):
     """Each entry beside its neighbors along the last axis, taken one by one."""
     return [h[..., i] * jnp.tanh(h[..., i + 1] - h[..., i]) for i in range(3)]
@@ -141,6 +147,12 @@ SEQUENCES = {
         jax.nn.sigmoid(2 + x @ u), x @ v, reverse=True
     ),
     "decay by a constant": lambda x, u, v, w: _recurrence(jnp.full(x.shape, 0.9), x),
+    "low frequencies": lambda x, u, v, w: jnp.fft.rfft(jax.nn.relu(x @ u))[..., :8],
+    "low frequencies of two axes": lambda x, u, v, w: jnp.fft.rfft2(
+        jax.nn.relu(x @ u)
+    )[:, :4, :8],
+    "all that is slow": lambda x, u, v, w: _slow(jax.nn.relu(x @ u)),
+    "an impulse": lambda x, u, v, w: jnp.fft.ifft(jax.nn.relu(x @ u))[..., :8],
     "mean of positions": lambda x, u, v, w: jax.nn.relu(jax.nn.relu(x @ u) @ v).mean(1),
     "norm of a mean": lambda x, u, v, w: _norm(x.mean(1)),
     "largest of positions": lambda x, u, v, w: (x @ u).max(1),

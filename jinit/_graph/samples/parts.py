@@ -33,7 +33,7 @@ def concatenate(call: Call) -> Samples:
         for piece, own in _pieces(value, axis, kind.shape[axis]):
             made.append((piece, size + own))
         size += kind.shape[axis]
-    return _joined(axis, made, call.source)
+    return joined(axis, made, call.source)
 
 
 def pad(call: Call) -> Samples:
@@ -48,7 +48,7 @@ def pad(call: Call) -> Samples:
     outside = np.setdiff1d(np.arange(call.after[axis]), inside)
     pieces = [(each, inside[own]) for each, own in _pieces(x, axis, len(inside))]
     around = moves.repeated(value, len(x.axes))
-    return _joined(axis, [*pieces, (around, outside)], call.source)
+    return joined(axis, [*pieces, (around, outside)], call.source)
 
 
 def stack(call: Call) -> Samples:
@@ -56,7 +56,7 @@ def stack(call: Call) -> Samples:
     axis, ndim = call.params["axis"], call.ndim
     order = [None if k == axis else k - (k > axis) for k in range(ndim)]
     wide = [(x.picked(order), np.array([i])) for i, x in enumerate(call.operands)]
-    return _joined(axis, wide, call.source)
+    return joined(axis, wide, call.source)
 
 
 def part(call: Call) -> Samples:
@@ -114,7 +114,7 @@ def each_with_each(call: Call) -> Samples | None:
         values = [_at(pieces, axis, where) for pieces in each]
         value = elementwise.apply(function, values, call.ndim, call.name)
         made.append((value, where))
-    return _joined(axis, made, call.source)
+    return joined(axis, made, call.source)
 
 
 def _which(call: Call, axis: int) -> Any:
@@ -134,23 +134,27 @@ def _which(call: Call, axis: int) -> Any:
 def _cut(
     x: Samples, which: dict[int, Any], after: Sequence[int], source: Source
 ) -> Samples:
-    """What lies at some places, by axis: of the parts, where it is along theirs."""
-    places = which.get(x.parts.axis) if x.parts and len(which) == 1 else None
-    if x.parts is None or not isinstance(places, range):
+    """What lies at some places, by axis: of the parts, each that has some of them."""
+    if not which:
+        return x
+    places = which.get(x.parts.axis, ...) if x.parts else None
+    if x.parts is None or not (places is ... or isinstance(places, range)):
         return moves.part(x, which, after)
     axis, made = x.parts.axis, []
+    others = {k: each for k, each in which.items() if k != axis}
     for value, where in zip(x.parts.values, x.parts.where, strict=True):
-        chosen = where[np.isin(where, places)]
+        chosen = where if places is ... else where[np.isin(where, places)]
         if len(chosen):
-            piece = _piece(value, axis, where, chosen)
-            made.append((piece, np.searchsorted(places, chosen)))
-    return _joined(axis, made, source) if made else moves.part(x, which, after)
+            piece = _cut(_piece(value, axis, where, chosen), others, after, source)
+            lies = chosen if places is ... else np.searchsorted(places, chosen)
+            made.append((piece, lies))
+    return joined(axis, made, source) if made else moves.part(x, which, after)
 
 
 Piece = tuple[Samples, np.ndarray]  # a value, and the places where it lies
 
 
-def _joined(axis: int, pieces: Sequence[Piece], source: Source) -> Samples:
+def joined(axis: int, pieces: Sequence[Piece], source: Source) -> Samples:
     """The value that consists of these pieces along an axis."""
     kept = [(value, where) for value, where in pieces if len(where)] or pieces[:1]
     if len(kept) == 1:

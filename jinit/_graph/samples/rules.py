@@ -1,15 +1,13 @@
 """The rule of each primitive on samples: what it makes of entries like these."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from . import choices, elementwise, moves, parts, products, reductions, sums
+from . import choices, elementwise, fourier, moves, parts, products, reductions, sums
 from .call import Call, Result, Rule
 from .ragged import ragged_dot
 from .source import Source
@@ -99,28 +97,6 @@ def _argmax(call: Call) -> Samples:
     return choices.places(call.before[axis], call.ndim, call.source)
 
 
-def _fft(call: Call) -> Samples:
-    """Parseval: a transform multiplies Var x by its length, an inverse divides it.
-
-    The mean is all at one frequency.
-    """
-    x, source = call.operands[0], call.source
-    n = math.prod(call.params["fft_lengths"])
-    back = call.params["fft_type"] in _INVERSE
-    variance = x.variance / n if back else x.variance * n
-    is_complex = jnp.issubdtype(call.outputs[0].dtype, jnp.complexfloating)
-    count = len(call.params["fft_lengths"])
-    likeness = [
-        0.0 if k >= call.ndim - count else x.likeness(k) for k in range(call.ndim)
-    ]
-    made = source.gaussian(0.0, variance, likeness, is_complex, x.doubt)
-    at_rest = np.where(source.uniform() < 1 / n, x.mean if back else n * x.mean, 0.0)
-    return dataclasses.replace(made, rows=made.rows + at_rest)
-
-
-_INVERSE = (lax.FftType.IFFT, lax.FftType.IRFFT)
-
-
 def _random_bits(call: Call) -> Samples:
     kind = call.outputs[0]
     return _bits(kind, call.source)
@@ -193,7 +169,7 @@ RULES: dict[str, Rule] = {
     "dot_general": _dot_general,
     "dynamic_slice": parts.part,
     "dynamic_update_slice": _update_slice,
-    "fft": _fft,
+    "fft": fourier.fft,
     "gather": _gather,
     "iota": lambda c: choices.places(max(c.after, default=1), c.ndim, c.source),
     "pad": parts.pad,

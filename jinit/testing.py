@@ -17,6 +17,7 @@ from ._core.draws import (
     assert_key_matters,
     assert_tails,
 )
+from ._core.host import at_once
 from ._core.initializer import Initializer
 from ._core.settings import check, Count, Positive
 from ._core.trial import representable as _representable, Trial as _Trial, wide as _wide
@@ -101,7 +102,13 @@ def assert_law(
         Massart. The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality.
         Annals of Probability 1990.
     """
-    _check_settings(alpha, draws)
+    where = "jinit.testing.assert_law"
+    _check_settings(where, alpha, draws)
+    with at_once(where, key, init.settings):
+        _assert_law(init, shape, key, dtype, draws, alpha)
+
+
+def _assert_law(init: Initializer, shape, key, dtype, draws, alpha) -> None:
     draw = lambda key: init(key, shape, dtype)
     under_jit = jax.jit(draw)(key)
     _assert_array(init, under_jit, shape, dtype)
@@ -132,8 +139,7 @@ def assert_law(
             assert_haar(trial, w, key, draws)
 
 
-def _check_settings(alpha: float, draws: int | None) -> None:
-    where = "jinit.testing.assert_law"
+def _check_settings(where: str, alpha: float, draws: int | None) -> None:
     check(where, "alpha", Positive, alpha)
     if alpha >= 1:
         raise ValueError(f"`{where}` needs `alpha` below 1. Got {alpha!r}.")

@@ -302,7 +302,7 @@ def _fault(name: str, parameter: str, kind: str, error: Exception) -> str | None
     text = str(error)
     law = LAWS.get(name)
     own = law.law.public_name if law else f"jinit.{name}"
-    if isinstance(error, jinit.UnmatchedError) or _is_theirs(error):
+    if isinstance(error, jinit.UnmatchedError) or is_theirs(error):
         return None
     if not text.startswith(f"`{own}` "):
         # A function or a law in its place says itself what it does not take.
@@ -314,7 +314,7 @@ def _fault(name: str, parameter: str, kind: str, error: Exception) -> str | None
     return f"{len(text)} letters" if len(text) > 1000 else None
 
 
-def _is_theirs(error: BaseException) -> bool:
+def is_theirs(error: BaseException) -> bool:
     """Whether an error comes from the functions above, which are the user's."""
     last = error.__traceback__
     while last and last.tb_next:

@@ -8,7 +8,7 @@ from .names import as_function, canonical, Function, gated_pair, GATES
 from .quadrature import Moments, moments, speaking
 
 
-@public()
+@public(concrete=True)
 def gaussian_moments(
     activation: str | Function, variance: float = 1.0, *, param: float | None = None
 ) -> Moments:

@@ -13,12 +13,14 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 
 from .draw import check_key, check_shape
+from .host import at_once
 from .settings import check, Count, Flag, is_known, requirement, Text
 from .text import listed, reason, shown
 from .trees import require_tree
@@ -28,11 +30,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def public(home: str = "jinit") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def public(
+    home: str = "jinit", *, concrete: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Makes a function public under the name that it has in the module `home`.
 
     Args:
         home: Where others find the function.
+        concrete: Whether it looks at numbers: it takes none that JAX traces, and goes
+            on at once where its caller is traced.
 
     Returns:
         A decorator: the function, which refuses what its annotations do not allow.
@@ -43,8 +49,9 @@ def public(home: str = "jinit") -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            args_, kwargs_ = arguments(where, function, args, kwargs)
-            return function(*args_, **kwargs_)
+            with at_once(where, args, kwargs) if concrete else nullcontext():
+                args_, kwargs_ = arguments(where, function, args, kwargs)
+                return function(*args_, **kwargs_)
 
         return checked
 

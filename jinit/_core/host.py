@@ -2,9 +2,27 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+
+from .text import shown
+from .trees import traced_part
+
+
+def at_once(where: str, *arguments: Any) -> AbstractContextManager:
+    """A context for what measures: it goes on now, also where a caller is traced.
+
+    Arguments that are traced themselves are refused: they have no numbers yet.
+    """
+    traced = traced_part(arguments)
+    if traced is not None:
+        raise TypeError(
+            f"`{where}` needs numbers that are there. Got {shown(traced)}. Call it "
+            "outside of `jax.jit`, `jax.grad` and the like, and use its result there."
+        )
+    return jax.ensure_compile_time_eval()
 
 
 def on_host(function: Callable[..., Any], *arguments: Any) -> Any:

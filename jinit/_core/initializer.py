@@ -127,7 +127,7 @@ class Initializer(Generic[P]):
         key = drawing.check_key(where, key) if self.law.is_random else None
         shape, dtype = drawing.check_shape(where, shape), self._dtype(dtype)
         sharding = drawing.check_sharding(where, out_sharding, shape)
-        evaluate = _evaluate if self._is_traced else _evaluate_compiled
+        evaluate = _evaluate if self.is_traced else _evaluate_compiled
         with drawing.in_mesh(sharding):
             w = evaluate(key, self, shape, dtype, sharding)
         return drawing.check_finite(where, w) if self._is_foreign else w
@@ -155,7 +155,7 @@ class Initializer(Generic[P]):
         }
         changed = Initializer(self.law, {**self.settings, **given})
         changed._require_complete()
-        if self.law.check and not changed._is_traced:
+        if self.law.check and not changed.is_traced:
             self.law.check(where, **changed._all_settings)
         return changed
 
@@ -192,7 +192,8 @@ class Initializer(Generic[P]):
         return self.law.is_foreign or any(each._is_foreign for each in made_of)
 
     @property
-    def _is_traced(self) -> bool:
+    def is_traced(self) -> bool:
+        """Whether a setting is known only when a function that JAX traces runs."""
         return any(isinstance(v, Tracer) for v in self.settings.values())
 
     def fans(self, shape: Shape | int) -> Fans:

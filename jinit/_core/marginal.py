@@ -35,7 +35,7 @@ class Marginal:
 Marginal.__module__ = "jinit.marginal"  # where others find it
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def values(w: Reals) -> Marginal:
     """An entry picked at random from the array `w`; for a number, that number."""
     w = np.sort(np.ravel(w))
@@ -47,7 +47,7 @@ def values(w: Reals) -> Marginal:
     return Marginal(mean, std, (float(w[0]), float(w[-1])), kurtosis, cdf)
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def two_points(value: Finite, density: Fraction) -> Marginal:
     """`value` with probability `density`, else 0."""
     mean, variance = value * density, value**2 * density * (1 - density)
@@ -62,7 +62,7 @@ def two_points(value: Finite, density: Fraction) -> Marginal:
     )
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def uniform(low: Finite, high: Finite) -> Marginal:
     """Equal density on `[low, high]`."""
     width = high - low
@@ -72,7 +72,7 @@ def uniform(low: Finite, high: Finite) -> Marginal:
     return Marginal((low + high) / 2, width / math.sqrt(12), (low, high), 1.8, cdf)
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def normal(mean: Finite, std: NonNegative) -> Marginal:
     """The normal law; for a `std` of 0, the point `mean`."""
     if not std:
@@ -81,7 +81,7 @@ def normal(mean: Finite, std: NonNegative) -> Marginal:
     return Marginal(mean, std, (-math.inf, math.inf), 3.0, cdf)
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def truncated_normal(
     mean: Finite, scale: Finite, lower: Bound = -2.0, upper: Bound = 2.0
 ) -> Marginal:
@@ -101,14 +101,14 @@ def truncated_normal(
     )
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def truncated_std(lower: Bound = -2.0, upper: Bound = 2.0) -> float:
     """The standard deviation of a unit normal kept to `[lower, upper]`."""
     first, second, *_ = _truncated_moments(lower, upper)
     return math.sqrt(second - first**2)
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def coordinate(dimension: Count, radius: Finite) -> Marginal:
     """A coordinate of a uniformly random vector of length `radius`.
 
@@ -128,7 +128,7 @@ def coordinate(dimension: Count, radius: Finite) -> Marginal:
     return Marginal(0.0, std, (-radius, radius), kurtosis, cdf)
 
 
-@public("jinit.marginal")
+@public("jinit.marginal", concrete=True)
 def sparse(density: Fraction, law: Marginal) -> Marginal:
     """`law`, of mean 0, with probability `density`; else exactly 0."""
     if not density:

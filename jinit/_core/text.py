@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jax.core import Tracer
+
 
 NONE = "–"  # in place of a number that is not known
 
@@ -71,6 +73,8 @@ def _array(value: Any) -> str:
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     if dtype is None or not isinstance(shape, tuple):
         return ""
+    if isinstance(value, Tracer):
+        return f"a traced {dtype}[{','.join(map(str, shape))}]"
     if getattr(value, "is_deleted", bool)() is True:
         return f"a deleted array {dtype}[{','.join(map(str, shape))}]"
     if str(dtype).startswith("key<"):

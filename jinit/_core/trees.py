@@ -100,6 +100,16 @@ def require_tree(where: str, what: str, tree: Any) -> Any:
     return tree
 
 
+def traced_part(tree: Any) -> Tracer | None:
+    """The first leaf of a tree that stands for numbers which are not known yet."""
+    try:
+        _require_shallow("", "", tree)
+        leaves = jax.tree.leaves(tree)
+    except Exception:  # no tree: whoever takes it apart says so
+        return None
+    return next((leaf for leaf in leaves if isinstance(leaf, Tracer)), None)
+
+
 def _odd(leaf: Any) -> str:
     """What an array should be, where it is not; nothing of all else."""
     if isinstance(leaf, types.ModuleType):

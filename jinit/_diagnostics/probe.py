@@ -17,7 +17,7 @@ from .results import Probe
 from .scale import warn_of_scale
 
 
-@public()
+@public(concrete=True)
 def probe(
     model: Any,
     params: Any = None,

@@ -45,7 +45,7 @@ def schemes(activation: str) -> tuple[str, ...]:
     )
 
 
-@public()
+@public(concrete=True)
 def report(
     inits: Listed = (),
     *,

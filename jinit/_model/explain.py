@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from .._core import public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
@@ -119,6 +121,20 @@ def plan_model(
 
     With `predicts` a plan by rules, too, says what it will make of every signal.
     """
+    with jax.ensure_compile_time_eval():  # a plan is made before anything is run
+        return _planned(where, model, key, inputs, rules, options, own, predicts)
+
+
+def _planned(
+    where: str,
+    model: Any,
+    key: Any,
+    inputs: tuple[Any, ...],
+    rules: Rules | None,
+    options: dict[str, Any],
+    own: Any,
+    predicts: bool,
+) -> tuple[Subject, Plan]:
     if rules is not None and not is_model(model) and not inputs:
         subject = weights_alone(where, model)
     else:

@@ -171,7 +171,7 @@ def _keys(key: jax.Array | None, paths: Sequence[str]) -> Sequence[Any]:
     if key is None:
         return [None] * len(paths)
     keys = path_keys(key, paths)
-    if isinstance(key, Tracer):
+    if isinstance(keys, Tracer):  # a key that a function closes over is traced there
         return list(keys)
     # As NumPy's: every process of several has them, and none is dispatched for itself.
     data, kind = np.asarray(jax.random.key_data(keys)), jax.random.key_impl(keys)
@@ -187,6 +187,9 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
     if not isinstance(key, tuple):
         return initializer(key, shape, dtype, sharding)
     data, kind = key
+    if initializer.is_traced:
+        key = jax.random.wrap_key_data(jax.device_put(data), impl=kind)
+        return initializer(key, shape, dtype, sharding)
     # The keys are ours: they go to the device even where the user forbids transfers.
     with in_mesh(sharding), jax.transfer_guard_host_to_device("allow"):
         return _random(data, kind, initializer, shape, np.dtype(dtype), sharding)

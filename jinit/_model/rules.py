@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
+from jax.core import Tracer
 
 from .._core import choose, glob, Initializer, is_number, named_arrays, public, shown
 from .._reading import Role, Row, Trace
@@ -258,15 +259,18 @@ def _pair(rule: Any, where: str) -> Any:
             f"Got {shown(rule)}."
         )
     check_pattern(where, "a rule's pattern", rule[0])
-    if not (callable(rule[1]) or is_number(rule[1])):
+    value = rule[1]
+    if isinstance(value, Tracer) and not value.ndim:
+        return rule
+    if not (callable(value) or is_number(value)):
         raise TypeError(
             f"`{where}` needs a rule's value to be an initializer, a number or a "
-            f"function. Got {shown(rule[1])}. For a name, write "
-            f"`jinit.get({shown(rule[1])})`."
+            f"function. Got {shown(value)}. For a name, write "
+            f"`jinit.get({shown(value)})`."
         )
-    if not callable(rule[1]) and not abs(rule[1]) < math.inf:
+    if not callable(value) and not abs(value) < math.inf:
         raise ValueError(
-            f"`{where}` needs a rule's number to be finite. Got {shown(rule[1])}."
+            f"`{where}` needs a rule's number to be finite. Got {shown(value)}."
         )
     return rule
 

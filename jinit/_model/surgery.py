@@ -177,7 +177,7 @@ def fill_missing(
     return full
 
 
-@public()
+@public(concrete=True)
 def duplicates(tree: Tree) -> list[tuple[str, ...]]:
     """Parameters that are equal to the bit, though they are not constant.
 

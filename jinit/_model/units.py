@@ -1,22 +1,25 @@
 """Single output units of a layer: which weights come in, and which go out."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from .._core import bare, is_typed_key, named_leaves, require_tree, shown
 from .._reading import Row, Trace
 
+
+Mask: TypeAlias = np.ndarray | jax.Array
 
 _WHERE = "jinit.reinit"
 
 
 def as_masks(
     leaves: Mapping[str, Any], units: Any, trace: Trace | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Mask]:
     """By path, a mask that spreads over the leaf: True for the weights of its units.
 
     Args:
@@ -30,7 +33,10 @@ def as_masks(
     if units is None:
         return {path: np.ones(leaf.shape, bool) for path, leaf in leaves.items()}
     given = named_leaves(units) if _is_tree(units) else dict.fromkeys(leaves, units)
-    masks = {bare(path): np.asarray(mask) for path, mask in given.items()}
+    masks = {
+        bare(path): mask if isinstance(mask, Tracer) else np.asarray(mask)
+        for path, mask in given.items()
+    }
     if {bare(path) for path in leaves} != masks.keys():
         raise ValueError(
             f"`{_WHERE}` needs a mask in `units` for each parameter that `where` "
@@ -42,7 +48,7 @@ def as_masks(
     }
 
 
-def mixed(mask: np.ndarray, leaf: Any, drawn: Any) -> Any:
+def mixed(mask: Mask, leaf: Any, drawn: Any) -> Any:
     """The leaf, with the weights of the mask as drawn and all others to the bit."""
     chosen = jnp.where(mask, drawn, leaf)
     sharding = getattr(leaf, "sharding", None)
@@ -51,7 +57,7 @@ def mixed(mask: np.ndarray, leaf: Any, drawn: Any) -> Any:
 
 
 def without_outgoing(
-    leaves: Mapping[str, Any], masks: Mapping[str, np.ndarray], trace: Trace | None
+    leaves: Mapping[str, Any], masks: Mapping[str, Mask], trace: Trace | None
 ) -> dict[str, Any]:
     """The kernels that read these units, with the weights that read them at 0."""
     if trace is None:
@@ -91,7 +97,7 @@ def _readers(made: Row, trace: Trace, units: int) -> Iterator[Row]:
     yield from found
 
 
-def _units(mask: np.ndarray, row: Row) -> np.ndarray:
+def _units(mask: Mask, row: Row) -> Mask:
     """The mask over the output units of a kernel, of which there is one axis."""
     if row.out_axes is None or len(row.out_axes) != 1:
         raise ValueError(
@@ -99,7 +105,7 @@ def _units(mask: np.ndarray, row: Row) -> np.ndarray:
             f"{row.path} {row.shape}."
         )
     others = tuple(axis for axis in range(mask.ndim) if axis not in row.out_axes)
-    return np.asarray(mask.all(axis=others))
+    return mask.all(axis=others).reshape(-1)
 
 
 def _made(path: str, leaf: Any, trace: Trace | None) -> tuple[int, ...]:
@@ -112,8 +118,8 @@ def _made(path: str, leaf: Any, trace: Trace | None) -> tuple[int, ...]:
 
 
 def _spread(
-    path: str, shape: tuple[int, ...], mask: np.ndarray, axes: tuple[int, ...]
-) -> np.ndarray:
+    path: str, shape: tuple[int, ...], mask: Mask, axes: tuple[int, ...]
+) -> Mask:
     sizes = tuple(shape[axis] for axis in axes)
     if mask.dtype != bool or mask.shape not in {sizes, (int(np.prod(sizes)),)}:
         raise ValueError(
@@ -122,7 +128,8 @@ def _spread(
             f"shape {mask.shape}. Give masks by path where layers differ in width."
         )
     over = [size if axis in axes else 1 for axis, size in enumerate(shape)]
-    return np.broadcast_to(mask.reshape(sizes).reshape(over), shape)
+    spread = jnp.broadcast_to if isinstance(mask, Tracer) else np.broadcast_to
+    return spread(mask.reshape(sizes).reshape(over), shape)
 
 
 def _is_tree(units: Any) -> bool:

@@ -3,7 +3,9 @@
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from .._core import bare, warn
 from .._reading import Trace
@@ -59,4 +61,7 @@ def _fit(first: Any, second: Any) -> bool:
 
 
 def _is_zero(leaf: Any) -> bool:
-    return hasattr(leaf, "shape") and not bool(jnp.any(leaf))
+    if not hasattr(leaf, "shape") or isinstance(leaf, Tracer):
+        return False
+    with jax.ensure_compile_time_eval():
+        return not bool(jnp.any(leaf))

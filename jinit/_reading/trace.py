@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
+
 from .._core import aligned, public, rich_table
 from .._frameworks import read
 from .._graph import Value
@@ -119,7 +121,8 @@ def trace(model: Any, *inputs: Any) -> Trace:
 
 def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
     """The trace of a model, for the public function `where`."""
-    return trace_model(read_subject(where, read(where, model, None, inputs)))
+    with jax.ensure_compile_time_eval():  # it is read now, where its caller is traced
+        return trace_model(read_subject(where, read(where, model, None, inputs)))
 
 
 def trace_model(model: Model) -> Trace:

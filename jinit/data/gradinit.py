@@ -16,7 +16,7 @@ from .task import learnable, Loss
 LookAhead = Literal["sgd", "adam"]
 
 
-@public()
+@public(concrete=True)
 def gradinit(
     model: Any,
     params: Any = None,

@@ -22,7 +22,7 @@ class Scaled(NamedTuple):
     record: LayerScales[LayerScale]
 
 
-@public()
+@public(concrete=True)
 def lsuv(
     model: Any,
     params: Any = None,

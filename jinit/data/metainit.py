@@ -66,7 +66,7 @@ def gradient_quotient(
     ).mean()
 
 
-@public()
+@public(concrete=True)
 def metainit(
     model: Any,
     params: Any = None,

@@ -88,7 +88,7 @@ class Whitening:
         return x + mean
 
 
-@public("jinit.data")
+@public("jinit.data", concrete=True)
 def standardize(
     batches: Batches, *, per: Per = "feature", floor: Positive = 1e-3
 ) -> Standardization:
@@ -133,7 +133,7 @@ def standardize(
     return Standardization(_float(mean), _float(np.maximum(std, floor * std.max())))
 
 
-@public("jinit.data")
+@public("jinit.data", concrete=True)
 def whiten(
     batches: Batches,
     *,

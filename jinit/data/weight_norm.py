@@ -23,7 +23,7 @@ class UnitsScaled(NamedTuple):
     record: LayerScales[UnitScale]
 
 
-@public()
+@public(concrete=True)
 def weight_norm_init(
     model: Any,
     params: Any = None,

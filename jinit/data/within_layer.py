@@ -58,7 +58,7 @@ class Balanced(NamedTuple):
     record: WithinLayer
 
 
-@public()
+@public(concrete=True)
 def within_layer(
     model: Any,
     params: Any = None,

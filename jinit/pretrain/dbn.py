@@ -9,7 +9,7 @@ from .machine import RBM
 from .rbm import machines, rbm
 
 
-@public("jinit.pretrain")
+@public("jinit.pretrain", concrete=True)
 def dbn(data: Any, widths: Counts, key: Key, **settings: Any) -> Pretrained[RBM]:
     """Weights of a deep belief network, trained greedily from the data up.
 

@@ -29,7 +29,7 @@ from .machine import stacked, Visible
 from .rows import Survey
 
 
-@public("jinit.pretrain")
+@public("jinit.pretrain", concrete=True)
 def denoising_autoencoder(
     data: Any,
     widths: Counts,

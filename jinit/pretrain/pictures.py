@@ -11,7 +11,7 @@ from .._core import blank, Count, File, held, public, Reals, Shape
 _WHERE = "jinit.pretrain.plot_filters"
 
 
-@public("jinit.pretrain")
+@public("jinit.pretrain", concrete=True)
 def plot_filters(
     weights: Any,
     path: File | None = None,

@@ -19,7 +19,7 @@ class Trained(NamedTuple):
     record: History
 
 
-@public("jinit.pretrain")
+@public("jinit.pretrain", concrete=True)
 def rbm(
     data: Any,
     hidden: Count,

@@ -49,7 +49,7 @@ class CorrelationPoint(NamedTuple):
     slope: float
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def correlation_map(
     activation: Activation,
     c: float,
@@ -91,7 +91,7 @@ def correlation_map(
     return 1 - share * _products(phi, q, c)[0]
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def correlation_slope(
     activation: Activation,
     c: float,
@@ -129,7 +129,7 @@ def correlation_slope(
     return share * q * _products(phi, q, c)[1]
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def correlation_fixed_point(
     activation: Activation,
     q: float,

@@ -87,7 +87,7 @@ class DepthScales:
         return f"{point}\n{aligned([head, *cells])}"
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def depth_scales(
     activation: str | Function,
     weight_variance: float,

@@ -10,7 +10,7 @@ from .maps import critical, edge_point, EdgePoint, ROUNDING
 _LADDER = [4.0**step for step in range(-10, 11)]  # variances between which to look
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def edge_at(
     activation: str | Function,
     *,

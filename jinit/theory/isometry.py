@@ -98,7 +98,7 @@ class JacobianSpectrum:
         return drawn([panel], path)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def jacobian_spectrum(
     activation: str | Function,
     depth: int,

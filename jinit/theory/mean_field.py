@@ -36,7 +36,7 @@ from .maps import (
 Activation = str | Function
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def variance_map(
     activation: Activation,
     q: float,
@@ -65,7 +65,7 @@ def variance_map(
     return variance(phi, q, weight_variance, bias_variance)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def variance_slope(
     activation: Activation, q: float, weight_variance: float = 1.0
 ) -> float:
@@ -93,7 +93,7 @@ def variance_slope(
     return slope(phi, q, weight_variance)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def gradient_factor(
     activation: Activation, q: float, weight_variance: float = 1.0
 ) -> float:
@@ -122,7 +122,7 @@ def gradient_factor(
     return growth(phi, q, weight_variance)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def fixed_point(
     activation: Activation,
     weight_variance: float,
@@ -157,7 +157,7 @@ def fixed_point(
     return settled(phi, *pair, start)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def edge_of_chaos(activation: Activation, q: float) -> EdgePoint:
     """The variances of weights and biases that keep both signal and gradient.
 

@@ -99,7 +99,7 @@ class PhaseDiagram:
         )
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def phase_diagram(
     activation: str | Function,
     weight_variances: Iterable[float] | None = None,

@@ -92,7 +92,7 @@ class Propagation:
         return drawn(panels, path, (3.6, 2.8))
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def propagate(
     activation: str | Function,
     depth: int,
@@ -198,7 +198,7 @@ def propagate(
     return Propagation(name_of(activation), q, 1 - apart, above)
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def batch_norm_gradient_factor(activation: str | Function) -> float:
     """How much a layer with batch norm multiplies the squared size of a gradient.
 

@@ -14,7 +14,7 @@ import math
 from .._core import check, Count, NonNegative, Positive, public
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def preactivation_variance(
     d: int, weight_variance: float, input_second_moment: float = 1.0
 ) -> float:
@@ -43,7 +43,7 @@ def preactivation_variance(
     return d * weight_variance * input_second_moment
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def saturation_probability(threshold: float, variance: float) -> float:
     """How often a normal pre-activation lies beyond `threshold` on either side.
 
@@ -70,7 +70,7 @@ def saturation_probability(threshold: float, variance: float) -> float:
     return math.erfc(threshold / math.sqrt(2 * variance)) if variance else 0.0
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def chebyshev_bound(threshold: float, variance: float) -> float:
     """What the chance of a pre-activation beyond `threshold` can not exceed.
 

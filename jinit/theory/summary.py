@@ -109,7 +109,7 @@ class Summary:
         )
 
 
-@public("jinit.theory")
+@public("jinit.theory", concrete=True)
 def summarize(
     activation: str | Function,
     weight_variance: float | None = None,

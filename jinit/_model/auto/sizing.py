@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from ..._activations import GATES, gaussian_moments
 from ..._core import Initializer
@@ -291,10 +292,12 @@ def _of_law(
 
 
 def _drawn(initializer: Initializer, shape: tuple[int, ...], source: Source) -> Samples:
-    if math.prod(shape) > 2**20:
-        made = source.gaussian(0.0, 1.0, [0.0] * len(shape))
-        return made.doubted(f"{initializer!r} does not state its size")
-    return source.array(np.asarray(initializer(jax.random.key(0), shape), float))
+    is_small = math.prod(shape) <= 2**20
+    made = initializer(jax.random.key(0), shape) if is_small else None
+    if made is None or isinstance(made, Tracer):
+        unit = source.gaussian(0.0, 1.0, [0.0] * len(shape))
+        return unit.doubted(f"{initializer!r} does not state its size")
+    return source.array(np.asarray(made, float))
 
 
 def _averaged(one: Samples, other: Samples, count: int) -> float | None:

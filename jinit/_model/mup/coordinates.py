@@ -23,7 +23,7 @@ Loss: TypeAlias = Callable[[Any, Any], jax.Array]
 Features: TypeAlias = Callable[[Any, Any], list[jax.Array]]
 
 
-@public()
+@public(concrete=True)
 def coord_check(
     make: Make,
     widths: Counts,

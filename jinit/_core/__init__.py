@@ -32,6 +32,7 @@ from .draw import (
     in_mesh as in_mesh,
     is_key as is_key,
     is_typed_key as is_typed_key,
+    widened as widened,
 )
 from .extras import EXTRAS as EXTRAS, require as require
 from .fans import Fans as Fans, fans_of as fans_of, resolve_axes as resolve_axes
@@ -83,6 +84,7 @@ from .trees import (
     named_leaves as named_leaves,
     replaced as replaced,
     require_arrays as require_arrays,
+    require_entries as require_entries,
     require_tree as require_tree,
 )
 from .values import plain as plain

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from .text import shown
-from .trees import require_arrays, require_tree
+from .trees import require_arrays, require_entries, require_tree
 
 
 def batches_of(data: Any) -> Iterable[Any]:
@@ -48,6 +48,7 @@ def stream(where: str, data: Any) -> tuple[Any, Iterator[Any]]:
         raise ValueError(f"`{where}` needs a batch or more. Got none in {shown(data)}.")
     require_tree(where, "batch", first)
     require_arrays(((), first), where)
+    require_entries(where, "batch", first)
     if not any(leaf.size for leaf in jax.tree.leaves(first)):
         shapes = [leaf.shape for leaf in jax.tree.leaves(first)]
         raise ValueError(f"`{where}` needs a batch with rows. Got shapes {shapes}.")

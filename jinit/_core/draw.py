@@ -189,3 +189,10 @@ def wide(dtype: np.dtype) -> np.dtype:
     """The dtype to compute in: float32 for the floats that are narrower."""
     narrow = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4
     return np.dtype(np.float32) if narrow else dtype
+
+
+def widened(x: Any) -> jax.Array:
+    """An array to compute with: of float32 where its floats are narrower or none."""
+    x = jnp.asarray(x)
+    is_inexact = jnp.issubdtype(x.dtype, jnp.inexact)
+    return x.astype(wide(x.dtype) if is_inexact else np.dtype(np.float32))

@@ -149,6 +149,18 @@ def require_arrays(tree: Any, where: str) -> None:
             )
 
 
+def require_entries(where: str, what: str, tree: Any) -> None:
+    """Refuses a tree with shapes in it, where entries are looked at."""
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            place = printable(jax.tree_util.keystr(path))
+            at = f" at {place}" if place else ""
+            raise TypeError(
+                f"`{where}` needs `{what}` to hold arrays, whose entries it looks at. "
+                f"Got {shown(leaf)}{at}."
+            )
+
+
 def replaced(tree: Any, new: Mapping[str, Any]) -> Any:
     """The tree with other leaves at these paths."""
     leaves, structure = jax.tree.flatten(tree)

@@ -113,7 +113,7 @@ def size_forward(growth: Growth) -> Callable[[LayerProbe], float]:
 
 def size_backward(layer: LayerProbe) -> float:
     """The norm: a stride or a wider layer spreads one gradient over more entries."""
-    return layer.gradient_std * math.sqrt(math.prod(layer.shape))
+    return (layer.gradient_std or 0.0) * math.sqrt(math.prod(layer.shape))
 
 
 def log(factor: float) -> float:

@@ -15,7 +15,9 @@ from .records import Histogram, LayerProbe
 
 def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
     """The records of all layers, from their statistics."""
-    known = program.layers, program.activations
+    known, taps = (program.layers, program.activations), program.watched.taps
+    told = [each.layer.output in taps for each in program.layers]
+    seen = [at if ok else _untold(at) for at, ok in zip(seen, told, strict=True)]
     for i, (each, at) in enumerate(zip(program.layers, seen, strict=True)):
         layer = each.layer
         acts = at["activation"] or {"moments": at["z"], "saturated": None, "dead": None}
@@ -43,7 +45,7 @@ def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
             activation_std=float(acts["moments"]["std"]),
             saturated=_number(acts["saturated"]),
             dead=_number(acts["dead"]),
-            gradient_std=float(at["gradient"]["std"]),
+            gradient_std=_number(at["gradient"]["std"]),
             ratio=ratio,
             predicted_ratio=predicted_ratio,
             gradient_ratio=gradient_ratio,
@@ -52,6 +54,11 @@ def layer_probes(program: Program, seen: Sequence[Any]) -> Iterator[LayerProbe]:
             activation_histogram=_histogram(at["activation_histogram"]),
             gradient_histogram=_histogram(at["gradient_histogram"]),
         )
+
+
+def _untold(at: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was seen at a layer whose gradient JAX can not take."""
+    return {**at, "gradient": dict.fromkeys(at["gradient"])}
 
 
 def _normalized(model: Model, layer: Layer) -> bool:

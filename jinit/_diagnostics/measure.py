@@ -1,5 +1,6 @@
 """What one batch shows at every layer: one compiled pass, and statistics of it."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core import sampling
+from .._core import sampling, widened
 from .._graph import Activation, Graph, Op, Value
 from .._reading import Layer, measurable, Model, outer, varying
 
@@ -19,34 +20,80 @@ FLAT = 0.05  # of the largest slope in the batch: below it an activation is satu
 Tree = dict[str, Any]
 
 
+@dataclasses.dataclass(eq=False)
+class Watch:
+    """What the statistics of a probe are of, compiled.
+
+    Attributes:
+        model: The model.
+        loss: A function from the outputs to a scalar; without one, each output is
+            weighted by an independent standard normal number.
+        taps: The pre-activations whose gradients are measured. What JAX can not
+            differentiate is left out when that is found.
+    """
+
+    model: Model
+    loss: Callable[[Any], jax.Array] | None
+
+    def __post_init__(self) -> None:
+        made = [layer.output for layer in measured(self.model)]
+        self.taps = tuple(i for i in made if _is_real(self.model.graph.types[i]))
+        self._run = jax.jit(self._watch, static_argnums=0)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Those of weights, of what else the model reads, and of a key; see `watch`."""
+        try:
+            return self._run(self.taps, *arguments)
+        except Exception:
+            left = self._differentiable(arguments)
+            if left == self.taps:
+                raise
+            self.taps = left
+            return self._run(self.taps, *arguments)
+
+    def _watch(self, taps: tuple[Value, ...], *arguments: Any) -> Any:
+        return watch(self.model, self.loss, taps, *arguments)
+
+    def _differentiable(self, arguments: Any) -> tuple[Value, ...]:
+        """The taps that JAX takes a gradient at; all of them if none is to blame."""
+        runs = lambda *taps: _runs(functools.partial(self._watch, taps), arguments)
+        return tuple(filter(runs, self.taps)) if runs() else self.taps
+
+
+def _runs(function: Callable[..., Any], arguments: Any) -> bool:
+    try:
+        jax.eval_shape(function, *arguments)
+    except Exception:  # whatever JAX says of what it can not differentiate
+        return False
+    return True
+
+
 def watch(
     model: Model,
     loss: Callable[[Any], jax.Array] | None,
+    taps: Sequence[Value],
     weights: Any,
     others: Any,
     key: jax.Array,
 ) -> tuple[Any, dict[Value, Any], dict[Value, Any], dict[Value, Any]]:
-    """What the statistics of a probe are of, from one pass and its gradient.
+    """What the statistics of a probe are of, from one pass and its gradient at `taps`.
 
     `others` is what the model reads beside its weights: its state and the inputs.
-
-    `loss` maps the outputs to a scalar; without one, each output is weighted by an
-    independent standard normal number, drawn from `key`.
 
     Returns:
         The outputs; the values at layers; the gradients of what layers make; and the
         slopes of their activations.
     """
     scalar = lambda outputs: _scalar(loss, outputs, key)
-    layers = _measured(model)
+    layers = measured(model)
     wanted = {i for layer in layers for i in _wanted(model, layer)}
-    taps = [layer.output for layer in layers]
     outputs, values, gradients = model.tap(weights, others, scalar, wanted, taps)
-    slopes = {
+    found = {
         layer.output: _slope(model, layer, layer.activation, values)
         for layer in layers
         if layer.activation and layer.activation.ops
     }
+    slopes = {value: slope for value, slope in found.items() if slope is not None}
     return _floating(outputs), values, gradients, slopes
 
 
@@ -55,19 +102,20 @@ def measure(
 ) -> Tree:
     """Every statistic of a probe, as a tree of arrays.
 
-    `watched` is `watch` of this model, compiled. Statistics are compiled apart: layers
+    `watched` is the `Watch` of this model. Statistics are compiled apart: layers
     of one shape share a program, in all models.
     """
     outputs, *seen = watched(weights, others, key)
     return {
         "weights": _are_finite(weights),
         "others": _are_finite(others),
-        "layers": [_layer(model, layer, *seen) for layer in _measured(model)],
+        "layers": [_layer(model, layer, *seen) for layer in measured(model)],
         "outputs": _are_finite(outputs),
     }
 
 
-def _measured(model: Model) -> list[Layer]:
+def measured(model: Model) -> list[Layer]:
+    """The layers that can be seen."""
     return [layer for layer in model.layers if measurable(model.graph, layer)]
 
 
@@ -98,7 +146,7 @@ def _layer(
         "signal": values[layer.signal],
         "z": values[layer.output],
         "bias": values[layer.bias] if layer.bias is not None else _none(model, layer),
-        "gradient": gradients[layer.output],
+        "gradient": gradients.get(layer.output, jnp.zeros_like(values[layer.output])),
         "phi": values[found.result] if found else None,
         "slope": slopes.get(layer.output),
     }
@@ -125,11 +173,17 @@ def _none(model: Model, layer: Layer) -> jax.Array:
 
 def _slope(
     model: Model, layer: Layer, activation: Activation, values: dict[Value, Any]
-) -> jax.Array:
-    slopes = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
-    for _ in model.times(layer.output):
-        slopes = jax.vmap(slopes)
-    return jnp.abs(slopes(values[activation.sources[0]]))
+) -> jax.Array | None:
+    # None where JAX can not differentiate it.
+    z = values[activation.sources[0]]
+    back = lambda z: jax.vjp(activation, z)[1](jnp.ones_like(activation(z)))[0]
+    forward = lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+    for slopes in (back, forward):  # a loop goes forward alone, some rules back alone
+        for _ in model.times(layer.output):
+            slopes = jax.vmap(slopes)
+        if _is_real(z) and _runs(slopes, (z,)):
+            return jnp.abs(slopes(z))
+    return None
 
 
 @functools.partial(jax.jit, static_argnames=("loops", "out_axes"))
@@ -141,7 +195,7 @@ def _statistics(
     measured = functools.partial(_of_one, out_axes=out_axes)
     for _ in loops:
         measured = jax.vmap(measured)
-    return _automatic(measured)(*jax.tree.map(_real, (seen, kernel)))
+    return _automatic(measured)(*jax.tree.map(widened, (seen, kernel)))
 
 
 def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
@@ -154,7 +208,7 @@ def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
         "z": _moments(z),
         "gradient": _moments(gradient),
         "equal_units": _equal(kernel, out_axes) & _equal(gradient, (-1,)),
-        "activation": None if slope is None else _activation(phi, slope),
+        "activation": None if phi is None else _activation(phi, slope),
         "activation_histogram": _histogram(z if phi is None else phi),
         "gradient_histogram": _histogram(gradient),
         "finite": jnp.isfinite(z).all(),
@@ -162,7 +216,9 @@ def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
     }
 
 
-def _activation(phi: jax.Array, slope: jax.Array) -> Tree:
+def _activation(phi: jax.Array, slope: jax.Array | None) -> Tree:
+    if slope is None:
+        return {"moments": _moments(phi), "saturated": None, "dead": None}
     silent = (slope == 0).all(axis=tuple(range(slope.ndim - 1)))
     return {
         "moments": _moments(phi),
@@ -181,6 +237,11 @@ def _scalar(
             "`jinit.probe` needs `loss` to return a scalar. Got an array of shape "
             f"{value.shape}. Take its mean or its sum."
         )
+    if not _is_real(value):
+        raise TypeError(
+            "`jinit.probe` needs `loss` to return a real number, which has a gradient. "
+            f"Got {value.dtype}."
+        )
     return value
 
 
@@ -190,7 +251,7 @@ def _project(outputs: list[jax.Array], key: jax.Array) -> jax.Array:
             "`jinit.probe` needs an output of a floating dtype. Got none. Return the "
             "logits, not the class."
         )
-    every = jnp.concatenate([_real(y).ravel() for y in outputs])
+    every = jnp.concatenate([widened(y).ravel() for y in outputs])
     return jnp.vdot(sampling.normal(key, every.shape, every.dtype), every)
 
 
@@ -241,8 +302,8 @@ def _is_finite(x: jax.Array) -> jax.Array:
 
 def _floating(tree: Any) -> list[jax.Array]:
     leaves = map(jnp.asarray, jax.tree.leaves(tree))
-    return [x for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
+    return [x for x in leaves if _is_real(x)]
 
 
-def _real(x: jax.Array) -> jax.Array:
-    return jnp.asarray(x).astype(jnp.promote_types(jnp.asarray(x).dtype, jnp.float32))
+def _is_real(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating)

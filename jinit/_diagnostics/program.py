@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from .._frameworks import Subject
 from .._graph import Activation, label, recognize
-from .._reading import Instance, Model, read_subject, unroll
-from .measure import measure, watch
+from .._reading import Instance, Model, read_subject, unmeasured, unroll
+from .measure import measure, Watch
 from .ratios import Phi
 
 
@@ -25,6 +25,7 @@ class Program:
     model: Model
     layers: tuple[Instance, ...]
     measure: Callable[[Any, Any, jax.Array], Mapping[str, Any]]
+    watched: Watch
     activations: tuple[Phi, ...]
     names: tuple[str | None, ...]
 
@@ -62,20 +63,26 @@ def _read(apply: Any, loss: Loss | None, structure: Any, types: Any) -> Program:
     if not layers:
         raise ValueError(
             "`jinit.probe` needs a model with a layer: a product of a parameter with "
-            "the data. Got none. Pass the weights as `params` instead of closing over "
-            "them; inside `while`, `cond` or `shard_map` none is seen."
+            f"the data. Got {_hidden(model)}. Pass the weights as `params` instead of "
+            "closing over them; inside `while`, `cond` or `shard_map` none is seen."
         )
     _require_real(model, layers)
-    watched = jax.jit(functools.partial(watch, model, loss))
+    watched = Watch(model, loss)
     phis = {layer: layer.activation for layer in model.layers}
     names = {layer: label(phi) for layer, phi in phis.items()}
     return Program(
         model,
         layers,
         functools.partial(measure, model, watched),
+        watched,
         tuple(_function(phis[each.layer]) for each in layers),
         tuple(names[each.layer] for each in layers),
     )
+
+
+def _hidden(model: Model) -> str:
+    names = ", ".join(unmeasured(model.graph, model.layers))
+    return f"{names}, inside a loop or a branch," if names else "none"
 
 
 def _require_real(model: Model, layers: Sequence[Instance]) -> None:

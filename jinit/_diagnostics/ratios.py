@@ -42,7 +42,8 @@ def backward(
     if len(after) != 1:
         return None, None
     (j,) = after
-    here, there = (square(seen[k]["gradient"]["std"]) for k in (i, j))
+    stds = (seen[k]["gradient"]["std"] for k in (i, j))
+    here, there = (None if std is None else square(std) for std in stds)
     q, phi = square(seen[i]["z"]["rms"]), activations[i]
     weights = layers[j].layer.kernel.fan_out * square(seen[j]["kernel_rms"])
     predicted = _theory(gradient_factor, layers[j], phi, q, weights)
@@ -65,8 +66,8 @@ def _theory(
         return None
 
 
-def _ratio(above: float | None, below: float) -> float | None:
-    return math.sqrt(above / below) if above is not None and below > 0 else None
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return math.sqrt(above / below) if above is not None and below else None
 
 
 def square(rms: Any) -> float:

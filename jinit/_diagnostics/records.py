@@ -41,7 +41,8 @@ class LayerProbe:
         activation_std: The standard deviation of φ, or of z where φ is None.
         saturated: The share of entries where |φ′| is below 5 % of the largest |φ′|.
         dead: The share of units whose φ′ is 0 on the whole batch.
-        gradient_std: The standard deviation of the gradient at z.
+        gradient_std: The standard deviation of the gradient at z; None where JAX can
+            not differentiate what follows, such as a callback.
         ratio: rms z over that of the layer before, or of the input.
         predicted_ratio: The same by the variance map, where φ is known.
         gradient_ratio: Gradient std over that of the layer after.
@@ -75,7 +76,7 @@ class LayerProbe:
     activation_std: float
     saturated: float | None
     dead: float | None
-    gradient_std: float
+    gradient_std: float | None
     ratio: float | None
     predicted_ratio: float | None
     gradient_ratio: float | None

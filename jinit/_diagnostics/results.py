@@ -68,11 +68,13 @@ class Probe:
     @property
     def verdict(self) -> str:
         """What is wrong with these weights, if anything, and what to use instead."""
-        verdict = str(self._judgment)
-        if not self.unseen:
-            return verdict
-        names = ", ".join(self.unseen)
-        return f"{verdict}; not seen, inside a `while`, `cond` or `shard_map`: {names}"
+        forward = [each.name for each in self.layers if each.gradient_std is None]
+        said = {
+            "not seen, inside a `while`, `cond` or `shard_map`": self.unseen,
+            "seen forward alone, as JAX takes no gradient of what follows": forward,
+        }
+        notes = (f"{note}: {', '.join(names)}" for note, names in said.items() if names)
+        return "; ".join([str(self._judgment), *notes])
 
     @functools.cached_property
     def _judgment(self) -> Verdict:

@@ -38,7 +38,7 @@ def asleep(layers: Sequence[LayerProbe]) -> Sleep:
         i
         for i, layer in enumerate(layers)
         if layer.weight_variance == 0
-        and layer.gradient_std > 0
+        and (layer.gradient_std is None or layer.gradient_std > 0)
         and layer.signal_second_moment > 0
         and not layer.equal_signal
         and all(reader.signal_second_moment > 0 for reader in readers[i])

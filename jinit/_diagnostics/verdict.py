@@ -75,8 +75,9 @@ def judge(layers: Sequence[LayerProbe], input_std: float) -> Verdict:
     problem = _forward(forward, hidden, input_std)
     if problem:
         return _advised(problem, hidden)
-    back = [i for i in kept if i not in still]
-    if not sleep.behind and not any(layers[i].gradient_std for i in back):
+    back = [i for i in kept if i not in still and layers[i].gradient_std is not None]
+    untold = not any(layers[i].gradient_std is not None for i in kept)
+    if not (untold or sleep.behind or any(layers[i].gradient_std for i in back)):
         lost = "gradient is 0 in every hidden layer"
         return _advised(Verdict("gradient vanishes", lost, hidden[0].name), hidden)
     backward = Growth(*_streamed(layers, deep, back))
@@ -298,6 +299,8 @@ def _reaches(
     Foretold by the variance map of the last hidden layer, where its activation has a
     name: what shrinks ever more slowly, as behind tanh, is never gone.
     """
+    if not input_std:
+        return None
     done = lambda size: size < GONE if factor < 1 else size > 1 / GONE
     for number, layer in enumerate(hidden, 1):
         if done(layer.activation_std / input_std):

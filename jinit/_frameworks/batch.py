@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from .._core import require_entries
 from .calls import asks_for, is_a
 from .reader import as_key, bind, holds_weights
 from .subject import asked, Computation, fits, Flat, is_key, listed, Subject
@@ -59,6 +60,7 @@ def with_batch(where: str, model: Any, params: Any, key: Any, batch: Any) -> Sub
     inputs. An Equinox module, which takes one example, is mapped over the rows.
     """
     subject = bind(where, model, params, key)
+    require_entries(where, "params", subject.weights)
     if isinstance(subject.apply, Computation) and subject.apply.one_example:
         subject = dataclasses.replace(subject, apply=Mapped(subject.apply))
     subject = dataclasses.replace(subject, inputs=(batch,))

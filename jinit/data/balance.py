@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import digits, track
+from .._core import digits, track, widened
 from .._graph import evaluate
 from .fit import Fit
 from .passes import Pass
@@ -73,14 +73,14 @@ class _Balance:
         ]
         logs = jnp.log(jnp.concatenate([rate.ravel() for rate in rates]))
         # With rates alike, the outputs keep their scale; this brings it to 1.
-        size = jnp.log(jnp.stack([each.std() for each in outputs])).mean()
+        size = jnp.log(jnp.stack([widened(each).std() for each in outputs])).mean()
         target = jnp.exp(logs.mean() + size / logs.size)
         factors = [jnp.sqrt(rate / target) for rate in rates]
         leaves = list(leaves)
         for each, factor in zip(self.handles, factors, strict=True):
             leaf = leaves[each.leaf]
             scale = each.onto(factor, leaf.shape)
-            leaves[each.leaf] = (leaf * scale).astype(leaf.dtype)
+            leaves[each.leaf] = (widened(leaf) * scale).astype(leaf.dtype)
         if self.follow.biases:
             leaves, _ = self.follow(leaves, others)
         return leaves, rates, factors
@@ -93,7 +93,7 @@ class _Balance:
 def _rms(x: jax.Array, loops: Sequence[int]) -> jax.Array:
     """The root mean square over all axes but those of iterations: `(*loops, 1)`."""
     sizes = [x.shape[k] for k in loops]
-    x = jnp.moveaxis(x, loops, range(len(loops))).reshape(*sizes, -1)
+    x = jnp.moveaxis(widened(x), loops, range(len(loops))).reshape(*sizes, -1)
     return jnp.sqrt(jnp.mean(jnp.abs(x) ** 2, -1, keepdims=True))
 
 

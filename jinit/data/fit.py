@@ -13,7 +13,7 @@ from .._reading import first_not_finite, Model, read_subject
 from .directions import Choose
 from .passes import Goal, Pass
 from .records import LayerScales, scales_of
-from .units import handles, unit_axes
+from .units import Handle, handles, unit_axes
 
 
 class Fit:
@@ -103,9 +103,19 @@ def _pass(where: str, model: Model, goal: Goal, choose: Choose | None) -> Pass:
             f"`{where}` needs a model with a layer: a product of a parameter with the "
             "data. Got none. Pass the weights as `params` instead of closing over them."
         )
+    empty = [each.name for each in one.handles if _is_empty(model, each)]
+    if empty:
+        raise ValueError(
+            f"`{where}` needs layers with inputs and outputs. Got none in {empty[0]}."
+        )
     if goal.per == "unit":
         _require_samples(where, one)
     return one
+
+
+def _is_empty(model: Model, handle: Handle) -> bool:
+    values = (i for layer in handle.layers for i in (layer.kernel.value, layer.output))
+    return any(0 in model.graph.types[i].shape for i in values)
 
 
 def _require_samples(where: str, one: Pass) -> None:

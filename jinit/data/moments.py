@@ -6,6 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from .._core import widened
+
 
 class UnitMoments(NamedTuple):
     """The mean and variance of every output unit of a layer: `(*loops, units)`."""
@@ -22,7 +24,7 @@ class UnitMoments(NamedTuple):
 
 def moments_of(value: jax.Array, units: Sequence[int]) -> UnitMoments:
     """Mean and variance over all axes but those of `units`, which become one."""
-    value = value.astype(jnp.promote_types(value.dtype, jnp.float32))
+    value = widened(value)
     rest = tuple(k for k in range(value.ndim) if k not in units)
     mean = jnp.mean(value, rest, keepdims=True)
     variance = jnp.mean(jnp.abs(value - mean) ** 2, rest)

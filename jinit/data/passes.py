@@ -9,6 +9,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from .._core import widened
 from .._graph import evaluate, Value, Visit
 from .._reading import Layer, Model
 from .directions import as_kernel, as_parameter, can_choose, Choose, samples
@@ -94,12 +95,14 @@ class Pass:
             if kernel is not None:
                 leaves[handle.leaf] = as_parameter(kernel, handle, leaf.shape)
             factor = handle.onto(self.goal.factor(handle, moments), leaf.shape)
-            leaves[handle.leaf] = (leaves[handle.leaf] * factor).astype(leaf.dtype)
+            leaves[handle.leaf] = (widened(leaves[handle.leaf]) * factor).astype(
+                leaf.dtype
+            )
             if handle in old:
                 given = old[handle]
                 bias = self.goal.bias(handle, moments).reshape(given.shape)
                 leaves[self.biases[handle]] = bias.astype(given.dtype)
-                mean = moments.mean + given.reshape(moments.mean.shape)
+                mean = moments.mean + widened(given).reshape(moments.mean.shape)
                 moments = moments._replace(mean=mean)
             found.append(moments)
         return leaves, found
@@ -137,7 +140,7 @@ class Pass:
         moments = moments_of(value, units)
         if handle.alone:
             shape = [n if k in units else 1 for k, n in enumerate(value.shape)]
-            new = value * self.goal.factor(handle, moments).reshape(shape)
+            new = widened(value) * self.goal.factor(handle, moments).reshape(shape)
             if handle in self.biases:
                 new = new + self.goal.bias(handle, moments).reshape(shape)
             value = new.astype(value.dtype)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .._core import warn
-from .._graph import Graph, Kind, Link, Value
+from .._graph import Graph, Kind, Link, Op, Value
 from .._reading import copies, Layer, measurable, Model, unmeasured
 
 
@@ -70,13 +70,20 @@ def handles(model: Model) -> tuple[Handle, ...]:
             "Layers inside a `while`, `cond` or `shard_map` are not scaled: their "
             f"outputs can not be seen. Got {', '.join(unseen)}.",
         )
+    types, whole = model.graph.types, set()
     uses: dict[Value, list[tuple[Index, Layer]]] = {}
     for layer in model.layers:
         if measurable(model.graph, layer):
             kernel = layer.kernel.value
             for leaf in _scaled_leaves(model, kernel):
+                if not jnp.issubdtype(types[leaf].dtype, jnp.inexact):
+                    whole.add(model.paths[model.graph.inputs.index(leaf)])
+                    continue
                 index = _index(model, kernel, leaf)
                 uses.setdefault(leaf, []).append((index, layer))
+    if whole:
+        names = ", ".join(sorted(whole))
+        warn(f"Whole numbers are not scaled: no factor fits them. Got {names}.")
     layers: dict[tuple[Value, Index], list[Layer]] = {}
     for leaf, every in uses.items():
         # Parts along other axes overlap: then all is one.
@@ -93,11 +100,20 @@ def unit_axes(graph: Graph, layer: Layer) -> tuple[int, ...]:
     op, kernel = layer.op, layer.kernel
     if op.name == "conv_general_dilated":
         return (op.params["dimension_numbers"].out_spec[1],)
-    batched = op.params["dimension_numbers"][1][0]
-    stacked, units = len(batched), len(kernel.out_axes)
+    stacked, units = _stacked(op), len(kernel.out_axes)
     last = len(graph.types[op.outputs[0]].shape)
     end = stacked + units if op.inputs[0] == kernel.value else last
     return (*range(stacked), *range(end - units, end))
+
+
+def _stacked(op: Op) -> int:
+    """How many axes of a product, its first, are of kernels beside each other."""
+    if op.name != "ragged_dot_general":
+        return len(op.params["dimension_numbers"][1][0])
+    numbers = op.params["ragged_dot_dimension_numbers"]
+    contracted, batched = numbers.dot_dimension_numbers
+    by_group = set(numbers.lhs_ragged_dimensions) <= set(contracted[0])
+    return len(batched[0]) + by_group
 
 
 def _handle(model: Model, leaf: Value, index: Index, layers: list[Layer]) -> Handle:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import batches_of, digits, numbers, one_array, shown
+from .._core import batches_of, digits, numbers, one_array, shown, widened
 
 
 _SHOWN = 1000  # rows on which progress is measured
@@ -65,7 +65,7 @@ def _floating(where: str, data: Any) -> jax.Array:
         )
     if jnp.iscomplexobj(x):
         raise TypeError(f"`{where}` needs real numbers. Got {x.dtype}.")
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return widened(x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -193,6 +193,8 @@ def _kernel(row: Row, options: _Options, sized: Sized) -> tuple[Initializer, str
     is_plain = math.isclose(signal, _expected(row), rel_tol=0.01)
     if options.direction != "backward" and not is_plain:
         reasons.append(f"reads E x² = {digits(signal)}")
+    if options.direction != "forward" and not _squared_slope(row):
+        reasons.append("which passes no gradient")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
     if row.path in options.unmirrored:
@@ -208,11 +210,15 @@ def _expected(row: Row) -> float:
 
 
 def _squared_gain(row: Row, signal: float, direction: Direction) -> float:
-    """1 / E x², 1 / E φ′² or 2 / (E x² + E φ′²)."""
+    """1 / E x², 1 / E φ′² or 2 / (E x² + E φ′²).
+
+    What passes no gradient, as `round` does, counts as the identity: nothing is kept by
+    any law, or the gradient is passed straight through.
+    """
     forward = signal if signal > 0 else 1.0
     if direction == "forward":
         return 1 / forward
-    slope = _squared_slope(row)
+    slope = _squared_slope(row) or 1.0
     return 1 / (slope if direction == "backward" else (forward + slope) / 2)
 
 

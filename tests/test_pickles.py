@@ -10,6 +10,7 @@ import pathlib
 import pickle
 import pickletools
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -43,6 +44,47 @@ def test_an_initializer_travels_by_value_too():
     cloudpickle = pytest.importorskip("cloudpickle")
     for subject in SUBJECTS.values():
         assert pickle.loads(cloudpickle.dumps(subject)) == subject
+
+
+def apply(p, x):
+    return jax.nn.gelu(x @ p["a"]) @ p["b"] + jnp.exp(-((x @ p["c"]) ** 2)) @ p["b"]
+
+
+SHAPES = {name: jax.ShapeDtypeStruct((4, 4), "float32") for name in "abc"}
+ASKED = {
+    "a role": lambda: jinit.role("bias", "embedding"),
+    "a condition": lambda: ~jinit.role("bias") & jinit.path("a/*") | jinit.is_kernel(),
+    "traced": lambda: jinit.traced(jinit.he_normal),
+    "a recipe": lambda: jinit.recipes.t5(),
+    "muP": lambda: jinit.mup(SHAPES, SHAPES),
+    "a trace": lambda: jinit.trace(apply, SHAPES, SHAPES["a"]),
+    "a plan": lambda: jinit.explain(apply, SHAPES, SHAPES["a"]),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_asked_of_a_model_travels_and_is_copied(name):
+    subject, twin = ASKED[name](), ASKED[name]()
+    pickled = pickle.loads(pickle.dumps(subject))
+    for other in (pickled, copy.copy(subject), copy.deepcopy(subject), twin):
+        assert other == subject
+        assert str(other) == str(subject)
+
+
+def test_a_trace_keeps_its_rows_and_the_functions_that_have_a_name():
+    found = jinit.trace(lambda p, x: apply(p, x) @ p["a"], SHAPES, SHAPES["a"])
+    kept = pickle.loads(pickle.dumps(found))
+    z = jnp.linspace(-2.0, 2.0, 5)
+    one = jinit.trace(lambda p, x: jax.nn.relu(x @ p["a"]) @ p["b"], SHAPES, z[:4])
+    phi = pickle.loads(pickle.dumps(one))["b"].activation
+    assert jnp.array_equal(phi(z), jax.nn.relu(z))
+    assert copy.deepcopy(found).source is found.source
+    with pytest.raises(ValueError, match="Trace the model again"):
+        _ = kept.source.model
+    bell = lambda p, x: jnp.exp(-((x @ p["a"]) ** 2)) @ p["b"]
+    strange = pickle.loads(pickle.dumps(jinit.trace(bell, SHAPES, z[:4])["b"]))
+    with pytest.raises(ValueError, match="Trace the model again"):
+        strange.activation(z)
 
 
 def test_a_users_law_is_named_by_its_module_and_name():

@@ -18,7 +18,13 @@ from .operations import (
     Value as Value,
 )
 from .places import permuted as permuted, Placed as Placed
-from .recognition import label as label, NAMES as NAMES, recognize as recognize
+from .recognition import (
+    label as label,
+    NAMES as NAMES,
+    recognize as recognize,
+    Told as Told,
+    told as told,
+)
 from .repeated import Repeated as Repeated, repeated as repeated
 from .sweeps import (
     ancestors as ancestors,

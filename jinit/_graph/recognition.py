@@ -1,5 +1,6 @@
 """The name of an element-wise function, told from its values."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -68,6 +69,31 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
         found = (_compare(values, name, slack) for name in NAMES)
         _recognized[formula] = next(filter(None, found), None)
     return _recognized[formula]
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What a pickle keeps of an activation: its name, up to a factor, if it has one."""
+
+    name: str
+    scale: float = 1.0
+
+    def __call__(self, z: Any) -> Any:
+        """φ(z), entry by entry."""
+        if not self.name:
+            raise ValueError(
+                "`Row.activation` needs the computation that it was read from. Got a "
+                "pickle, which keeps functions that have a name. Trace the model again."
+            )
+        return self.scale * activation_function(self.name)(z)
+
+
+def told(activation: "Activation | Told | None") -> Told | None:
+    """What a pickle keeps of an activation."""
+    if not isinstance(activation, Activation):
+        return activation
+    known = recognize(activation) if len(activation.sources) == 1 else None
+    return Told(*known) if known else Told("")
 
 
 def label(

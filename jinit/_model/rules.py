@@ -50,6 +50,18 @@ class Leaf:
 
 
 @dataclasses.dataclass(frozen=True)
+class Asking:
+    """A function of settings and a leaf, with its settings: equal to its twin."""
+
+    function: Callable[..., Any]
+    settings: tuple[Any, ...]
+
+    def __call__(self, leaf: Leaf) -> Any:
+        """What the function says of a parameter."""
+        return self.function(*self.settings, leaf)
+
+
+@dataclasses.dataclass(frozen=True)
 class Selector:
     """A condition on a parameter; combine several with `&`, `|` and `~`."""
 
@@ -61,13 +73,13 @@ class Selector:
         return self.holds(leaf)
 
     def __and__(self, other: "Selector") -> "Selector":
-        return Selector(f"({self} & {other})", partial(_both, self, other))
+        return Selector(f"({self} & {other})", Asking(_both, (self, other)))
 
     def __or__(self, other: "Selector") -> "Selector":
-        return Selector(f"({self} | {other})", partial(_either, self, other))
+        return Selector(f"({self} | {other})", Asking(_either, (self, other)))
 
     def __invert__(self) -> "Selector":
-        return Selector(f"~{self}", partial(_not, self))
+        return Selector(f"~{self}", Asking(_not, (self,)))
 
     def __repr__(self) -> str:
         return self.text
@@ -135,7 +147,7 @@ def path(pattern: str) -> Selector:
     Returns:
         A condition for the left side of a rule.
     """
-    return Selector(repr(pattern), partial(_is_at, pattern))
+    return Selector(repr(pattern), Asking(_is_at, (pattern,)))
 
 
 def role(*roles: Role) -> Selector:
@@ -155,7 +167,7 @@ def role(*roles: Role) -> Selector:
         choose("jinit.role", "role", each, get_args(Role))
     wanted = {*roles} | ({"depthwise kernel"} if "kernel" in roles else set())
     listed = ", ".join(map(repr, roles))
-    return Selector(f"role({listed})", partial(_has_role, frozenset(wanted)))
+    return Selector(f"role({listed})", Asking(_has_role, (frozenset(wanted),)))
 
 
 def is_kernel() -> Selector:
@@ -197,7 +209,7 @@ def traced(initializer: Initializer) -> Callable[[Leaf], Initializer]:
             f"{initializer!r}. Use one of the variance-scaling family."
         )
 
-    return partial(_fitted, initializer)
+    return Asking(_fitted, (initializer,))
 
 
 def _fitted(initializer: Initializer, leaf: Leaf) -> Initializer:

@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from .._core import digits, sizes
-from .._graph import Activation
+from .._graph import Activation, Told, told
 from .lookups import Head
 from .uses import KERNELS, Role
 
@@ -80,7 +80,9 @@ class Row:
     head: Head | None = None
     order: int | None = None
     depth: int | None = None
-    activation: Activation | None = None
+    activation: Activation | Told | None = dataclasses.field(
+        default=None, compare=False
+    )
     activation_name: str | None = None
     normalized: bool = False
     follows: str | None = None
@@ -91,6 +93,15 @@ class Row:
     branch_layers: int = 0
     summed: float = 0.0
     note: str = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"activation": told(self.activation)}
+
+    def __copy__(self) -> "Row":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Row":
+        return self
 
     @property
     def stack(self) -> tuple[int, ...]:

@@ -34,6 +34,25 @@ class Source:
         uses = {path: layer_use(uses) for path, uses in told.items() if uses}
         return {path: use.layer for path, use in uses.items() if use.layer}
 
+    def __reduce__(self) -> Any:
+        return NoSource, ()
+
+    def __deepcopy__(self, memo: Any) -> "Source":
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSource:
+    """In the place of the source of a trace that comes of a pickle: rows alone."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ValueError(
+            "`jinit.trace` needs the model for this. Got a trace of a pickle, which "
+            "keeps its rows. Trace the model again."
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
@@ -43,7 +62,7 @@ class Trace:
     """
 
     rows: tuple[Row, ...]
-    source: Source = dataclasses.field(repr=False, compare=False)
+    source: Source | NoSource = dataclasses.field(repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

@@ -148,9 +148,9 @@ SEQUENCES = {
     ),
     "decay by a constant": lambda x, u, v, w: _recurrence(jnp.full(x.shape, 0.9), x),
     "low frequencies": lambda x, u, v, w: jnp.fft.rfft(jax.nn.relu(x @ u))[..., :8],
-    "low frequencies of two axes": lambda x, u, v, w: jnp.fft.rfft2(
-        jax.nn.relu(x @ u)
-    )[:, :4, :8],
+    "low frequencies of two axes": lambda x, u, v, w: jnp.fft.rfft2(jax.nn.relu(x @ u))[
+        :, :4, :8
+    ],
     "all that is slow": lambda x, u, v, w: _slow(jax.nn.relu(x @ u)),
     "an impulse": lambda x, u, v, w: jnp.fft.ifft(jax.nn.relu(x @ u))[..., :8],
     "mean of positions": lambda x, u, v, w: jax.nn.relu(jax.nn.relu(x @ u) @ v).mean(1),

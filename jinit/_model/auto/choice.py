@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ..._activations import GATES, gaussian_moments
 from ..._core import choose, digits, Initializer
-from ..._graph import recognize
+from ..._graph import Activation, recognize
 from ..._reading import count, Model, Own, READ, Row, trace_model
 from ..._schemes import constant, normal, ones, Sides, zeros
 from ..own import kept, NOTHING, Owns
@@ -227,7 +227,7 @@ def _squared_slope(row: Row) -> float:
     name, phi = row.activation_name, row.activation
     if name in GATES:
         return gaussian_moments(name).slope
-    if phi is None or len(phi.sources) > 1:
+    if not isinstance(phi, Activation) or len(phi.sources) > 1:
         return 1.0
     known = recognize(phi)
     if known is None:

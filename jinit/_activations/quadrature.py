@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import on_host
+from .._core import is_users, on_host
 from .names import Function
 
 
@@ -93,6 +93,8 @@ def sampler(function: Function, settings: frozenset) -> Any:
     try:
         value = jax.eval_shape(phi, jax.ShapeDtypeStruct((), jnp.float64))
     except Exception as error:
+        if is_users(error):
+            raise
         raise _untraceable(function, error) from error
     scalar = getattr(value, "shape", None) == ()
     if not scalar or jnp.issubdtype(value.dtype, jnp.complexfloating):

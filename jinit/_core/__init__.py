@@ -40,6 +40,7 @@ from .figures import blank as blank, drawn as drawn
 from .globs import glob as glob
 from .host import on_host as on_host
 from .initializer import alias as alias, Initializer as Initializer
+from .origin import is_users as is_users
 from .progress import (
     last as last,
     stoppable as stoppable,

@@ -64,8 +64,10 @@ def with_batch(where: str, model: Any, params: Any, key: Any, batch: Any) -> Sub
     if isinstance(subject.apply, Computation) and subject.apply.one_example:
         subject = dataclasses.replace(subject, apply=Mapped(subject.apply))
     subject = dataclasses.replace(subject, inputs=(batch,))
-    if isinstance(batch, tuple) and len(batch) > 1 and not _runs(subject):
-        subject = dataclasses.replace(subject, inputs=batch)
+    if isinstance(batch, tuple) and len(batch) > 1:
+        apart, fault = dataclasses.replace(subject, inputs=batch), _fault(subject)
+        if fault and (str(fault).startswith("`jinit") or not _fault(apart)):
+            return apart
     return subject
 
 
@@ -125,13 +127,14 @@ def _split(key: jax.Array, rows: int) -> jax.Array:
     return split(key)
 
 
-def _runs(subject: Subject) -> bool:
+def _fault(subject: Subject) -> Exception | None:
+    """What goes wrong with the inputs, if anything does."""
     arguments = subject.weights, subject.state, *subject.inputs
     try:
         jax.eval_shape(Flat(subject.apply), *arguments)
-    except Exception:
-        return False
-    return True
+    except Exception as error:
+        return error
+    return None
 
 
 def _has_old_key(model: Any, others: Sequence[Any]) -> bool:

@@ -76,8 +76,8 @@ def constructed(
         structures.append((structure, [None if is_array(x) else x for x in leaves]))
         return [x if is_array(x) else None for x in leaves]
 
-    with fits(where, inputs):
-        found = jax.eval_shape(arrays, key)
+    with fits(where, inputs) as fit:
+        found = jax.eval_shape(fit.around(arrays), key)
     structure, others = structures[0]
     leaves = [x if y is None else y for x, y in zip(found, others, strict=True)]
     model = jax.tree.unflatten(structure, leaves)

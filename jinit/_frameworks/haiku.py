@@ -22,8 +22,9 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     """The subject with the shapes that `init` makes."""
     said, with_state = flags(model.init, {}, all_=True), _has_state(model)
     init = Bound(lambda key, *inputs: model.init(key, *inputs, **said))
-    init = traced_once(init)
-    with fits(where, inputs):
+    fit = fits(where, inputs)
+    init = traced_once(fit.around(init))
+    with fit:
         made = jax.eval_shape(init, key, *inputs)
     params, state = made if with_state else (made, {})
 

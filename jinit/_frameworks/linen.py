@@ -26,8 +26,9 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     streams = lambda key: {"params": key, "dropout": key}
     keys = streams(key)
     init = Bound(lambda key, *x: module.init(streams(key), *x, **said))
-    init = traced_once(init)
-    with fits(where, inputs):
+    fit = fits(where, inputs)
+    init = traced_once(fit.around(init))
+    with fit:
         variables = jax.eval_shape(init, key, *inputs)
     weights, other = _split(variables)
 

@@ -36,8 +36,8 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         with nnx.use_eager_sharding(False):  # places are found later, given a mesh
             return nnx.split(model(rngs=_streams(key)), nnx.Param, ...)
 
-    with fits(where, inputs):
-        graph, weights, rest = nnx.eval_shape(lambda: split(key))
+    with fits(where, inputs) as fit:
+        graph, weights, rest = nnx.eval_shape(fit.around(lambda: split(key)))
     # What is no parameter, such as averages and random streams, is made as it says.
     made = nnx.jit(lambda: split(key)[2])
     other = lambda: made() if jax.tree.leaves(rest) else rest

@@ -28,8 +28,8 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     if _is_pair(model):
         return dataclasses.replace(bind(where, model, None, key), inputs=inputs)
     if _is_object(model):
-        with fits(where, inputs):
-            params = jax.eval_shape(model.init, key, *inputs)
+        with fits(where, inputs) as fit:
+            params = jax.eval_shape(fit.around(model.init), key, *inputs)
         subject = _subject(where, model.apply, params, inputs)
         start = lambda *x: apart(model.init(*x), is_key)[1]
         return dataclasses.replace(subject, start=start)
@@ -98,8 +98,8 @@ def _constructed(
         subject = equinox.constructed(where, make, key, inputs)
         if subject is not None:
             return subject
-    with fits(where, inputs):
-        made = jax.eval_shape(lambda key: make(key=key), key)
+    with fits(where, inputs) as fit:
+        made = jax.eval_shape(fit.around(lambda key: make(key=key)), key)
     subject = weights_alone(where, made)
     start = lambda key, *_: make(key=key)
     return dataclasses.replace(subject, inputs=inputs, start=start)

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core import is_users, reason, shown
+
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
@@ -150,19 +152,40 @@ def weights_alone(where: str, weights: Any) -> Subject:
     return Subject(apply, weights)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class fits:  # noqa: N801
-    """Says of whatever goes wrong inside that the model and its inputs do not fit."""
+    """Says of what goes wrong inside that the model and its inputs do not fit.
+
+    What the model itself raises is passed on, and what JAX says of how it is written.
+    """
 
     where: str
     inputs: Any
+    passed: BaseException | None = None
 
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
+    def __enter__(self) -> "fits":
+        """Itself."""
+        return self
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, looked at before JAX hides where an error comes from."""
+
+        @functools.wraps(function, updated=())
+        def looked_at(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return looked_at
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """Turns an error of the model into one of `where`."""
         if not isinstance(error, Exception) or str(error).startswith("`jinit"):
+            return
+        unfit = not isinstance(
+            error, jax.errors.JAXTypeError | jax.errors.JAXIndexError
+        )
+        if error is self.passed or is_users(error) or not unfit:
+            self.passed = error
             return
         if not jax.tree.leaves(self.inputs):
             raise ValueError(
@@ -180,7 +203,7 @@ def listed(inputs: Any) -> str:
     each = [
         f"{x.dtype}[{','.join(map(str, x.shape))}]"
         if hasattr(x, "shape") and hasattr(x, "dtype")
-        else repr(x)
+        else shown(x)
         for x in jax.tree.leaves(inputs)
     ]
     return ", ".join(each) or "none"
@@ -188,7 +211,7 @@ def listed(inputs: Any) -> str:
 
 def first_line(error: BaseException) -> str:
     """An error in one line."""
-    return f"{type(error).__name__}: {error}".strip().split("\n")[0]
+    return f"{type(error).__name__}: {reason(error)}".strip()
 
 
 def shapes(tree: Any) -> Any:

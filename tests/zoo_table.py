@@ -43,13 +43,18 @@ COLUMNS = (
 )
 
 
-def _given(path: Any, leaf: Any) -> Any:
-    """State as it starts: averages 0, variances 1, keys of 0."""
-    if not isinstance(leaf, jax.ShapeDtypeStruct):
-        return leaf
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jnp.broadcast_to(jax.random.key(0), leaf.shape)
-    return jnp.full(leaf.shape, "mean" not in str(path[-1]), leaf.dtype)
+def _state(subject: Any, inputs: Any) -> Any:
+    """State as the model's author starts it."""
+    if not subject.start:
+        return subject.state
+    first = len(jax.tree.leaves(subject.weights))
+
+    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    def made(key: jax.Array) -> Any:
+        return jax.tree.leaves(subject.start(key, *inputs))[first:]
+
+    structure = jax.tree.structure(subject.state)
+    return jax.tree.unflatten(structure, made(jax.random.key(0)))
 
 
 def _second(value: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
@@ -116,7 +121,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     seconds = time.perf_counter() - start
     subject = read("jinit.explain", entry.model, None, entry.inputs)
     found = read_subject("jinit.explain", subject)
-    state = jax.tree_util.tree_map_with_path(_given, subject.state)
+    state = _state(subject, _batch(entry, 0))
     draws = [plan.draw(jax.random.key(i), subject.weights) for i in range(DRAWS)]
     measured = _measured(entry, draws, state, found)
     choices = {choice.path: choice for choice in plan}

@@ -93,11 +93,13 @@ def constructed(
         real = eqx.filter_jit(lambda key: keep(jax.tree.leaves(made(key))))(key)
         leaves = [y if x is None else x for x, y in zip(real, leaves, strict=True)]
         model = jax.tree.unflatten(structure, leaves)
-    own = lambda key, *_: [
-        x for x, y in zip(arrays(key), leaves, strict=True) if id(y) in weights
-    ]
     subject = read(where, model, key, inputs)
-    return dataclasses.replace(subject, start=own, held=False)
+
+    def start(key: jax.Array, *_: Any) -> Any:
+        pairs = zip(arrays(key), leaves, strict=True)
+        return [x for x, y in pairs if id(y) in weights], subject.state
+
+    return dataclasses.replace(subject, start=start, held=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,16 +34,21 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         given = [None if isinstance(x, jax.ShapeDtypeStruct) else x for x in leaves]
 
         @jax.jit
-        def start(given: list[Any]) -> Any:
+        def made(given: list[Any]) -> Any:
             pairs = zip(given, leaves, strict=True)
             filled = [blank(like) if x is None else x for x, like in pairs]
             return init(key, *jax.tree.unflatten(structure, filled))[1]
 
-        return weights, start(given)
+        return weights, made(given)
 
     own = finish if with_state else lambda weights, mesh: weights
     apply = Computation(where, _Apply(model, tuple(said.items())))
-    start = lambda *x: init(*x)[0] if with_state else init(*x)
+
+    def start(key: jax.Array, *inputs: Any) -> Any:
+        made = init(key, *inputs)
+        params, state = made if with_state else (made, {})
+        return params, (state, key)
+
     state = shapes(state), shapes(key)
     return Subject(apply, params, state, inputs, own, start=start)
 

@@ -36,6 +36,10 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         # Other collections start as the module says, such as averages at 0.
         return {**weights, **_started(model, keys, inputs, other, weights, mesh)}
 
+    def start(key: jax.Array, *inputs: Any) -> Any:
+        weights, other = _split(init(key, *inputs))
+        return weights, (other, key)
+
     return Subject(
         Computation(where, _Apply(module, *said.items())),
         weights,
@@ -43,7 +47,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         inputs,
         finish if other else lambda weights, mesh: weights,
         lambda: _specs(weights),
-        lambda key, *inputs: _split(init(key, *inputs))[0],
+        start,
     )
 
 

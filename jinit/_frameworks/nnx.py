@@ -42,7 +42,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     made = nnx.jit(lambda: split(key)[2])
     other = lambda: made() if jax.tree.leaves(rest) else rest
     subject = _subject(where, graph, weights, rest, inputs, other)
-    start = lambda key, *_: jax.tree.leaves(split(key)[1])
+    start = lambda key, *_: jax.tree.leaves(split(key)[1:])
     return dataclasses.replace(subject, start=start)
 
 

@@ -26,8 +26,8 @@ class Subject:
         finish: The model's own form, given weights and the mesh, if any: what its
             `init` returns, or the module itself.
         specs: Gives the `PartitionSpec`s that the model's own annotations ask for.
-        start: The weights as the model itself starts them, a function of `(key,
-            *inputs)`; None where no such function is known.
+        start: The weights and the state as the model itself starts them, a function of
+            `(key, *inputs)`; None where no such function is known.
         held: Whether the weights are those that a module was made with.
     """
 

@@ -13,6 +13,7 @@ from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts
 from .flow import Flow
 from .layers import Layer, read_layers
+from .own import read_state
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +82,8 @@ class Model:
 def read_subject(where: str, subject: Subject) -> Model:
     """Reads the layers of a model of any framework, for the public function `where`."""
     require_arrays((subject.weights, subject.inputs), where)
-    arguments = (subject.weights, subject.state, *subject.inputs)
+    state = jax.tree.unflatten(jax.tree.structure(subject.state), read_state(subject))
+    arguments = (subject.weights, state, *subject.inputs)
     return _read(subject.apply, subject.weights, arguments, leaf_paths(subject.state))
 
 

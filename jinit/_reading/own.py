@@ -77,10 +77,34 @@ def read_own(subject: Subject) -> dict[str, Own]:
     """What a model itself makes of its weights, by path; of some, nothing is known."""
     leaves = named_leaves(subject.weights)
     if subject.start is not None:
-        found = _started(Start(subject))
+        found = _started(Start(subject), range(len(leaves)))
     else:
         found = [_there(leaf, subject.held) for leaf in leaves.values()]
     return {path: own for path, own in zip(leaves, found, strict=True) if own}
+
+
+def read_state(subject: Subject) -> list[Any]:
+    """The leaves of the state with the values that they start with.
+
+    What is made from inputs, is large or is a key stays a shape.
+    """
+    leaves = jax.tree.leaves(subject.state)
+    first = len(jax.tree.leaves(subject.weights))
+    asked = [i for i, leaf in enumerate(leaves, first) if _lacks_value(leaf)]
+    if subject.start is None or not asked:
+        return leaves
+    start = Start(subject)
+    found = [own for own in _started(start, asked) if own]
+    drawn = (own for own in found if own.number is None and own.is_small)
+    start.likely = frozenset(own.index for own in drawn)
+    values = {own.index: own.sample() for own in found}
+    choose = lambda leaf, value: leaf if value is None else value
+    return [choose(leaf, values.get(i)) for i, leaf in enumerate(leaves, first)]
+
+
+def _lacks_value(leaf: Any) -> bool:
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    return is_shape and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def make_own(
@@ -108,15 +132,15 @@ def make_own(
     return [found[i] for i in range(len(owns))]
 
 
-def _started(start: Start) -> list[Own | None]:
-    graph, numbers = start.graph, Repeated(start.graph)
+def _started(start: Start, numbers: Sequence[int]) -> list[Own | None]:
+    graph, repeats = start.graph, Repeated(start.graph)
     key, *rest = graph.inputs
     inputs = zip(rest, jax.tree.leaves(start.inputs), strict=True)
     blank = {i for i, x in inputs if isinstance(x, jax.ShapeDtypeStruct)}
 
-    def own(index: int, leaf: Any) -> Own | None:
-        value = graph.outputs[index]
-        number, behind = _plain(numbers.number(value)), upstream(graph, [value])
+    def own(index: int) -> Own | None:
+        leaf, value = start.shapes[index], graph.outputs[index]
+        number, behind = _plain(repeats.number(value)), upstream(graph, [value])
         if number is None and not behind.isdisjoint(blank):
             return None  # made from inputs, of which there are only shapes
         drawn = number is None and key in behind
@@ -125,7 +149,7 @@ def _started(start: Start) -> list[Own | None]:
         shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
         return Own(shape, dtype, drawn, normal, number, start=start, index=index)
 
-    return [own(*each) for each in enumerate(start.shapes)]
+    return [own(index) for index in numbers]
 
 
 def _there(leaf: Any, held: bool) -> Own | None:

@@ -25,15 +25,15 @@ class Start:
     """What a model itself starts with, of which any part can be made alone.
 
     Attributes:
-        shapes: The weights, as shapes.
+        shapes: The weights, then the state, as shapes.
         inputs: What the model reads.
-        likely: The numbers of weights that will be asked for, to be sampled at once.
+        likely: The numbers of those that will be asked for, to be sampled at once.
     """
 
     def __init__(self, subject: Subject):
         assert subject.start is not None
         self._start, self.inputs = subject.start, subject.inputs
-        self.shapes = jax.tree.leaves(subject.weights)
+        self.shapes = jax.tree.leaves((subject.weights, subject.state))
         self.likely: frozenset[int] = frozenset()
         self._sampled: dict[int, np.ndarray] = {}
         self.jaxpr = functools.cache(self._jaxpr)

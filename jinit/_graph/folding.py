@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .operations import Op
-from .samples import elementwise, Samples
+from .samples import functions, Samples
 
 
 LARGEST = 2**20  # entries of a constant that is computed as it is
@@ -26,7 +26,7 @@ def folded(
     if not operands and op.name != "iota":
         return None
     arrays = [x.array for x in operands]
-    function = elementwise.function_of(op.name, op.params)
+    function = functions.function_of(op.name, op.params)
     with np.errstate(all="ignore"):
         if function is not None:
             made = function(*arrays)
@@ -49,7 +49,7 @@ def _bound(op: Op, arrays: Sequence[Any]) -> list[np.ndarray] | None:
             jnp.asarray(array, kind.dtype)
             for array, kind in zip(arrays, kinds, strict=True)
         ]
-        return [elementwise.converted(np.asarray(x), x.dtype) for x in op.bind(*given)]
+        return [functions.converted(np.asarray(x), x.dtype) for x in op.bind(*given)]
     except Exception:  # not to be run here: within a mesh, or on another device
         return None
 
@@ -59,7 +59,7 @@ def _iota(params: Mapping[str, Any]) -> np.ndarray:
     line = np.arange(shape[axis]).reshape(
         [-1 if k == axis else 1 for k in range(len(shape))]
     )
-    return elementwise.converted(np.broadcast_to(line, shape), params["dtype"])
+    return functions.converted(np.broadcast_to(line, shape), params["dtype"])
 
 
 def _broadcast(params: Mapping[str, Any], x: np.ndarray, *_: Any) -> np.ndarray:

@@ -16,8 +16,8 @@ from .jaxpr import body_jaxpr, flatten
 from .operations import Graph, Op, Value
 from .samples import (
     Call,
-    elementwise,
     EQUAL,
+    functions,
     mixed,
     opaque,
     run,
@@ -165,7 +165,7 @@ def _constant(value: Any, source: Source) -> Samples:
         traced = isinstance(value, Tracer) and not _is_key(value)
         return made.doubted("a constant that is traced" if traced else "")
     array = np.asarray(value)
-    return source.array(elementwise.converted(array, array.dtype))
+    return source.array(functions.converted(array, array.dtype))
 
 
 def _is_key(value: Any) -> bool:

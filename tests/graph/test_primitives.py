@@ -11,7 +11,7 @@ from jax.extend.core import Primitive
 from jinit._graph.bodies import Call, Link
 from jinit._graph.jaxpr import flatten
 from jinit._graph.primitives import LINKS, PRIMITIVES, UNKNOWN
-from jinit._graph.samples.elementwise import FUNCTIONS
+from jinit._graph.samples.functions import FUNCTIONS
 from jinit._graph.samples.rules import RULES
 
 

@@ -45,6 +45,13 @@ def _norm(x, axis=-1):
     return x / jnp.sqrt((x**2).mean(axis, keepdims=True) + 1e-6)
 
 
+def _norm_in_two_stages(x):
+    """Over the batch, as devices do that hold parts of it: E x² − (E x)²."""
+    parts = x.reshape(4, -1, x.shape[-1])
+    mean, square = jnp.stack([parts.mean(1), (parts**2).mean(1)]).mean(1)
+    return jax.nn.relu((x - mean) * jax.lax.rsqrt(square - mean**2 + 1e-6)).mean(0)
+
+
 def _attention(x, q, k, v, mask=None):
     logits = (x @ q) @ jnp.swapaxes(x @ k, -1, -2) / 8
     weights = jax.nn.softmax(logits if mask is None else jnp.where(mask, logits, -1e9))
@@ -112,6 +119,9 @@ ROWS = {
         x + jax.nn.relu(x @ u) @ v + jnp.sin(x @ v) @ w
     ),
     "straight through": lambda x, u, v, w: x + jax.lax.stop_gradient(2 * x - x),
+    "norm of a fast variance": lambda x, u, v, w: _norm_in_two_stages(
+        jax.nn.relu(x @ u) @ v
+    ),
     "groups": lambda x, u, v, w: jax.ops.segment_sum(x @ u, jnp.arange(256) % 8, 8),
     "most of all": lambda x, u, v, w: jax.lax.top_k(x @ u, 4)[0],
     "sorted": lambda x, u, v, w: jnp.sort(x @ u),

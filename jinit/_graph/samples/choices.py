@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import elementwise, moves
+from . import elementwise, functions, moves
 from .call import Call
 from .parts import in_turn
 from .source import Source
@@ -224,7 +224,7 @@ def selected(operands: Sequence[Samples], ndim: int) -> Samples:
     if which.is_number:
         chosen = cases[int(np.clip(which.entries[0], 0, len(cases) - 1))]
         return chosen if len(chosen.axes) == ndim else chosen.picked([None] * ndim)
-    made = elementwise.apply(elementwise.FUNCTIONS["select_n"], operands, ndim)
+    made = elementwise.apply(functions.FUNCTIONS["select_n"], operands, ndim)
     drawn = frozenset().union(*(case.sources for case in cases))
     if not which.sources or which.sources & drawn or made.rows.dtype.kind != "f":
         return made

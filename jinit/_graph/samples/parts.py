@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import elementwise, moves
+from . import elementwise, functions, moves
 from .call import Call
 from .source import Source
 from .value import Parts, Samples
@@ -106,7 +106,7 @@ def each_with_each(call: Call) -> Samples | None:
     kinds, of = np.unique(owners, return_inverse=True)
     if len(kinds) > MANY:
         return None
-    function = elementwise.function_of(call.name, call.params)
+    function = functions.function_of(call.name, call.params)
     assert function is not None
     made = []
     for kind in range(len(kinds)):

@@ -7,7 +7,17 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from . import choices, elementwise, fourier, moves, parts, products, reductions, sums
+from . import (
+    choices,
+    elementwise,
+    fourier,
+    functions,
+    moves,
+    parts,
+    products,
+    reductions,
+    sums,
+)
 from .call import Call, Result, Rule
 from .ragged import ragged_dot
 from .source import Source
@@ -138,7 +148,7 @@ def _random_gamma(call: Call) -> Samples:
 
 
 def _entry_by_entry(call: Call) -> Samples:
-    function = elementwise.function_of(call.name, call.params)
+    function = functions.function_of(call.name, call.params)
     assert function is not None
     apart = parts.each_with_each(call)
     return apart or elementwise.apply(function, call.operands, call.ndim, call.name)
@@ -247,7 +257,7 @@ def rule_of(name: str) -> Rule | None:
     """The rule of a primitive, by its name."""
     if name in RULES:
         return RULES[name]
-    return _entry_by_entry if elementwise.is_known(name) else None
+    return _entry_by_entry if functions.is_known(name) else None
 
 
 def run(rule: Rule | None, call: Call) -> Sequence[Samples]:

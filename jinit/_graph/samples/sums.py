@@ -14,7 +14,7 @@ import numpy as np
 
 from .masks import Mask
 from .source import NEAR, normal_scores, Source
-from .value import Along, EQUAL, LITTLE, N, Samples
+from .value import Along, EQUAL, LEAST, LITTLE, N, Samples
 
 
 def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> Samples:
@@ -74,18 +74,37 @@ def _share(r: float, count: float) -> float:
 def _of_signed(
     x: Samples, moving: Sequence[int], kept: Sequence[int], count: float, source: Source
 ) -> Iterator[np.ndarray]:
-    """N m + n (β Σ (x_j − m) + τ ξ), with the covariance v̄ with each entry x_j."""
+    """N m + n (β Σ (x_j − m) + τ ξ), with the covariance v̄ with each entry x_j.
+
+    A sum that differs along an axis stands as well beside the entries of the first one,
+    where entries that differ along it are alike.
+    """
     r = _alike(x, moving)
     share, mean, v = _share(r, count), x.rows.mean(), x.variance
-    noises = _noises(x, moving, kept, r, count, source)
-    for k, noise in zip((None, *kept), noises, strict=True):
-        inside = [0, *(1 + j for j in moving)] if k is None else [1 + k]
-        off = x.rows[inside] - mean
-        gram = np.real(off @ off.conj().T) / N
+    off, members = x.rows - mean, [0, *(1 + j for j in moving)]
+
+    def told(rows: list[int], shares: list[float]) -> tuple[np.ndarray, float]:
+        """What entries tell of a sum, and the variance that they do not."""
+        gram = np.real(off[rows] @ off[rows].conj().T) / N
         gram = gram + 1e-9 * np.trace(gram) * np.eye(len(gram))
-        beta = np.linalg.solve(gram, np.full(len(gram), share * v))
-        rest = max(share * v - float(beta.sum()) * share * v, 0.0)
-        yield count * (mean + beta @ off + rest**0.5 * noise)
+        beta = np.linalg.solve(gram, v * np.array(shares))
+        return beta @ off[rows], max(share * v - v * float(beta @ shares), 0.0)
+
+    first, rest = told(members, [share] * len(members))
+    noise = source.noise(tuple(x.axes[k].number for k in moving), x.entries)
+    yield count * (mean + first + rest**0.5 * noise)
+    for k in kept:
+        own = x.likeness(k)
+        if own >= 1:
+            yield count * (mean + first + rest**0.5 * noise)
+            continue
+        across = own / count + (1 - 1 / count) * min(own, r)
+        beside = [j for j in members if own > LITTLE and (off[j] != off[1 + k]).any()]
+        part, left = told([1 + k, *beside], [share] + [across] * len(beside))
+        joint = across * v - float(np.real(np.vdot(first, part))) / N
+        c = float(np.clip(joint / max((rest * left) ** 0.5, LEAST), -1, 1))
+        other = c * noise + (1 - c * c) ** 0.5 * source.normal()
+        yield count * (mean + part + left**0.5 * other)
 
 
 def _noises(

@@ -130,6 +130,11 @@ class Initializer(Generic[P]):
         evaluate = _evaluate if self.is_traced else _evaluate_compiled
         with drawing.in_mesh(sharding):
             w = evaluate(key, self, shape, dtype, sharding)
+        return self.checked(w)
+
+    def checked(self, w: jax.Array) -> jax.Array:
+        """What was drawn, if it is finite: looked at where a function is not ours."""
+        where = self.law.public_name
         return drawing.check_finite(where, w) if self._is_foreign else w
 
     def _dtype(self, dtype: DTypeLike | None) -> np.dtype:

@@ -37,6 +37,12 @@ def refuse_misplaced(
             f"{shown(first)} in its place. To draw, write {meant}; settings "
             "that are meant go by name."
         )
+    if is_shape(second) and (_is_seed(first) or _has_sizes(first, second)):
+        raise TypeError(
+            f"`{law.public_name}` needs a key before the shape. Got {shown(first)} in "
+            f"its place. To draw, write `{law.name}(jax.random.key(0), "
+            f"{shown(second)})`; settings that are meant go by name."
+        )
     named = "shape" in kwargs and "shape" not in law.parameters
     shape = kwargs["shape"] if named else first
     if named or (args and _is_first_a_shape(law, first, is_set)):
@@ -68,6 +74,16 @@ def _are_axes(law: Law, first: Any, second: Any) -> bool:
     axes = sorted({operator.index(first), *second})
     adjacent = axes == list(range(axes[0], axes[-1] + 1)) and len(axes) > len(second)
     return hints == [Axes, Axes] and (axes[0] < 0 or adjacent)
+
+
+def _is_seed(value: Any) -> bool:
+    """Whether it is an array of whole numbers, which is no setting by position."""
+    return hasattr(value, "dtype") and np.issubdtype(value.dtype, np.integer)
+
+
+def _has_sizes(first: Any, second: Any) -> bool:
+    """Whether of two lists of whole numbers the second is no list of axes."""
+    return _is_shape(first) and _is_shape(second) and max(second, default=0) >= _RANK
 
 
 def _is_whole(value: Any) -> bool:

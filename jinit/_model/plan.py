@@ -192,7 +192,8 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
         return initializer(key, shape, dtype, sharding)
     # The keys are ours: they go to the device even where the user forbids transfers.
     with in_mesh(sharding), jax.transfer_guard_host_to_device("allow"):
-        return _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
+        w = _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
+    return initializer.checked(w)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))

@@ -232,7 +232,7 @@ def resolve(value: Value, leaf: Leaf) -> Initializer:
         return value
     if callable(value):
         if _takes_leaf(value) and len(inspect.signature(value).parameters) == 1:
-            return resolve(value(leaf), leaf)
+            return resolve(_value(leaf.where, value(leaf)), leaf)
         return from_callable(value)
     return constant(value)
 
@@ -271,20 +271,25 @@ def _pair(rule: Any, where: str) -> Any:
             f"Got {shown(rule)}."
         )
     check_pattern(where, "a rule's pattern", rule[0])
-    value = rule[1]
-    if isinstance(value, Tracer) and not value.ndim:
-        return rule
-    if not (callable(value) or is_number(value)):
+    _value(where, rule[1])
+    return rule
+
+
+def _value(where: str, value: Any) -> Any:
+    """The right side of a rule, if it may be one."""
+    if callable(value) or (isinstance(value, Tracer) and not value.ndim):
+        return value
+    if not is_number(value) or isinstance(value, bool | np.bool_):
         raise TypeError(
             f"`{where}` needs a rule's value to be an initializer, a number or a "
             f"function. Got {shown(value)}. For a name, write "
             f"`jinit.get({shown(value)})`."
         )
-    if not callable(value) and not abs(value) < math.inf:
+    if not abs(value) < math.inf:
         raise ValueError(
             f"`{where}` needs a rule's number to be finite. Got {shown(value)}."
         )
-    return rule
+    return value
 
 
 def check_pattern(where: str, what: str, pattern: Any) -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import marginal
-from .._core import alias, law, shown
+from .._core import alias, law, reason, shown
 from ..settings import AnyDType, Values
 
 
@@ -81,7 +81,7 @@ def constant(
         >>> jinit.constant([1, 2, 3])(None, (2, 3)).tolist()
         [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
     """
-    value = jnp.asarray(value, dtype)
+    value = _of_dtype("jinit.constant", value, dtype)
     if value.ndim > len(shape) or any(
         given not in (1, wanted)
         for given, wanted in zip(value.shape[::-1], shape[::-1], strict=False)
@@ -120,6 +120,16 @@ def from_array(
             f"Got {shape} for an array of {np.shape(value)}. To repeat a value, use "
             "`jinit.constant`."
         )
+    return _of_dtype("jinit.from_array", value, dtype)
+
+
+def _of_dtype(where: str, value: Any, dtype: Any) -> jax.Array:
+    wanted = jnp.result_type(float if dtype is None else dtype)
+    if jnp.iscomplexobj(value) and not jnp.issubdtype(wanted, jnp.complexfloating):
+        raise TypeError(
+            f"`{where}` needs a real `value` for {wanted}. Got {shown(value)}. Ask for "
+            "a complex dtype, or give `value.real`."
+        )
     return jnp.asarray(value, dtype)
 
 
@@ -129,14 +139,22 @@ def _takes_a_key(where: str, function: Callable[..., Any]) -> None:
             f"`{where}` needs a function `(key, shape, dtype)`. Got {shown(function)}."
         )
     try:
-        first = next(iter(inspect.signature(function).parameters.values()), None)
+        signature = inspect.signature(function)
     except ValueError:
         return
+    first = next(iter(signature.parameters.values()), None)
     if first is None or first.default is not first.empty:
         raise TypeError(
             f"`{where}` needs a function `(key, shape, dtype)`. Got {shown(function)}, "
             "which makes one: call it first."
         )
+    try:
+        signature.bind(None, None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"`{where}` needs a function `(key, shape, dtype)`. Got {shown(function)}: "
+            f"{reason(error)}."
+        ) from None
 
 
 @law(check=_takes_a_key)

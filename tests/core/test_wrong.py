@@ -63,10 +63,12 @@ def test_what_is_no_axis_and_no_flag(name):
 def test_a_number_in_the_place_of_the_key(name):
     init = LAWS[name]
     shapes: list[Any] = [(16, 8), [16, 8], (3, 4, 8, 16), np.array([16, 8])]
-    for number, shape in itertools.product([0, 3, 42, np.int32(7)], shapes):
+    numbers = [0, 3, 42, np.int32(7), np.array(0), np.array([0, 1]), jnp.arange(2)]
+    for number, shape in itertools.product(numbers, shapes):
         refused(lambda n=number, shape=shape: init(n, shape), f"jinit.{name}")
     if "axis" in str([*init.law.parameters][:2]):
         refused(lambda: init(0, 16), f"jinit.{name}")
+        refused(lambda: init((0, 1), (16, 8)), f"jinit.{name}")
 
 
 @pytest.mark.parametrize("given", [(jnp.float32,), ("float32",), ()])
@@ -123,6 +125,31 @@ def test_a_law_that_returns_what_it_was_not_asked_for(kind):
         refused(lambda: jinit.scaled(init, 2.0)(key(), (3, 4)), "jinit.scaled")
     else:  # a trace has no values to look at
         refused(lambda: jax.jit(lambda k: init(k, (3, 4)))(key()), "broken")
+
+
+@pytest.mark.parametrize("kind", ["nan", "one inf"])
+def test_a_rule_that_returns_no_numbers(kind):
+    broken = lambda key, shape, dtype: WRONG_RETURNS[kind](shape, dtype)
+    tree = {"w": jax.ShapeDtypeStruct((3, 4), "float32")}
+    for rule in (broken, jinit.law(broken)):
+        with pytest.raises(ValueError, match="returns finite numbers"):
+            jinit.materialize(tree, key(), [("**", rule)])
+
+
+@pytest.mark.parametrize("value", [True, math.nan, 1j, "zeros", None, [1.0]])
+def test_the_right_side_of_a_rule_is_held_to_one_law(value):
+    tree = {"w": jax.ShapeDtypeStruct((3, 4), "float32")}
+    for rule in (value, lambda leaf: value):
+        with pytest.raises((TypeError, ValueError), match=r"^`jinit\.\w+` needs "):
+            jinit.materialize(tree, key(), [("**", rule)])
+
+
+def test_a_function_of_another_form_is_no_initializer():
+    with pytest.raises(TypeError, match=r"`\(key, shape, dtype\)`.*positional"):
+        jinit.from_callable(lambda key: key)
+    for init in (jinit.constant(1j), jinit.from_array(np.full((3, 4), 1j))):
+        with pytest.raises(TypeError, match="needs a real `value` for float32"):
+            init(None, (3, 4))
 
 
 def test_what_is_no_law():

@@ -17,7 +17,7 @@ from ._core.draws import (
     assert_key_matters,
     assert_tails,
 )
-from ._core.host import at_once
+from ._core.host import ours, refuse_traced
 from ._core.initializer import Initializer
 from ._core.settings import check, Count, Positive
 from ._core.trial import representable as _representable, Trial as _Trial, wide as _wide
@@ -104,7 +104,8 @@ def assert_law(
     """
     where = "jinit.testing.assert_law"
     _check_settings(where, alpha, draws)
-    with at_once(where, key, init.settings):
+    refuse_traced(where, key, init.settings)
+    with ours(), jax.ensure_compile_time_eval():
         _assert_law(init, shape, key, dtype, draws, alpha)
 
 

@@ -261,14 +261,17 @@ def call(name: str, parameter: str, wrong: Any) -> None:
         else:
             thing(**NEEDED.get(name, {}) | {parameter: wrong})
     elif name in CALLS:
-        given = given | {parameter: wrong}
-        inputs = [given.pop("inputs")] if "inputs" in given else []
-        first = [
-            given.pop(each) for each in ("model", "key") if inputs and each in given
-        ]
-        thing(*first, *inputs, **given)
+        called(name, given | {parameter: wrong})
     else:
         thing(**{parameter: wrong})
+
+
+def called(name: str, given: dict[str, Any]) -> Any:
+    """What a function of `CALLS` returns for arguments by name."""
+    given = dict(given)
+    inputs = [given.pop("inputs")] if "inputs" in given else []
+    first = [given.pop(each) for each in ("model", "key") if inputs and each in given]
+    return FUNCTIONS_OF_OURS[name](*first, *inputs, **given)
 
 
 class Reached(BaseException):

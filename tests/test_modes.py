@@ -1,6 +1,17 @@
-"""Every initializer under JAX modes: traced in all, drawn where bits may not differ."""
+"""Initializers and tools under JAX's modes: none fails, and bits are what they were.
+
+CI traces every initializer in all modes at once, and runs some tools in all that only
+forbid. `JINIT_TEST_MODES=all` runs every tool in every mode, `python -m
+tests.modes_table` prints how many pass.
+"""
 
 import contextlib
+import os
+import subprocess
+import sys
+import warnings
+import zipfile
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +20,9 @@ from jax.sharding import AxisType, PartitionSpec as P
 
 import jinit
 
+from . import modes
 from .helpers import assert_same_bits, CASES, key
+from .test_signatures import PUBLIC
 
 
 REFUSING = {  # by itself each of them only forbids: together they forbid the same
@@ -43,8 +56,8 @@ def test_it_is_traced_in_every_mode(name):
     init, shape, *_ = CASES[name]
     for dtype in dtypes(name):
         draw = lambda key, dtype=dtype: init(key, shape, dtype)
-        for modes in {}, WIDE | OTHER_BITS:
-            with every(*REFUSING.values(), *modes.values()):
+        for others in {}, WIDE | OTHER_BITS:
+            with every(*REFUSING.values(), *others.values()):
                 found = jax.eval_shape(draw, key())
             assert (found.shape, found.dtype) == (shape, dtype)
 
@@ -71,3 +84,93 @@ def test_bits_do_not_depend_on_a_mode(init, dtype):
     for mode in (REFUSING | WIDE).values():
         with mode():
             assert_same_bits(init(key(), (6, 4), dtype), w)
+
+
+# All at once but for two, beside which JAX's check of key reuse sees what is none: a
+# `fold_in` by the counter of a loop.
+FORBIDDEN = {
+    name: value for mode, each in modes.FORBIDDING.items()
+    if mode not in {"checks", "key reuse"} for name, value in each.items()
+}  # fmt: skip
+# By what they run: eager draws, a plan, taps and fits, training, arrays, theory.
+FEW = [
+    "duplicates", "explain", "fill_missing", "initialize", "lsuv", "materialize",
+    "data.whiten", "pretrain.RBM.energy", "theory.variance_map",
+]  # fmt: skip
+ALL = os.environ.get("JINIT_TEST_MODES") == "all"
+
+
+def outcome(call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return modes.bits(call())
+
+
+@pytest.mark.parametrize("name", modes.TOOLS if ALL else FEW)
+def test_a_tool_does_what_no_mode_forbids(name):
+    with modes.flags(**FORBIDDEN):
+        found = outcome(modes.TOOLS[name])
+    assert found == outcome(modes.TOOLS[name])
+
+
+def test_training_uses_no_key_again():
+    with modes.flags(debug_key_reuse=True):
+        found = outcome(modes.TOOLS["pretrain.rbm"])
+    assert found == outcome(modes.TOOLS["pretrain.rbm"])
+
+
+if ALL:
+
+    @pytest.mark.parametrize("mode", modes.MODES)
+    @pytest.mark.parametrize("name", modes.TOOLS)
+    def test_a_tool_runs_in_every_mode(name, mode):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            modes.called(mode, modes.TOOLS[name])
+
+
+def test_every_public_method_is_called():
+    called = {each for each in modes.TOOLS if each.split(".")[-2:][0][0].isupper()}
+    assert called == modes.public_methods(PUBLIC)
+
+
+CODE = """
+import jax
+import numpy as np
+
+import jinit
+
+model = (
+    lambda params, x: jax.nn.relu(x @ params["a"]) @ params["b"],
+    {"a": jax.ShapeDtypeStruct((4, 8), "f4"), "b": jax.ShapeDtypeStruct((8, 2), "f4")},
+)
+x = np.linspace(-1, 1, 12, dtype="f").reshape(3, 4)
+weights = jinit.initialize(model, jax.random.key(0), x)
+print(jinit.explain(model, x))
+print(*(np.asarray(w).tobytes().hex() for w in jax.tree.leaves(weights)))
+try:
+    jinit.normal(stddev=-1.0)
+except ValueError as error:
+    print(error)
+"""
+HOW = ["", "-O", "-OO", "-W error", "zip"] if ALL else ["zip -OO -W error"]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_processes_of_every_kind_say_the_same(how, tmp_path, capsys):
+    home = Path(jinit.__file__).parent.parent
+    if "zip" in how:
+        with zipfile.ZipFile(tmp_path / "jinit.zip", "w") as archive:
+            for file in (home / "jinit").rglob("*.py"):
+                archive.write(file, file.relative_to(home))
+        home = tmp_path / "jinit.zip"
+    options = how.removeprefix("zip").split()
+    run = [sys.executable, *options, "-c", f"{CODE}\nprint(jinit.__file__)"]
+    environment = {**os.environ, "PYTHONPATH": str(home)}
+    done = subprocess.run(
+        run, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    exec(CODE, {})
+    expected = capsys.readouterr().out
+    assert done.stdout == f"{expected}{home}/jinit/__init__.py\n"

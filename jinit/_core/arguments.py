@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from .draw import check_key, check_shape
-from .host import at_once
+from .host import ours, refuse_traced
 from .settings import check, Count, Flag, is_known, requirement, Text
 from .text import listed, reason, shown
 from .trees import require_tree
@@ -49,7 +49,9 @@ def public(
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            with at_once(where, args, kwargs) if concrete else nullcontext():
+            if concrete:
+                refuse_traced(where, args, kwargs)
+            with ours(), jax.ensure_compile_time_eval() if concrete else nullcontext():
                 args_, kwargs_ = arguments(where, function, args, kwargs)
                 return function(*args_, **kwargs_)
 

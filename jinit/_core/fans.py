@@ -217,10 +217,7 @@ def resolve_axes(
     for name, axes in named.items():
         for axis in (axes,) if isinstance(axes, int) else axes:
             if not -len(shape) <= axis < len(shape):
-                raise ValueError(
-                    f"`{where}` needs `{name}` within the {len(shape)} axes of "
-                    f"{tuple(shape)}. Got {axis}.{_bias_hint(shape)}"
-                )
+                raise _no_axis(where, name, axis, tuple(shape))
             if axis % len(shape) in taken:
                 raise ValueError(
                     f"`{where}` needs each axis once. Got axis {axis} of "
@@ -232,12 +229,16 @@ def resolve_axes(
     )
 
 
-def _bias_hint(shape: Sequence[int]) -> str:
+def _no_axis(where: str, name: str, axis: int, shape: tuple[int, ...]) -> ValueError:
+    error = f"`{where}` needs `{name}` within the {len(shape)} axes of {shape}. "
     if len(shape) > 1:
-        return ""
-    return (
-        " A shape of one axis has no fans: for a bias use `jinit.zeros`, or state them "
-        "as `fans=(fan_in, fan_out)`."
+        return ValueError(f"{error}Got {axis}.")
+    # In the middle what JAX says, for those who know it or look for it.
+    return ValueError(
+        f"{error}Got {axis}. Can't compute input and output sizes of a {len(shape)}-"
+        "dimensional weights tensor with default in_axis. Must be at least 2D or "
+        "specify in_axis explicitly. For a bias use `jinit.zeros`, or state "
+        "`fans=(fan_in, fan_out)`."
     )
 
 

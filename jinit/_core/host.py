@@ -1,8 +1,8 @@
 """Computations beside whatever trace, mesh or setting the caller is in."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -11,18 +11,21 @@ from .text import shown
 from .trees import traced_part
 
 
-def at_once(where: str, *arguments: Any) -> AbstractContextManager:
-    """A context for what measures: it goes on now, also where a caller is traced.
+@contextlib.contextmanager
+def ours() -> Iterator[None]:
+    """Where keys and constants are ours: they move, though a user forbids transfers."""
+    with jax.transfer_guard("allow"):
+        yield
 
-    Arguments that are traced themselves are refused: they have no numbers yet.
-    """
+
+def refuse_traced(where: str, *arguments: Any) -> None:
+    """Refuses arguments that are traced: they have no numbers yet."""
     traced = traced_part(arguments)
     if traced is not None:
         raise TypeError(
             f"`{where}` needs numbers that are there. Got {shown(traced)}. Call it "
             "outside of `jax.jit`, `jax.grad` and the like, and use its result there."
         )
-    return jax.ensure_compile_time_eval()
 
 
 def on_host(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -39,5 +42,5 @@ def _in_float64(function: Callable[..., Any], *arguments: Any) -> Any:
         host = jax.local_devices(backend="cpu")[0]
     except RuntimeError:  # the host is not among the platforms JAX may use
         host = None
-    with jax.enable_x64(True), jax.default_device(host):
+    with ours(), jax.enable_x64(True), jax.default_device(host):
         return jax.device_get(function(*arguments))

@@ -14,6 +14,7 @@ from jax.typing import DTypeLike
 
 from . import draw as drawing
 from .fans import Fans
+from .host import ours
 from .law import Law
 from .marginal import Marginal
 from .misplaced import refuse_misplaced
@@ -142,8 +143,10 @@ class Initializer(Generic[P]):
         if dtype is None:
             dtype = self.settings.get("dtype", jax.dtypes.canonicalize_dtype(float))
         checked: np.dtype = check(where, "dtype", hint, dtype)
-        # An empty array warns, as JAX does, when 64 bits are asked for and off.
-        return checked if checked.itemsize < 8 else jnp.empty(0, checked).dtype
+        if checked.itemsize < 8 or checked == np.complex64:
+            return checked
+        with ours():  # an empty array warns, as JAX does, where 64 bits are off
+            return jnp.empty(0, checked).dtype
 
     @signed(CONFIGURE)
     def configure(self, *args: Any, **kwargs: Any) -> "Initializer[P]":

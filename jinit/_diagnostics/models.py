@@ -44,15 +44,16 @@ def mlp(
     phi = activation_function(activation)
 
     # Every scheme draws the kernels anew, so their first values do not matter.
-    dense = functools.partial(nn.Dense, kernel_init=nn.initializers.zeros)
+    kernel = functools.partial(nn.Dense, kernel_init=nn.initializers.zeros)
 
     class MLP(nn.Module):
         @nn.compact
         def __call__(self, x: jax.Array) -> jax.Array:
+            dense = functools.partial(kernel, param_dtype=x.dtype)
             for i in range(depth):
                 x = dense(width, name=f"layer_{i + 1}")(x)
                 if batch_norm:
-                    x = nn.BatchNorm(use_running_average=False)(x)
+                    x = nn.BatchNorm(use_running_average=False, param_dtype=x.dtype)(x)
                 x = phi(x)
             return dense(outputs, name="readout")(x)
 

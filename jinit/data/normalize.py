@@ -16,6 +16,7 @@ from .._core import (
     Count,
     numbers,
     one_array,
+    ours,
     Positive,
     public,
     shown,
@@ -40,11 +41,13 @@ class Standardization:
     mean: jax.Array
     std: jax.Array
 
+    @ours()
     def __call__(self, x: ArrayLike) -> jax.Array:
         """Standardizes inputs `(..., *features)`."""
         x, mean, std = alike(x, self.mean, self.std)
         return (x - mean) / std
 
+    @ours()
     def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs whose standardization is `y`."""
         y, mean, std = alike(y, self.mean, self.std)
@@ -70,6 +73,7 @@ class Whitening:
     variances: jax.Array
     keeps_shape: bool = dataclasses.field(metadata={"static": True})
 
+    @ours()
     def __call__(self, x: ArrayLike) -> jax.Array:
         """Whitens inputs `(..., *features)`; "pca" gives `(..., components)`."""
         x, mean = alike(x, self.mean)
@@ -78,6 +82,7 @@ class Whitening:
         y = jnp.matmul(flat, self.matrix, precision="highest")
         return y.reshape(x.shape) if self.keeps_shape else y
 
+    @ours()
     def inverse(self, y: ArrayLike) -> jax.Array:
         """The inputs that are whitened to `y`, as far as components were kept."""
         y = jnp.asarray(y)

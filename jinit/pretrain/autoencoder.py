@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from .._activations import Function
+from .._core import ours
 from .dense import Dense
 from .machine import Visible
 
@@ -50,14 +51,17 @@ class Autoencoder:
         activation = "sigmoid" if self.visible == "bernoulli" else "identity"
         return Dense(V, self.visible_bias, activation)
 
+    @ours()
     def encode(self, v: ArrayLike) -> jax.Array:
         """φ(c + vW), `(rows, hidden)`."""
         return self.up(v)
 
+    @ours()
     def decode(self, h: ArrayLike) -> jax.Array:
         """σ(b + hV), `(rows, visible)`, without σ for Gaussian units."""
         return self.down(h)
 
+    @ours()
     def loss(self, v: ArrayLike, corrupted: ArrayLike) -> jax.Array:
         """How far what is made of corrupted rows is from clean ones: one number.
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from .._activations import as_function, Function
-from .._core import alike
+from .._core import alike, ours
 
 
 @jax.tree_util.register_dataclass
@@ -27,10 +27,12 @@ class Dense:
         default="sigmoid", metadata={"static": True}
     )
 
+    @ours()
     def __call__(self, x: ArrayLike) -> jax.Array:
         """φ(x W + b), `(rows, outputs)`."""
         return as_function(self.activation)(self.linear(x))
 
+    @ours()
     def linear(self, x: ArrayLike) -> jax.Array:
         """The pre-activations x W + b, `(rows, outputs)`."""
         z, bias = alike(jnp.asarray(x) @ self.weights, self.bias)

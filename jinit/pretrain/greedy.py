@@ -119,8 +119,9 @@ def _epochs(
         rounds = range(1, schedule.epochs + 1)
         for epoch in track(rounds, schedule.epochs, f"layer {number}"):
             state = _epoch(schedule, learner, state, rows, epoch, key_train)
+            key_again = jax.random.clone(key_measure)  # every epoch, for one yardstick
             finite, measured = _look(
-                learner, state.layer, seen.shown, held_out, key_measure
+                learner, state.layer, seen.shown, held_out, key_again
             )
             if not finite:
                 raise ValueError(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from .._core import sampling
+from .._core import ours, sampling
 from .dense import Dense
 
 
@@ -52,12 +52,14 @@ class RBM:
     hidden_bias: jax.Array
     visible: Visible = dataclasses.field(default="bernoulli", metadata={"static": True})
 
+    @ours()
     def energy(self, v: ArrayLike, h: ArrayLike) -> jax.Array:
         """E(v, h) of rows `(rows, visible)` and `(rows, hidden)`."""
         v, h = jnp.asarray(v), jnp.asarray(h)
         linear = v @ self.visible_bias + h @ self.hidden_bias
         return self._square(v) - linear - jnp.sum((v @ self.weights) * h, -1)
 
+    @ours()
     def free_energy(self, v: ArrayLike) -> jax.Array:
         """F(v) = −log Σₕ exp(−E(v, h)) of rows `(rows, visible)`."""
         v = jnp.asarray(v)
@@ -75,18 +77,22 @@ class RBM:
         activation = "sigmoid" if self.visible == "bernoulli" else "identity"
         return Dense(self.weights.T, self.visible_bias, activation)
 
+    @ours()
     def encode(self, v: ArrayLike) -> jax.Array:
         """P(h = 1 | v) = σ(c + vW), `(rows, hidden)`."""
         return self.up(v)
 
+    @ours()
     def decode(self, h: ArrayLike) -> jax.Array:
         """E(v | h), `(rows, visible)`: σ(b + hWᵀ), without σ for Gaussian units."""
         return self.down(h)
 
+    @ours()
     def sample_hidden(self, v: ArrayLike, key: jax.Array) -> jax.Array:
         """Hidden states drawn from P(h | v)."""
         return _bernoulli(key, self.encode(v))
 
+    @ours()
     def sample_visible(self, h: ArrayLike, key: jax.Array) -> jax.Array:
         """Visible states drawn from p(v | h)."""
         mean = self.decode(h)
@@ -94,6 +100,7 @@ class RBM:
             return _bernoulli(key, mean)
         return mean + sampling.normal(key, mean.shape, mean.dtype)
 
+    @ours()
     def gibbs(
         self, h: jax.Array, key: jax.Array, k: int = 1
     ) -> tuple[jax.Array, jax.Array]:
@@ -107,6 +114,7 @@ class RBM:
         v = jnp.zeros((len(h), len(self.visible_bias)), h.dtype)
         return lax.scan(step, (v, h), jax.random.split(key, k))[0]
 
+    @ours()
     def statistics(self, v: ArrayLike) -> "RBM":
         """⟨−∂F/∂θ⟩ over rows `(rows, visible)`: a tree like the machine itself.
 
@@ -117,6 +125,7 @@ class RBM:
         v, h = jnp.asarray(v), self.encode(v)
         return RBM(v.T @ h / len(v), v.mean(0), h.mean(0), self.visible)
 
+    @ours()
     def pseudo_likelihood(self, v: ArrayLike, key: jax.Array) -> jax.Array:
         """An unbiased estimate of Σᵢ log P(vᵢ | the other v), per row `(rows,)`.
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from .._core import Listed, public, shown
+from .._core import Listed, ours, public, shown
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM
@@ -27,10 +27,12 @@ class Unrolled:
     encoder: tuple[Dense, ...]
     decoder: tuple[Dense, ...]
 
+    @ours()
     def encode(self, v: ArrayLike) -> jax.Array:
         """The codes of rows `(rows, visible)`."""
         return _through(self.encoder, v)
 
+    @ours()
     def decode(self, h: ArrayLike) -> jax.Array:
         """What codes stand for, `(rows, visible)`."""
         return _through(self.decoder, h)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arguments import public
 from .initializer import Initializer, laws
-from .settings import is_number
+from .settings import check, Finite, is_number
 from .text import shown
 
 
@@ -82,6 +82,8 @@ def as_initializer(where: str, spec: Any) -> Initializer:
             f"`{where}` needs a name, a number, an array or a function "
             f"`(key, shape, dtype)`. Got {shown(spec)}."
         )
+    if isinstance(spec, int) and abs(spec) >= 2**63:
+        spec = check(where, "a number", Finite, spec)
     return laws.lookup("jinit.constant")(spec)
 
 

@@ -14,7 +14,7 @@ from .auto.laws import Direction, Law
 from .auto.sizing import predict
 from .by_rules import plan_by_rules
 from .own import NOTHING, Owns
-from .plan import Plan
+from .plan import Plan, warn_of_none_used
 from .rules import as_test, leaves_of, nearest, no_trace, Rules
 
 
@@ -147,10 +147,11 @@ def _planned(
     if rules is None:
         options = {**options, "own": owns}
         plan = plan_of(where, model_of(), subject.weights, **options)
-        plan.warn_of_none_used(where)
+        warn_of_none_used(where, plan)
         return subject, plan
     plan = plan_by_rules(subject.weights, rules, where, reading, own=owns)
     if predicts and subject.inputs:
+        warn_of_none_used(where, reading())
         plan = plan.with_predictions(predict(plan, reading(), subject.weights))
     return subject, plan
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ from .._core import (
     track,
     warn,
 )
-from .._reading import make_own, Own, Prediction, Role
+from .._reading import make_own, Own, Prediction, Role, Row
 from .keys import path_keys
 
 
@@ -121,15 +121,6 @@ class Plan:
         """The choices that rest on what is not understood; see their `doubt`."""
         return tuple(choice for choice in self.choices if choice.doubt)
 
-    def warn_of_none_used(self, where: str) -> None:
-        """Warns of a model whose outputs depend on none of its parameters."""
-        if self.choices and all(each.role == "unused" for each in self):
-            warn(
-                f"`{where}` finds no parameter that reaches an output: all are unused. "
-                "Does the function read its params, its first argument, or others that "
-                "it closes over?"
-            )
-
     def warn_of_doubts(self, where: str) -> None:
         """Warns once, with all that is not sure, if anything is."""
         if not self.unsure:
@@ -150,6 +141,17 @@ class Plan:
             doubt = f"unsure: {choice.doubt}" if choice.doubt else ""
             why = "; ".join(filter(None, (choice.reason, doubt)))
             yield choice.path, sizes(choice.shape) or "scalar", law, *moments, why
+
+
+def warn_of_none_used(where: str, rows: Iterable[Choice | Row]) -> None:
+    """Warns of a model whose outputs depend on none of its parameters."""
+    roles = [row.role for row in rows]
+    if roles and all(role == "unused" for role in roles):
+        warn(
+            f"`{where}` finds no parameter that reaches an output: all are unused. "
+            "Does the function read its params, its first argument, or others that it "
+            "closes over?"
+        )
 
 
 def _predicted(choice: Choice, found: Prediction | None) -> Choice:

@@ -315,9 +315,13 @@ def text_of(pattern: Any) -> str:
     return getattr(pattern, "__name__", repr(pattern))
 
 
+LONGEST = 200  # letters of a pattern that are compared
+
+
 def nearest(text: str, choices: Sequence[str]) -> str:
     """What comes nearest, as the end of a message; nothing where nothing is near."""
-    # By the ends: a pattern may leave out where a path begins.
+    # By the ends: a pattern may leave out where a path begins. Longer ones take long.
+    text = text[-LONGEST:]
     likeness = lambda other: difflib.SequenceMatcher(
         None, text[::-1], other[::-1][: len(text) + 4]
     ).ratio()

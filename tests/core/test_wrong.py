@@ -189,3 +189,14 @@ def test_a_chance_is_between_0_and_1(alpha):
         lambda: assert_law(jinit.normal, (40, 50), key(), alpha=alpha),
         "jinit.testing.assert_law",
     )
+
+
+def test_numbers_larger_than_an_integer_are_floats_or_refused():
+    assert jinit.get(10**30) == jinit.constant(1e30)
+    refused(lambda: jinit.get(10**400), "jinit.get")
+
+
+def test_a_pattern_of_a_megabyte_is_refused_at_once():
+    tree = {"w" * 60: jax.ShapeDtypeStruct((2,), "float32")}
+    with pytest.raises(jinit.UnmatchedError):
+        jinit.materialize(tree, None, [("w" * 10**6, 0.0), ("**", 1.0)])

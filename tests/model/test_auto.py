@@ -376,3 +376,10 @@ def test_what_is_unused_or_a_stack_of_what_is_unknown_is_no_zero():
     experts, idle, scalar = (each.initializer for each in plan)
     assert experts.fans((5, 4, 6)) == idle.fans((4, 6)) == (4, 6)
     assert scalar is jinit.zeros
+
+
+@pytest.mark.parametrize("rules", [None, [("**", jinit.ones)]])
+def test_a_function_that_reads_none_of_its_parameters_is_named(rules):
+    apply = lambda p, x: 2 * x
+    with pytest.warns(UserWarning, match="no parameter that reaches an output"):
+        jinit.explain(apply, {"w": image(4, 4)}, image(2, 4), rules=rules)

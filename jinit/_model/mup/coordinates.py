@@ -171,6 +171,11 @@ def _made(made: Any, inputs: Any) -> tuple[Subject, Any]:
         )
     model, *params, optimizer = made
     params = params[0] if params else None
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(
+            f"`{_WHERE}` needs `make` to return an optimizer with `init` and `update`, "
+            f"as optax has them, in the end. Got {shown(optimizer)}."
+        )
     return with_batch(_WHERE, model, params, None, inputs), optimizer
 
 

@@ -161,7 +161,6 @@ def of_the_table(name: str) -> Any:
     return table.called(name, given)
 
 
-@functools.cache
 def rbm(visible: str = "bernoulli") -> Any:
     with users():
         zeros = jnp.zeros(4, "f"), jnp.zeros(3, "f")

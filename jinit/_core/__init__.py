@@ -67,6 +67,7 @@ from .text import (
     aligned as aligned,
     digits as digits,
     memory as memory,
+    named as named,
     NONE as NONE,
     percent as percent,
     printable as printable,

@@ -16,7 +16,7 @@ from .fans import Fans
 from .marginal import Marginal
 from .registry import OURS
 from .settings import AnyDType
-from .text import listed, reason
+from .text import listed, reason, shown
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class Law:
             unknown = [name for name in kwargs if name not in self.parameters]
             near = difflib.get_close_matches("".join(unknown[:1]), self.parameters, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            got = ", ".join(map(repr, unknown))
+            got = ", ".join(map(shown, unknown))
             got = got or f"({listed(args, kwargs)}): {reason(error)}"
             raise TypeError(
                 f"`{self.public_name}` has the settings `{self.form}`. Got {got}.{hint}"

@@ -57,6 +57,11 @@ def shown_text(text: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most - 20]}…{text[-19:]}"
 
 
+def named(path: str) -> str:
+    """A path as a message names it: in one line, shortened where it is no name."""
+    return shown_text(path, 300)
+
+
 def reason(error: BaseException) -> str:
     """What another library says of its error, in one line."""
     return shown_text(str(error).strip().partition("\n")[0], 300)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+from .._core import named
 from .._reading import Own, Trace
 from .own import kept, NOTHING, Owns
 from .plan import Choice, Plan
@@ -99,7 +100,7 @@ def _complaint(
     if missed:
         yield "Got parameters that no rule matches:"
     for leaf in missed:
-        yield f"  {leaf.path} {leaf.shape}{nearest(leaf.path, globs)}"
+        yield f"  {named(leaf.path)} {leaf.shape}{nearest(leaf.path, globs)}"
     if idle:
         yield "Got rules that match no parameter, or only what earlier rules took:"
     for i in idle:

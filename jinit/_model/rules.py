@@ -310,7 +310,9 @@ def as_test(pattern: Any) -> Callable[[Leaf], bool]:
 
 def text_of(pattern: Any) -> str:
     """The left side of a rule as a message names it."""
-    if isinstance(pattern, str | Selector):
+    if isinstance(pattern, str):
+        return shown(pattern)
+    if isinstance(pattern, Selector):
         return repr(pattern)
     return getattr(pattern, "__name__", repr(pattern))
 

@@ -121,7 +121,7 @@ def _by_rules(paths: Sequence[str], rules: Sequence[Any], where: str) -> list[An
     if idle:
         raise ValueError(
             f"`{where}` needs every sharding rule to match a parameter. Got "
-            f"{', '.join(map(repr, idle))} without one, or after rules that took it. "
+            f"{', '.join(map(shown, idle))} without one, or after rules that took it. "
             f"The paths are: {', '.join(paths)}."
         )
     return [PartitionSpec() if i is None else rules[i][1] for i in hits]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
-from .._core import is_typed_key, named_leaves, public, replaced, shown, Tree
+from .._core import is_typed_key, named, named_leaves, public, replaced, shown, Tree
 from .._reading import Trace
 from .by_rules import plan_by_rules
 from .keys import key_for
@@ -155,7 +155,7 @@ def fill_missing(
         and (_is_array(leaf) or path in wanted)
     }
     wrong = [
-        f"  {path} {_kind(leaf)}, wanted {_kind(wanted.get(path))}"
+        f"  {named(path)} {_kind(leaf)}, wanted {_kind(wanted.get(path))}"
         for path, leaf in there.items()
         if path not in wanted or _kind(leaf) != _kind(wanted[path])
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from .._core import aligned, public, rich_table
+from .._core import aligned, public, rich_table, shown
 from .._frameworks import read
 from .._graph import Value
 from .diagram import draw
@@ -75,7 +75,7 @@ class Trace:
             return self._by_path[path]
         near = difflib.get_close_matches(path, self._by_path, n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise KeyError(f"`jinit.trace` has no parameter {path!r}.{hint}")
+        raise KeyError(f"`jinit.trace` has no parameter {shown(path)}.{hint}")
 
     @functools.cached_property
     def _by_path(self) -> dict[str, Row]:

@@ -200,3 +200,20 @@ def test_a_pattern_of_a_megabyte_is_refused_at_once():
     tree = {"w" * 60: jax.ShapeDtypeStruct((2,), "float32")}
     with pytest.raises(jinit.UnmatchedError):
         jinit.materialize(tree, None, [("w" * 10**6, 0.0), ("**", 1.0)])
+
+
+def test_messages_shorten_what_they_name():
+    big, shape = "y" * 10**5, jax.ShapeDtypeStruct((2,), "float32")
+    calls = [
+        lambda: jinit.materialize({big: shape}, None, [("a", 0.0)]),
+        lambda: jinit.materialize({"a": shape}, None, [(big, 0.0), ("**", 0.0)]),
+        lambda: jinit.materialize({"a": shape}, None, [("**", 0.0)], [(big, None)]),
+        lambda: jinit.fill_missing({big: np.ones(2)}, None, {"a": shape}, [("a", 0.0)]),
+        lambda: jinit.mup({big: shape}, {big + "z": shape}),
+        lambda: jinit.normal(**{big: 1}),
+        lambda: jinit.trace(lambda p, x: p["a"] * x, {"a": shape}, shape)[big],
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError, KeyError)) as error:
+            call()
+        assert len(str(error.value)) < 2000

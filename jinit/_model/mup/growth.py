@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._core import is_typed_key, named_leaves, printable
+from ..._core import is_typed_key, named, named_leaves, printable
 from ..._reading import Row, Trace
 
 
@@ -65,7 +65,7 @@ def growths(
     _require_alike(before, after)
     found = {path: _growth(before[path], new) for path, new in after.items()}
     unclear = [
-        f"  {path} {before[path].shape} → {after[path].shape}"
+        f"  {named(path)} {before[path].shape} → {after[path].shape}"
         for path, fans in found.items()
         if fans is None
     ]
@@ -84,11 +84,12 @@ def _require_alike(
     before: Mapping[str, Parameter], after: Mapping[str, Parameter]
 ) -> None:
     lines = [
-        *(f"  {path} {p.shape}: base only" for path, p in before.items()
+        *(f"  {named(path)} {p.shape}: base only" for path, p in before.items()
           if path not in after),
-        *(f"  {path} {p.shape}: target only" for path, p in after.items()
+        *(f"  {named(path)} {p.shape}: target only" for path, p in after.items()
           if path not in before),
-        *(f"  {path} {before[path].shape} and {p.shape}" for path, p in after.items()
+        *(f"  {named(path)} {before[path].shape} and {p.shape}"
+          for path, p in after.items()
           if path in before and len(before[path].shape) != len(p.shape)),
     ]  # fmt: skip
     if lines:

@@ -1,5 +1,6 @@
 """What many tests share: the keys, the table of initializers, comparison by bits."""
 
+import contextlib
 import os
 from typing import Any, NamedTuple
 
@@ -119,6 +120,16 @@ def assert_same_bits(found: Any, expected: Any) -> None:
     assert not differ.size, f"{differ.size} bytes of {found.nbytes} differ"
 
 
+@contextlib.contextmanager
+def traced_anew():
+    """What draws from random words is traced anew inside, and again afterwards."""
+    parts: list[Any] = [sampling._unit, sampling._normal]
+    forget = lambda: [part.forget() for part in parts]
+    forget()
+    yield
+    forget()
+
+
 def at_the_extreme_words(init, shape, monkeypatch, dtype="float32"):
     """The least and the greatest weight that any random word gives."""
     ends = []
@@ -126,7 +137,7 @@ def at_the_extreme_words(init, shape, monkeypatch, dtype="float32"):
         constant = lambda key, shape, kind, word=word: jnp.full(
             shape, np.array(word).astype(kind)
         )
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, traced_anew():
             patch.setattr(sampling, "bits", constant)
             settings = init._all_settings
             w = init.law(key(), shape, dtype=np.dtype(dtype), **settings)

@@ -33,6 +33,30 @@ def columns_with_a_part_in_common(key, shape, dtype, /):
 
 
 @states()
+def a_part_of_rank_one(key, shape, dtype, /):
+    key_own, key_signs, key_common = jax.random.split(key, 3)
+    signs = jax.random.rademacher(key_signs, (shape[0], 1), dtype)
+    common = normal(key_common, shape[1:], dtype)
+    return 0.98**0.5 * normal(key_own, shape, dtype) + 0.02**0.5 * signs * common
+
+
+@states()
+def rows_that_follow_another_somewhere(key, shape, dtype, /):
+    key_first, key_own, key_order = jax.random.split(key, 3)
+    first = normal(key_first, (shape[0] // 2, shape[1]), dtype)
+    rho = 0.5 * jnp.where(jnp.arange(len(first)) % 2, 1, -1)[:, None]
+    second = rho * first + 0.75**0.5 * normal(key_own, first.shape, dtype)
+    return jax.random.permutation(key_order, jnp.concatenate([first, second]))
+
+
+@states()
+def a_kurtosis_of_3_15(key, shape, dtype, /):
+    key_weights, key_places = jax.random.split(key)
+    variance = 1 + 0.22 * jax.random.rademacher(key_places, shape, dtype)
+    return normal(key_weights, shape, dtype) * jnp.sqrt(variance)
+
+
+@states()
 def antithetic_rows(key, shape, dtype, /):
     half = normal(key, (shape[0] // 2, shape[1]), dtype)
     return jnp.concatenate([half, -half])
@@ -131,6 +155,9 @@ DEPENDENT = [
     (rows_that_follow_each_other, "values of neighbors along axis 0"),
     (columns_that_follow_each_other, "values of neighbors along axis 1"),
     (columns_with_a_part_in_common, "values of .* along axis 0|sums of values"),
+    (a_part_of_rank_one, "singular value|products of the rows"),
+    (rows_that_follow_another_somewhere, "singular values|products of the rows"),
+    (a_kurtosis_of_3_15, "moment of degree|distance"),
     (antithetic_rows, "used twice"),
     (antithetic_columns, "used twice"),
     (halves_of_one_size, "used twice|repeated values"),
@@ -163,6 +190,15 @@ def test_haar_without_its_signs_is_caught(shape):
     assert_law(jinit.orthogonal(method="qr"), shape, key(1), draws=1000)
     with pytest.raises(AssertionError, match=r"tr Q|its mean"):
         assert_law(orthogonal_without_sign_fix, shape, key(1), draws=1000)
+
+
+def test_singular_values_that_are_only_nearly_equal_are_caught():
+    @jinit.law(marginal=orthogonal_without_sign_fix.law.marginal)
+    def nearly_orthogonal(key, shape, dtype, /):
+        return jinit.orthogonal(method="qr")(key, shape, dtype) + 1e-2 / shape[0]
+
+    with pytest.raises(AssertionError, match="singular values that are all equal"):
+        assert_law(nearly_orthogonal, (8, 8), key(3), draws=1000)
 
 
 def test_determinants_of_one_sign_more_often_are_caught():

@@ -12,7 +12,8 @@ from .names import (
 )
 from .quadrature import (
     Moments as Moments,
-    sampler as sampler,
+    Pair as Pair,
+    pair_of as pair_of,
     speaking as speaking,
     UnfitError as UnfitError,
 )

@@ -95,3 +95,8 @@ class Asked:
         # E (∂h/∂a)² + E (∂h/∂b)² = E φ′² E b² + E φ²
         slope = variance * found.slope + found.second
         return Moments(0.0, variance * found.second, slope)
+
+    def times_input(self, variance: float) -> Moments:
+        """The moments of x φ(x), of a function of one number."""
+        with speaking(self.where):
+            return moments(*canonical(self.function), float(variance), by_input=True)

@@ -8,16 +8,19 @@ there is rounding.
 """
 
 import contextlib
+import dataclasses
 import functools
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
-from .._core import is_users, on_host
+from .._core import Computation, is_users, on_host, read
 from .names import Function
 
 
@@ -63,52 +66,111 @@ def speaking(where: str) -> Iterator[None]:
         raise unfit.kind(f"`{where}` needs {unfit.needs}") from unfit.__cause__
 
 
-@functools.lru_cache(maxsize=1024)
-def moments(function: Function, settings: frozenset, variance: float) -> Moments:
-    """The moments at N(0, `variance`), computed once for each activation."""
-    sums, loose, tail = on_host(_run, function, settings, math.sqrt(variance))
-    mean, second, slope, one, square = sums
-    if loose[0] or loose[1] or tail > 1e-9 * second:
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """`x -> (φ(x), φ′(x))` in float64 as a value, whichever function computes it."""
+
+    computation: Computation
+    values: tuple[Any, ...]
+    numbers: tuple[np.ndarray, ...] = dataclasses.field(compare=False)
+
+    def __call__(self, x: Any) -> tuple[Any, Any]:
+        """φ and φ′ at each place."""
+        value, slope = _vectorized(self.computation)(x, *self.numbers)
+        return value, slope
+
+    @classmethod
+    def of(cls, function: Function, settings: frozenset) -> "Pair":
+        """That of an activation; refuses what JAX can not trace or differentiate."""
+        phi = lambda x: function(x, **dict(settings))
+        x = jax.ShapeDtypeStruct((), jnp.float64)
+        try:
+            value = jax.eval_shape(phi, x)
+        except Exception as error:
+            if is_users(error):
+                raise
+            raise _untraceable(function, error) from error
+        scalar = getattr(value, "shape", None) == ()
+        if not scalar or jnp.issubdtype(value.dtype, jnp.complexfloating):
+            raise UnfitError(
+                ValueError,
+                "an activation that returns one real number for one "
+                f"number. Got {value} from {function!r}.",
+            )
+        both = jax.value_and_grad(lambda x: jnp.asarray(phi(x), x.dtype))
+        try:
+            computation, numbers = read(both, x)
+            copies = tuple(map(np.array, numbers))  # not views of what was given
+            pair = cls(computation, tuple(map(_value, copies)), copies)
+            jax.block_until_ready(pair(np.ones((_BATCH, _NODES.size))))
+        except Exception as error:
+            raise _untraceable(function, error) from error
+        return pair
+
+
+def _value(number: np.ndarray) -> tuple[Any, ...]:
+    return number.dtype, number.shape, number.tobytes()
+
+
+@functools.lru_cache(maxsize=256)
+def _vectorized(computation: Computation) -> Any:
+    run = jaxpr_as_fun(computation.jaxpr)
+
+    def at(x: jax.Array, *numbers: jax.Array) -> Any:
+        return jnp.vectorize(lambda x: tuple(run(x, *numbers)))(x)
+
+    return jax.jit(at)
+
+
+_pairs: weakref.WeakKeyDictionary[Any, dict[frozenset, Pair]]
+_pairs = weakref.WeakKeyDictionary()
+
+
+def pair_of(function: Function, settings: frozenset) -> Pair:
+    """`Pair.of`, once for as long as the function is there."""
+    try:
+        known = _pairs.setdefault(function, {})
+    except TypeError:  # such as `np.tanh`
+        known = {}
+    if settings not in known:
+        known[settings] = on_host(Pair.of, function, settings)
+    return known[settings]
+
+
+def moments(
+    function: Function, settings: frozenset, variance: float, by_input: bool = False
+) -> Moments:
+    """The moments at N(0, `variance`), of φ or of x φ(x)."""
+    found = _moments(pair_of(function, settings), variance, by_input)
+    if found is None:
         raise UnfitError(
             ValueError,
             "an activation whose E φ² is finite for a Gaussian input. Got"
             f" {function!r}, which at variance {variance} grows too fast or "
             "oscillates too fast to tell.",
         )
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _moments(pair: Pair, variance: float, by_input: bool) -> Moments | None:
+    """The moments, computed once for each activation; None where they are infinite."""
+    sample = _by_input(pair) if by_input else pair
+    sums, loose, tail = on_host(_integrate, sample, math.sqrt(variance))
+    mean, second, slope, one, square = sums
+    if loose[0] or loose[1] or tail > 1e-9 * second:
+        return None
     # Applied to 1 and to x², the rule rounds as it does for relu, which is 0.5 exactly.
     return Moments(
         mean / one, variance * (second / square), math.inf if loose[2] else slope / one
     )
 
 
-def _run(function: Function, settings: frozenset, sigma: float) -> Any:
-    return _integrate(sampler(function, settings), sigma)
+def _by_input(pair: Pair) -> Any:
+    def sample(x: np.ndarray) -> tuple[Any, Any]:
+        value, slope = pair(x)
+        return x * value, value + x * slope
 
-
-@functools.lru_cache(maxsize=256)
-def sampler(function: Function, settings: frozenset) -> Any:
-    """Compiled `x -> (φ(x), φ′(x))` for one batch of nodes."""
-    # A callable without weak references, such as `np.tanh`, crashes JAX; this has them.
-    phi = lambda x: function(x, **dict(settings))
-    try:
-        value = jax.eval_shape(phi, jax.ShapeDtypeStruct((), jnp.float64))
-    except Exception as error:
-        if is_users(error):
-            raise
-        raise _untraceable(function, error) from error
-    scalar = getattr(value, "shape", None) == ()
-    if not scalar or jnp.issubdtype(value.dtype, jnp.complexfloating):
-        raise UnfitError(
-            ValueError,
-            "an activation that returns one real number for one "
-            f"number. Got {value} from {function!r}.",
-        )
-    pair = jax.value_and_grad(lambda x: jnp.asarray(phi(x), x.dtype))
-    sample = jax.jit(jnp.vectorize(pair))
-    try:
-        sample(np.ones((_BATCH, _NODES.size)))
-    except Exception as error:
-        raise _untraceable(function, error) from error
     return sample
 
 

@@ -41,6 +41,16 @@ from .globs import glob as glob
 from .host import on_host as on_host, ours as ours
 from .initializer import alias as alias, Initializer as Initializer
 from .origin import is_users as is_users
+from .programs import (
+    compiled as compiled,
+    Computation as Computation,
+    NotSharedError as NotSharedError,
+    own as own,
+    read as read,
+    shared as shared,
+    split as split,
+    traced_once as traced_once,
+)
 from .progress import (
     last as last,
     stoppable as stoppable,

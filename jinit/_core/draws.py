@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .independence import (
+    departures,
     dependences,
     Finding,
     repeated_slices,
     repeated_values,
     tails,
 )
+from .spectrum import spectra
 from .trial import Trial, wide
 
 
@@ -27,9 +29,12 @@ def assert_key_matters(trial: Trial, w: jax.Array, key: jax.Array) -> None:
         trial.require(differ, "random weights", "the same for two keys")
 
 
-def assert_tails(trial: Trial) -> None:
+def assert_shape(trial: Trial) -> None:
+    """Moments of ranks, and of the weights far out."""
     if not trial.is_smooth or trial.dtype.itemsize <= 2:
         return
+    ranks = 2 * trial.law.cdf(trial.sample) - 1
+    _require_none(trial, departures(ranks, trial.alpha))
     distance = np.sort(np.abs(trial.sample - trial.law.mean))[::-1][:2048]
     low, high = trial.law.mean - distance, trial.law.mean + distance
     beyond = trial.law.cdf(low) + 1 - trial.law.cdf(high)
@@ -41,8 +46,12 @@ def assert_independent(trial: Trial, w: jax.Array, key: jax.Array) -> None:
         return
     entries = wide(w)
     _require_none(trial, repeated_slices(entries, trial.log_agreement, trial.alpha))
-    _require_none(trial, dependences(trial.law.cdf(entries), trial.alpha))
+    ranks = 2 * trial.law.cdf(entries) - 1
+    _require_none(trial, dependences(ranks, trial.alpha))
     if trial.dtype.itemsize > 2:
+        for what, x in {"values": ranks, "sizes": 2 * np.abs(ranks) - 1}.items():
+            found = spectra(what, math.sqrt(3) * x, trial.alpha)
+            _require_none(trial, found)
         other = wide(trial.init(_another(key), w.shape, w.dtype))
         found = repeated_values(entries.ravel(), other.ravel(), trial.alpha)
         _require_none(trial, found)
@@ -81,8 +90,15 @@ def assert_haar(trial: Trial, w: jax.Array, key: jax.Array, draws: int) -> None:
     if not gain or min(w.shape) < 4:
         return
     gram = tall.T @ tall / gain**2
-    if np.abs(gram - np.eye(len(gram))).max() > 1e3 * trial.eps * len(tall):
+    off = np.abs(gram - np.eye(len(gram))).max()
+    if off > 0.1:
         return  # no such matrix, whatever else it is
+    allowed = 1e3 * trial.eps * len(tall)
+    trial.require(
+        off <= allowed,
+        "singular values that are all equal, or none that are nearly",
+        f"WᵀW off by {off:.3g} of their square, where {allowed:.3g} is allowed",
+    )
     square = w.shape[0] == w.shape[1]
 
     def look(key: jax.Array) -> tuple[jax.Array, jax.Array]:

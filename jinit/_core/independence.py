@@ -1,6 +1,6 @@
 """Whether weights depend on each other: exact and statistical findings, as text.
 
-Statistics are of ranks u = F(w), uniform if the law holds, and of sizes |2u − 1|,
+Statistics are of ranks 2 F(w) − 1, uniform if the law holds, and of their sizes,
 uniform too. Both are bounded, so that sums of a thousand products are normal as far out
 as is asked here, whatever the tails of the law.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 
 class Finding(NamedTuple):
@@ -20,11 +20,37 @@ class Finding(NamedTuple):
     measured: str
 
 
+def departures(u: np.ndarray, alpha: float) -> Iterator[Finding]:
+    """Of ranks, moments up to the eighth that are not those of uniform numbers.
+
+    The k-th is the mean of Legendre's polynomial of degree k, which shows a shift, a
+    scale, a skewness, a kurtosis, … each alone (Neyman's smooth test).
+    """
+    allowed, x = float(stats.norm.isf(alpha / 2)), u.ravel()
+    for k in range(1, 9):
+        terms = math.sqrt(2 * k + 1) * special.eval_legendre(k, x)
+        z = float(terms.mean()) * math.sqrt(x.size)
+        skewness = math.sqrt(2 * k + 1) ** 3 * _cubed(k)
+        bound = allowed + skewness * (allowed**2 - 1) / (6 * math.sqrt(x.size))
+        if not -allowed <= z <= bound:
+            yield Finding(
+                "weights whose ranks F(w) are uniform",
+                f"a moment of degree {k} of them that is {z:.3g} standard deviations "
+                f"off, where {bound:.3g} are allowed",
+            )
+
+
+def _cubed(k: int) -> float:
+    """The mean of the cube of Legendre's polynomial of degree k."""
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    return float(special.eval_legendre(k, nodes) ** 3 @ weights) / 2
+
+
 def dependences(u: np.ndarray, alpha: float) -> Iterator[Finding]:
-    """Of ranks in the shape of their array, what chance leaves with `alpha` each."""
+    """Of ranks 2 F(w) − 1 in the shape of their array, with `alpha` each."""
     allowed = float(stats.norm.isf(alpha / 2))
-    for what, x in {"values": u, "sizes": np.abs(2 * u - 1)}.items():
-        x = math.sqrt(12) * (x - x.mean())
+    for what, x in {"values": u, "sizes": 2 * np.abs(u) - 1}.items():
+        x = math.sqrt(3) * (x - x.mean())
         for axis in range(x.ndim):
             y = np.moveaxis(x, axis, 0)
             half = len(y) // 2

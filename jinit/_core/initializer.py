@@ -13,6 +13,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from . import draw as drawing
+from .compiled import compiled, evaluate, is_small
 from .fans import Fans
 from .host import ours
 from .law import Law
@@ -128,15 +129,30 @@ class Initializer(Generic[P]):
         key = drawing.check_key(where, key) if self.law.is_random else None
         shape, dtype = drawing.check_shape(where, shape), self._dtype(dtype)
         sharding = drawing.check_sharding(where, out_sharding, shape)
-        evaluate = _evaluate if self.is_traced else _evaluate_compiled
         with drawing.in_mesh(sharding):
-            w = evaluate(key, self, shape, dtype, sharding)
+            if self.is_traced:
+                w = evaluate(key, self, shape, dtype, sharding)
+            else:
+                w = compiled(key, self, shape, dtype, sharding)
         return self.checked(w)
 
     def checked(self, w: jax.Array) -> jax.Array:
         """What was drawn, if it is finite: looked at where a function is not ours."""
         where = self.law.public_name
         return drawing.check_finite(where, w) if self._is_foreign else w
+
+    def draw_from(
+        self,
+        data: np.ndarray,
+        kind: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        sharding: Sharding | None,
+    ) -> jax.Array:
+        """What a key with this data, of a kind of generators, draws."""
+        with drawing.in_mesh(sharding):
+            w = compiled(data, self, shape, np.dtype(dtype), sharding, kind)
+        return self.checked(w)
 
     def _dtype(self, dtype: DTypeLike | None) -> np.dtype:
         where, hint = self.law.public_name, self.law.hints["dtype"]
@@ -203,6 +219,16 @@ class Initializer(Generic[P]):
     def is_traced(self) -> bool:
         """Whether a setting is known only when a function that JAX traces runs."""
         return any(isinstance(v, Tracer) for v in self.settings.values())
+
+    @functools.cached_property
+    def is_small(self) -> bool:
+        """Whether it may be kept: it holds no function of a user's, and little data."""
+        return not self.law.is_foreign and all(map(is_small, self.settings.values()))
+
+    @functools.cached_property
+    def parts(self) -> dict[Any, Any]:
+        """What is kept for it as long as it is there: see `compiled`."""
+        return {}
 
     def fans(self, shape: Shape | int) -> Fans:
         """`Fans(fan_in, fan_out)` of a kernel of this shape, under these settings."""
@@ -298,13 +324,6 @@ def alias(name: str, initializer: Initializer[P]) -> Initializer[P]:
 
 
 _MISSING = object()
-
-
-def _evaluate(key, init: Initializer, shape, dtype, sharding) -> jax.Array:
-    return drawing.evaluate(key, init.law, init._all_settings, shape, dtype, sharding)
-
-
-_evaluate_compiled = jax.jit(_evaluate, static_argnums=(1, 2, 3, 4), inline=True)
 
 
 def _is_default(value: Any, parameter: inspect.Parameter) -> bool:

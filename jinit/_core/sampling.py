@@ -18,6 +18,8 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
+from .programs import traced_once
+
 
 # JAX 0.12 scales a normal draw by `(√2 stddev) erf⁻¹(u)`, earlier releases by
 # `(√2 erf⁻¹(u)) stddev`; the two round differently.
@@ -92,13 +94,20 @@ def uniform(
     high: Any = 1.0,
 ) -> jax.Array:
     """Uniform draws on `[low, high)`: the values of `jax.random.uniform`."""
+    low, high = scalar(low, dtype), scalar(high, dtype)
+    unit = _unit(key, tuple(shape), dtype)
+    return jnp.maximum(low, unit * (high - low) + low)
+
+
+@traced_once
+def _unit(key: jax.Array, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
+    """Uniform draws on `[0, 1)`."""
     word = np.dtype(f"uint{8 * dtype.itemsize}")
     spare = word.type(8 * dtype.itemsize - jnp.finfo(dtype).nmant)
     one = np.ones((), dtype).view(word)
-    low, high = scalar(low, dtype), scalar(high, dtype)
     # Random mantissa bits under the exponent of one make a float in [1, 2).
     unit = lax.bitcast_convert_type((bits(key, shape, word) >> spare) | one, dtype)
-    return jnp.maximum(low, (unit - dtype.type(1)) * (high - low) + low)
+    return unit - dtype.type(1)
 
 
 def normal(
@@ -112,13 +121,21 @@ def normal(
     if is_complex(dtype):
         parts = [normal(part, shape, real(dtype)) for part in jax.random.split(key)]
         return lax.complex(*parts) / dtype.type(np.sqrt(2)) * stddev
-    root2 = dtype.type(np.sqrt(2))
+    draw = _normal(key, tuple(shape), dtype)
+    if _SCALE_FIRST:
+        return (dtype.type(np.sqrt(2)) * stddev) * draw
+    return draw * stddev
+
+
+@traced_once
+def _normal(key: jax.Array, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
+    """Unit normal draws; where the scale comes first, divided by √2."""
     u = uniform(key, shape, dtype, np.nextafter(dtype.type(-1), dtype.type(0)))
     if _SCALE_FIRST:
-        return (root2 * stddev) * lax.erf_inv(u)
+        return lax.erf_inv(u)
     # No draw lies beyond ±9, so the bound changes no value. It keeps XLA from merging
     # the two factors under jit, which would round differently from an eager draw.
-    return jnp.maximum(root2 * lax.erf_inv(u), dtype.type(-16)) * stddev
+    return jnp.maximum(dtype.type(np.sqrt(2)) * lax.erf_inv(u), dtype.type(-16))
 
 
 def truncated_normal(

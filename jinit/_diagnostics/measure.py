@@ -42,6 +42,8 @@ class Watch:
 
     def __call__(self, *arguments: Any) -> Any:
         """Those of weights, of what else the model reads, and of a key; see `watch`."""
+        weights, others, key = arguments
+        arguments = jax.tree.leaves(weights), jax.tree.leaves(others), key
         try:
             return self._run(self.taps, *arguments)
         except Exception:

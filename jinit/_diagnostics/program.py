@@ -7,10 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from .._core import own
 from .._frameworks import Subject
 from .._graph import Activation, label, recognize
-from .._reading import Instance, Model, read_subject, unmeasured, unroll
+from .._reading import Instance, Model, read_alike, unmeasured, unroll
 from .measure import measure, Watch
 from .ratios import Phi
 
@@ -32,9 +34,7 @@ class Program:
 
 def read_program(subject: Subject, loss: Loss | None) -> Program:
     """The program of a model with its inputs; one for all weights of these shapes."""
-    leaves, structure = jax.tree.flatten(
-        (subject.weights, subject.state, subject.inputs)
-    )
+    leaves = jax.tree.leaves((subject.weights, subject.state, subject.inputs))
     try:
         types = tuple(jax.typeof(leaf) for leaf in leaves)
     except TypeError:
@@ -49,16 +49,37 @@ def read_program(subject: Subject, loss: Loss | None) -> Program:
             "`jinit.probe` needs a batch and parameters that are not empty. Got shapes "
             f"{', '.join(str(each.shape) for each in types)}."
         )
+    model = read_alike("jinit.probe", subject)
+    shared = None if loss is None else _shared(model, loss)
+    if loss is not None and shared is None:
+        return _read(model, loss)
+    return model.once(("probe", shared), lambda: _read(model, shared))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loss:
+    """A loss as its computation: equal to every other that computes the same."""
+
+    text: Any
+    jaxpr: ClosedJaxpr = dataclasses.field(compare=False)
+
+    def __call__(self, outputs: Any) -> jax.Array:
+        (value,) = jaxpr_as_fun(self.jaxpr)(*jax.tree.leaves(outputs))
+        return value
+
+
+def _shared(model: Model, loss: Loss) -> _Loss | None:
+    """The loss as its computation, if it is no more than that."""
+    types = [model.graph.types[value] for value in model.graph.outputs]
     try:
-        hash((subject.apply, loss, structure))
-    except TypeError:
-        return _read(subject.apply, loss, structure, types)
-    return _read_once(subject.apply, loss, structure, types)
+        closed = jax.make_jaxpr(loss)(jax.tree.unflatten(model.structure, types))
+        closed, text = own(closed)
+    except Exception:  # what the loss raises, it raises where it is run
+        return None
+    return _Loss(text, closed) if len(closed.jaxpr.outvars) == 1 else None
 
 
-def _read(apply: Any, loss: Loss | None, structure: Any, types: Any) -> Program:
-    weights, state, inputs = jax.tree.unflatten(structure, types)
-    model = read_subject("jinit.probe", Subject(apply, weights, state, inputs))
+def _read(model: Model, loss: Loss | None) -> Program:
     layers = unroll(model.graph, model.layers)
     if not layers:
         raise ValueError(
@@ -94,9 +115,6 @@ def _require_real(model: Model, layers: Sequence[Instance]) -> None:
                 f"{dtype} at {each.name or 'the first layer'}. Compute with real and "
                 "imaginary parts as units of their own."
             )
-
-
-_read_once = functools.lru_cache(maxsize=16)(_read)
 
 
 def _function(activation: Activation | None) -> Phi:

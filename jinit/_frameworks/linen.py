@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh, NamedSharding
 
+from .._core import shared
 from .calls import flags, is_a
 from .subject import blank, Bound, Computation, fits, shapes, Subject, traced_once
 
@@ -140,7 +141,7 @@ def _started(
         return {name: made[name] for name in other}
 
     given = [None if isinstance(x, jax.ShapeDtypeStruct) else x for x in leaves]
-    made = jax.jit(Bound(state))(jax.tree.map(_untyped, weights), given)
+    made = shared(Bound(state))(jax.tree.map(_untyped, weights), given)
     if mesh is None:
         return made
     place = lambda spec: NamedSharding(mesh, spec)

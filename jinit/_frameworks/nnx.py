@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._core import shared
 from .calls import asks_for, flags, is_a
 from .subject import Computation, fits, Subject
 
@@ -39,8 +40,8 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     with fits(where, inputs) as fit:
         graph, weights, rest = nnx.eval_shape(fit.around(lambda: split(key)))
     # What is no parameter, such as averages and random streams, is made as it says.
-    made = nnx.jit(lambda: split(key)[2])
-    other = lambda: made() if jax.tree.leaves(rest) else rest
+    made = shared(lambda key: split(key)[2])
+    other = lambda: made(key) if jax.tree.leaves(rest) else rest
     subject = _subject(where, graph, weights, rest, inputs, other)
     start = lambda key, *_: jax.tree.leaves(split(key)[1:])
     return dataclasses.replace(subject, start=start)

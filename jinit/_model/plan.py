@@ -1,7 +1,6 @@
 """What every parameter of a model gets, and why."""
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from jax.core import Tracer
 from .._core import (
     aligned,
     digits,
-    in_mesh,
     Initializer,
     printable,
     rich_table,
@@ -188,18 +186,8 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
         return initializer(None, shape, dtype, sharding)
     if not isinstance(key, tuple):
         return initializer(key, shape, dtype, sharding)
-    data, kind = key
     if initializer.is_traced:
+        data, kind = key
         key = jax.random.wrap_key_data(jax.device_put(data), impl=kind)
         return initializer(key, shape, dtype, sharding)
-    # The keys are ours: they go to the device even where the user forbids transfers.
-    with in_mesh(sharding), jax.transfer_guard_host_to_device("allow"):
-        w = _random(data, kind, initializer, shape, np.dtype(dtype), sharding)
-    return initializer.checked(w)
-
-
-@functools.partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))
-def _random(data, kind, initializer, shape, dtype, sharding):
-    # One program for all parameters alike: their keys are data.
-    key = jax.random.wrap_key_data(data, impl=kind)
-    return initializer(key, shape, dtype, sharding)
+    return initializer.draw_from(*key, shape, np.dtype(dtype), sharding)

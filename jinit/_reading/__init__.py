@@ -14,6 +14,7 @@ from .kernels import read_kernel as read_kernel
 from .layers import Layer as Layer, Reading as Reading
 from .model import (
     Model as Model,
+    read_alike as read_alike,
     read_model as read_model,
     read_subject as read_subject,
 )

@@ -1,19 +1,24 @@
 """A model as its graph and layers, with a tap at every pre-activation."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from .._core import leaf_paths, require_arrays
+from .._core import leaf_paths, NotSharedError, own, require_arrays
 from .._frameworks import Flat, Subject
 from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts
 from .flow import Flow
 from .layers import Layer, read_layers
 from .own import read_state
+
+
+T = TypeVar("T")
+_FEW = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class Model:
         arguments: What was read, an array or a shape for each input of the graph:
             parameters, state, inputs.
         stored: The paths of the state.
+        kept: What is compiled for it, by what it is for; see `once`.
     """
 
     graph: Graph
@@ -40,6 +46,15 @@ class Model:
     structure: Any
     arguments: tuple[Any, ...]
     stored: tuple[str, ...] = ()
+    kept: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """What `make` makes of the model, once for each of the last few keys."""
+        if key not in self.kept:
+            while len(self.kept) >= _FEW:
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[key] = make()
+        return self.kept[key]
 
     def times(self, value: Value) -> tuple[int, ...]:
         """How often each loop around a value runs, outermost first."""
@@ -84,24 +99,59 @@ def read_subject(where: str, subject: Subject) -> Model:
     require_arrays((subject.weights, subject.inputs), where)
     state = jax.tree.unflatten(jax.tree.structure(subject.state), read_state(subject))
     arguments = (subject.weights, state, *subject.inputs)
-    return _read(subject.apply, subject.weights, arguments, leaf_paths(subject.state))
+    stored = leaf_paths(subject.state)
+    return _read(_trace(subject.apply, subject.weights, arguments, stored))
+
+
+def read_alike(where: str, subject: Subject) -> Model:
+    """`read_subject` of shapes alone; one model for all that compute the same."""
+    require_arrays((subject.weights, subject.inputs), where)
+    arguments = subject.weights, subject.state, *subject.inputs
+    types = jax.tree.map(jax.typeof, arguments)
+    traced = _trace(subject.apply, subject.weights, types, leaf_paths(subject.state))
+    # Of what is kept, nothing is the user's own: no function, and copies of arrays.
+    try:
+        jaxpr, text = own(traced.jaxpr)
+    except NotSharedError:
+        return _read(traced)
+    return _read_once(dataclasses.replace(traced, jaxpr=jaxpr, text=text))
 
 
 def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
     """Reads the layers of `apply(params, *inputs)`; arrays may be shapes only."""
-    return _read(apply, params, (params, *inputs), ())
+    return _read(_trace(apply, params, (params, *inputs), ()))
 
 
-def _read(
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """A model before it is read; equal to another that is traced to the same."""
+
+    jaxpr: Any = dataclasses.field(compare=False)
+    text: Any
+    structure: Any
+    paths: tuple[str, ...]
+    stored: tuple[str, ...]
+    arguments: tuple[Any, ...] = dataclasses.field(compare=False)
+
+
+def _trace(
     apply: Callable[..., Any],
     params: Any,
     arguments: tuple[Any, ...],
     stored: Sequence[str],
-) -> Model:
+) -> _Traced:
     jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
-    # A derivative rule stays in force unless a layer hides behind it.
-    graph = flatten(jaxpr, lambda e: not has_rule(e) or holds_layer(e))
-    paths = leaf_paths(params)
     leaves = tuple(jax.tree.leaves(arguments))
-    read = read_layers(graph, paths, len(stored))
-    return Model(graph, *read, paths, outputs.structure, leaves, tuple(stored))
+    paths = leaf_paths(params)
+    return _Traced(jaxpr, None, outputs.structure, paths, tuple(stored), leaves)
+
+
+def _read(traced: _Traced) -> Model:
+    # A derivative rule stays in force unless a layer hides behind it.
+    graph = flatten(traced.jaxpr, lambda e: not has_rule(e) or holds_layer(e))
+    read = read_layers(graph, traced.paths, len(traced.stored))
+    end = traced.structure, traced.arguments, traced.stored
+    return Model(graph, *read, traced.paths, *end)
+
+
+_read_once = functools.lru_cache(maxsize=16)(_read)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import digits, track, widened
+from .._core import digits, shared, track, widened
 from .._graph import evaluate
 from .fit import Fit
 from .passes import Pass
@@ -29,7 +29,7 @@ def balance(
     leaves, structure = jax.tree.flatten(weights)
     others = jax.tree.leaves((fit.subject.state, fit.subject.inputs))
     one = _Balance(fit.first)
-    random, step = jax.jit(one.random)(key, leaves, others), jax.jit(one)
+    random, step = shared(one.random)(key, leaves, others), shared(one)
     seen = []
     for number in track(range(rounds + 1), rounds + 1, "balancing"):
         scaled, rates, factors = step(leaves, others, random)

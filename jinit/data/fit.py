@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core import working
 from .._frameworks import again, Subject
-from .._reading import first_not_finite, Model, read_subject
+from .._reading import first_not_finite, Model, read_alike
 from .directions import Choose
 from .passes import Goal, Pass
 from .records import LayerScales, scales_of
@@ -31,10 +31,8 @@ class Fit:
         choose: Choose | None = None,
     ):
         self.where, self.subject = where, subject
-        self.first = _pass(where, model, goal, choose)
-        self.programs = {
-            _kind(subject.inputs): (self.first, jax.jit(self.first.measured))
-        }
+        self.first, program = _pass(where, model, goal, choose)
+        self.programs = {_kind(subject.inputs): (self.first, program)}
 
     def run(
         self,
@@ -72,9 +70,9 @@ class Fit:
         """The pass for batches of this shape, and its compiled form."""
         kind = _kind(subject.inputs)
         if kind not in self.programs:
-            model = read_subject(self.where, subject)
-            one = _pass(self.where, model, self.first.goal, self.first.choose)
-            self.programs[kind] = one, jax.jit(one.measured)
+            model = read_alike(self.where, subject)
+            goal, choose = self.first.goal, self.first.choose
+            self.programs[kind] = _pass(self.where, model, goal, choose)
         return self.programs[kind]
 
     def _record(self, seen: Sequence[Any], measured: bool) -> LayerScales[Any]:
@@ -95,9 +93,16 @@ class Fit:
         return LayerScales(tuple(layers))
 
 
-def _pass(where: str, model: Model, goal: Goal, choose: Choose | None) -> Pass:
-    """A pass over a model, if it has layers and enough values of every unit."""
-    one = Pass(model, handles(model), goal, choose)
+def _pass(
+    where: str, model: Model, goal: Goal, choose: Choose | None
+) -> tuple[Pass, Callable[..., Any]]:
+    """A pass over a model, if it has layers and enough values, and its program."""
+
+    def make() -> tuple[Pass, Callable[..., Any]]:
+        one = Pass(model, handles(model), goal, choose)
+        return one, jax.jit(one.measured)
+
+    one, program = model.once((goal, choose), make)
     if not one.handles:
         raise ValueError(
             f"`{where}` needs a model with a layer: a product of a parameter with the "
@@ -110,7 +115,7 @@ def _pass(where: str, model: Model, goal: Goal, choose: Choose | None) -> Pass:
         )
     if goal.per == "unit":
         _require_samples(where, one)
-    return one
+    return one, program
 
 
 def _is_empty(model: Model, handle: Handle) -> bool:

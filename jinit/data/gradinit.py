@@ -8,7 +8,7 @@ from typing import Any, get_args, Literal
 import jax
 import jax.numpy as jnp
 
-from .._core import choose, Count, Positive, promoting, public, require, shown
+from .._core import choose, Count, Positive, promoting, public, require, shared, shown
 from .learn import learn, Rescaled, Scalable, scalable, SMALLEST
 from .task import learnable, Loss
 
@@ -100,7 +100,7 @@ def gradinit(
     bound = (1.0 if order == 2 else count**0.5) if gamma is None else gamma
     # Steps on the loss and on the gradient's norm have momentum each of their own.
     learner = optax.chain(optax.clip(1.0), optax.adam(learning_rate))
-    start = jax.jit(lambda ones: (learner.init(ones),) * 2)(own.ones)
+    start = shared(lambda ones: (learner.init(ones),) * 2)(own.ones)
     step = _Step(task.loss, ahead, learner, order, bound)
     pairs = _overlapping(task.data)
     return learn(task, "loss after a step", own, step, start, pairs, steps)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import alike, digits, last, leaf_paths, track, warn
+from .._core import alike, digits, last, leaf_paths, shared, track, warn
 from .records import LayerScale, LayerScales, Learned
 from .task import Task
 
@@ -36,7 +36,7 @@ class Scalable:
     @property
     def ones(self) -> list[jax.Array]:
         """The scales to begin with."""
-        return jax.jit(lambda: [jnp.ones(()) for _ in self.places])()
+        return shared(lambda: [jnp.ones(()) for _ in self.places])()
 
     def times(self, scales: Sequence[jax.Array]) -> Any:
         """The parameters with the scales in."""
@@ -90,7 +90,7 @@ def learn(
     where = task.where
 
     def states() -> Iterator[list[jax.Array]]:
-        scales, kept, run = own.ones, memory, jax.jit(step)
+        scales, kept, run = own.ones, memory, shared(step)
         name = where.removeprefix("jinit.")
         for _, batch in track(zip(range(steps), data, strict=False), steps, name):
             scales, kept, value = run(own, scales, kept, batch)
@@ -136,7 +136,7 @@ def _not_finite(
 def _record(
     own: Scalable, scales: Sequence[Any], objective: str, history: Sequence[float]
 ) -> Learned:
-    numbers = jax.device_get((jax.jit(lambda own: own.norms)(own), scales))
+    numbers = jax.device_get((shared(lambda own: own.norms)(own), scales))
     layers = tuple(
         LayerScale(path, path, float(norm), float(scale), float(norm * scale))
         for path, norm, scale in zip(own.paths, *numbers, strict=True)

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from .._core import Count, last, lasting, Positive, public, stream
 from .._frameworks import given, with_batch
-from .._reading import read_subject
+from .._reading import read_alike
 from .fit import Fit
 from .passes import Goal
 from .records import LayerScale, LayerScales
@@ -91,7 +91,7 @@ def lsuv(
     has = given(where, model, params, key, batch)
     first, batches = stream(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)
-    read, weights = read_subject(where, subject), subject.weights
+    read, weights = read_alike(where, subject), subject.weights
     if start == "orthogonal":
         weights = draw_kernels(where, read, weights, has.key)
     fit = Fit(where, subject, read, Goal("layer", target, 0.0 if center else None))

@@ -12,6 +12,7 @@ from .._core import (
     Positive,
     public,
     require_arrays,
+    shared,
     shown,
     Tree,
 )
@@ -154,7 +155,7 @@ def metainit(
         ]
         return moved, velocity, value
 
-    start = jax.jit(lambda: [jnp.zeros(()) for _ in own.places])()
+    start = shared(lambda: [jnp.zeros(()) for _ in own.places])()
     return learn(task, "gradient quotient", own, step, start, task.data, steps)
 
 

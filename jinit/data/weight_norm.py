@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from .._core import Count, last, lasting, Positive, public, stream
 from .._frameworks import given, with_batch
-from .._reading import read_subject
+from .._reading import read_alike
 from .._schemes import normal
 from .fit import Fit
 from .passes import Goal
@@ -91,7 +91,7 @@ def weight_norm_init(
     has = given(where, model, params, key, batch)
     first, batches = stream(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)
-    read, weights = read_subject(where, subject), subject.weights
+    read, weights = read_alike(where, subject), subject.weights
     if start == "normal":
         weights = draw_kernels(where, read, weights, has.key, normal(stddev=stddev))
     fit = Fit(where, subject, read, Goal("unit", std=1.0, mean=0.0))

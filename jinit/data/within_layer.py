@@ -9,7 +9,7 @@ import jax
 
 from .._core import check_key, drawn, Finite, first_of, last, public, Whole
 from .._frameworks import given, with_batch
-from .._reading import read_subject
+from .._reading import read_alike
 from .._schemes import normal
 from .balance import balance
 from .directions import clusters, principal
@@ -133,7 +133,7 @@ def within_layer(
     first = first_of(where, has.batch)
     subject = with_batch(where, model, has.params, has.key, first)
     draw, choice, cotangent = jax.random.split(check_key(where, has.key), 3)
-    read, weights = read_subject(where, subject), subject.weights
+    read, weights = read_alike(where, subject), subject.weights
     if directions != "given":
         weights = draw_kernels(where, read, weights, draw, normal(stddev=1.0))
     goal = Goal("unit", std=1.0, mean=mean)

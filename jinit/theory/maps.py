@@ -4,11 +4,10 @@ The public functions of `jinit.theory` read their arguments and refuse bad ones;
 compute, for an activation that one of them was asked about.
 """
 
-import functools
 import math
 from typing import NamedTuple
 
-from .._activations import Asked, Function, root
+from .._activations import Asked, root
 
 
 ROUNDING = 1e-12  # of q, to which V(q) is known
@@ -52,7 +51,7 @@ def variance(phi: Asked, q: float, weights: float, biases: float = 0.0) -> float
 def slope(phi: Asked, q: float, weights: float) -> float:
     """V′(q) = σw² E φ(x)² (x²/q − 1) / 2q, x ~ N(0, q)."""
     second = phi.alone.moments(q).second
-    fourth = _times_input(phi).moments(q).second
+    fourth = phi.times_input(q).second
     return weights * (fourth / q - second) / (2 * q)
 
 
@@ -94,12 +93,3 @@ def edge_point(phi: Asked, q: float) -> EdgePoint:
     """The point of the edge of chaos at q, if there is one."""
     weights, biases = critical(phi, q)
     return EdgePoint(weights, max(biases, 0.0), slope(phi, q, weights), float(q))
-
-
-def _times_input(phi: Asked) -> Asked:
-    return Asked(phi.where, phi.given, _product(phi.function))
-
-
-@functools.lru_cache(maxsize=256)
-def _product(function: Function) -> Function:
-    return lambda x: x * function(x)

@@ -14,14 +14,14 @@ u₁ and −u₂, and kinks meet at b = (κ + κ′) / 2.
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._activations import Asked, canonical, Function, sampler, speaking, UnfitError
+from .._activations import Asked, canonical, Pair, pair_of, speaking, UnfitError
 from .._core import on_host, shown
 from .kinks import jumps, kinks_of, NODES, pieces, WEIGHTS
 
@@ -49,8 +49,8 @@ class Products(NamedTuple):
 class Rule:
     """The moments of one activation, for computations in float64."""
 
-    def __init__(self, function: Function, settings: frozenset, octaves: int):
-        self.pair, kinks = _bent(function, settings)
+    def __init__(self, pair: Pair, kinks: tuple[float, ...], octaves: int):
+        self.pair = pair
         # Near zero activations bend on a scale of 1, whatever the variance.
         bends = 3 * 4.0 ** np.arange(octaves)
         marks = np.unique([0.0, *bends, *-bends, *kinks])
@@ -109,8 +109,18 @@ def rule(phi: Asked, q: float) -> Rule:
 def wide(phi: Asked, q: float = WIDE) -> Rule:
     """The same unchecked: at such variances E φ² need not be finite."""
     octaves = math.ceil(math.log(max(1.0, 3 * math.sqrt(q)), 4))
+    function, settings = canonical(phi.alone.function)
     with speaking(phi.where):
-        return _rule(*canonical(phi.alone.function), octaves)
+        pair = pair_of(function, settings)
+        kinks, found = _bends(pair)
+        if found:
+            raise UnfitError(
+                ValueError,
+                "an activation without jumps: at one, C′(1) is infinite. Got "
+                f"{function!r}, which jumps at {found[0]:.6g}. Only `fixed_point` and "
+                "`variance_map` take it.",
+            )
+        return _rule(pair, kinks, octaves)
 
 
 _rule = functools.lru_cache(maxsize=256)(Rule)
@@ -122,20 +132,10 @@ def _squares(rule: Rule, q: jax.Array) -> Squares:
 
 
 @functools.lru_cache(maxsize=256)
-def _bent(function: Function, settings: frozenset) -> tuple[Any, np.ndarray]:
-    """The function (φ, φ′) of arrays, and where it has kinks."""
-    on_host(sampler, function, settings)  # refuses what JAX can not trace
-    phi = lambda x: jnp.asarray(function(x, **dict(settings)), x.dtype)
-    pair = jnp.vectorize(jax.value_and_grad(phi))
+def _bends(pair: Pair) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where an activation has kinks, and at which of them it jumps."""
     kinks = kinks_of(pair)
-    if (found := jumps(pair, kinks)).size:
-        raise UnfitError(
-            ValueError,
-            "an activation without jumps: at one, C′(1) is infinite. Got "
-            f"{function!r}, which jumps at {found[0]:.6g}. Only `fixed_point` and "
-            "`variance_map` take it.",
-        )
-    return pair, kinks
+    return (*kinks,), (*jumps(pair, kinks),)
 
 
 def _cut(panels: np.ndarray, points: ArrayLike) -> tuple[jax.Array, jax.Array]:

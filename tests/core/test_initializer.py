@@ -42,17 +42,6 @@ def test_an_equal_initializer_is_the_same_static_argument():
     assert len(traced) == 2
 
 
-def test_equal_initializers_share_their_compiled_draw():
-    from jinit._core import initializer
-
-    jinit.normal(0.123)(key(), (3, 3))
-    compiled: Any = initializer._evaluate_compiled
-    before = compiled._cache_size()
-    for _ in range(3):
-        jinit.normal(0.123)(key(1), (3, 3))
-    assert compiled._cache_size() == before
-
-
 def test_settings_add_up_and_defaults_do_not_count():
     init = jinit.he_normal(mode="fan_out")(groups=2)
     assert init == jinit.he_normal(groups=2, mode="fan_out")

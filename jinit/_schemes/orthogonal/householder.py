@@ -32,7 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._core import sampling
+from ..._core import sampling, traced_once
 from .fold import Fold
 
 
@@ -46,6 +46,7 @@ _LEAF = 16
 _CHUNK = 2**15
 
 
+@traced_once
 def householder(
     key: jax.Array,
     batch: tuple[int, ...],

@@ -68,7 +68,7 @@ def _part(init: Any, what: Any) -> tuple[Callable[..., Any], list[Any]]:
     like, kind, form, _ = what
 
     def draw(*given: Any) -> jax.Array:
-        (key,) = given or (None,)
+        key: Any = given[0] if given else None
         key = key if kind is None else jax.random.wrap_key_data(key, impl=kind)
         return evaluate(key, init, *form)
 

@@ -139,9 +139,9 @@ def own(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, Any]:
 def _require_known_rules(jaxpr: Jaxpr) -> None:
     """Refuses derivatives of a user's own, which are functions."""
     for equation in jaxpr.eqns:
-        inner = equation.params.get("call_jaxpr")
         if equation.primitive.name in _RULED:
-            written = str(inner.jaxpr.debug_info.func_src_info)
+            inner = equation.params["call_jaxpr"].jaxpr
+            written = str(inner.debug_info.func_src_info)
             if f" at {_JAX}" not in written:
                 raise NotSharedError
         for each in jaxprs_in_params(equation.params):
@@ -211,11 +211,12 @@ def _without_numbers(
     numbers: list[np.ndarray] = []
 
     def lifted(atom: Any) -> Any:
-        is_number = isinstance(atom, Literal) and not atom.aval.shape
-        if not is_number or not jnp.issubdtype(atom.aval.dtype, jnp.floating):
+        kind: Any = atom.aval
+        is_number = isinstance(atom, Literal) and not kind.shape
+        if not is_number or not jnp.issubdtype(kind.dtype, jnp.floating):
             return atom
-        variables.append(Var(atom.aval))
-        numbers.append(np.asarray(atom.val, atom.aval.dtype))
+        variables.append(Var(kind))
+        numbers.append(np.asarray(atom.val, kind.dtype))
         return variables[-1]
 
     def without(equation: JaxprEqn) -> JaxprEqn:
@@ -245,7 +246,8 @@ def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
 
     def known(atom: Any) -> Any:
         if isinstance(atom, Literal):
-            return _text(np.asarray(atom.val, atom.aval.dtype))
+            kind: Any = atom.aval
+            return _text(np.asarray(atom.val, kind.dtype))
         return numbers[atom]
 
     def made(variables: Sequence[Var]) -> int:

@@ -53,7 +53,7 @@ def read_program(subject: Subject, loss: Loss | None) -> Program:
     shared = None if loss is None else _shared(model, loss)
     if loss is not None and shared is None:
         return _read(model, loss)
-    return model.once(("probe", shared), lambda: _read(model, shared))
+    return model.once(("probe", shared), lambda model: _read(model, shared))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -76,15 +76,11 @@ def holds_weights(model: Any) -> bool:
 def as_key(where: str, key: Any) -> jax.Array:
     """One typed key, from whatever holds one; a fixed one from None."""
     if key is None:
-        return _first_key()
+        with jax.transfer_guard_host_to_device("allow"):
+            return jax.random.key(0)
     if is_a(key, "flax.nnx", "Rngs"):
         key = key.params.key[...]
     return check_key(where, key)
-
-
-@jax.jit
-def _first_key() -> jax.Array:
-    return jax.random.key(0)
 
 
 def check_inputs(where: str, inputs: tuple[Any, ...]) -> None:

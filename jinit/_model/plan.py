@@ -186,8 +186,8 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
         return initializer(None, shape, dtype, sharding)
     if not isinstance(key, tuple):
         return initializer(key, shape, dtype, sharding)
+    data, kind = key
     if initializer.is_traced:
-        data, kind = key
         key = jax.random.wrap_key_data(jax.device_put(data), impl=kind)
         return initializer(key, shape, dtype, sharding)
-    return initializer.draw_from(*key, shape, np.dtype(dtype), sharding)
+    return initializer.draw_from(data, kind, shape, np.dtype(dtype), sharding)

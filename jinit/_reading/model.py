@@ -48,12 +48,15 @@ class Model:
     stored: tuple[str, ...] = ()
     kept: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
 
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """What `make` makes of the model, once for each of the last few keys."""
+    def once(self, key: Any, make: Callable[["Model"], T]) -> T:
+        """What `make` makes of the model, once for each of the last few keys.
+
+        It is given the model without the arguments, which are a user's.
+        """
         if key not in self.kept:
             while len(self.kept) >= _FEW:
                 self.kept.pop(next(iter(self.kept)))
-            self.kept[key] = make()
+            self.kept[key] = make(dataclasses.replace(self, arguments=()))
         return self.kept[key]
 
     def times(self, value: Value) -> tuple[int, ...]:
@@ -104,17 +107,19 @@ def read_subject(where: str, subject: Subject) -> Model:
 
 
 def read_alike(where: str, subject: Subject) -> Model:
-    """`read_subject` of shapes alone; one model for all that compute the same."""
+    """`read_subject`; all that compute the same share what is compiled for them."""
     require_arrays((subject.weights, subject.inputs), where)
     arguments = subject.weights, subject.state, *subject.inputs
+    leaves = tuple(jax.tree.leaves(arguments))
     types = jax.tree.map(jax.typeof, arguments)
     traced = _trace(subject.apply, subject.weights, types, leaf_paths(subject.state))
     # Of what is kept, nothing is the user's own: no function, and copies of arrays.
     try:
         jaxpr, text = own(traced.jaxpr)
+        model = _read_once(dataclasses.replace(traced, jaxpr=jaxpr, text=text))
     except NotSharedError:
-        return _read(traced)
-    return _read_once(dataclasses.replace(traced, jaxpr=jaxpr, text=text))
+        model = _read(traced)
+    return dataclasses.replace(model, arguments=leaves)
 
 
 def read_model(apply: Callable[..., Any], params: Any, *inputs: Any) -> Model:
@@ -140,7 +145,9 @@ def _trace(
     arguments: tuple[Any, ...],
     stored: Sequence[str],
 ) -> _Traced:
-    jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
+    # What a model makes of numbers while it is read goes where transfers are forbidden.
+    with jax.transfer_guard_host_to_device("allow"):
+        jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
     leaves = tuple(jax.tree.leaves(arguments))
     paths = leaf_paths(params)
     return _Traced(jaxpr, None, outputs.structure, paths, tuple(stored), leaves)

@@ -98,7 +98,7 @@ def _pass(
 ) -> tuple[Pass, Callable[..., Any]]:
     """A pass over a model, if it has layers and enough values, and its program."""
 
-    def make() -> tuple[Pass, Callable[..., Any]]:
+    def make(model: Model) -> tuple[Pass, Callable[..., Any]]:
         one = Pass(model, handles(model), goal, choose)
         return one, jax.jit(one.measured)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from .._core import own
+from .._core import ours, own
 from .._frameworks import Subject
 from .._graph import Activation, label, recognize
 from .._reading import Instance, Model, read_alike, unmeasured, unroll
@@ -53,7 +53,8 @@ def read_program(subject: Subject, loss: Loss | None) -> Program:
     shared = None if loss is None else _shared(model, loss)
     if loss is not None and shared is None:
         return _read(model, loss)
-    return model.once(("probe", shared), lambda model: _read(model, shared))
+    with ours():
+        return model.once(("probe", shared), lambda model: _read(model, shared))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from .._core import check_key, is_key, require_tree, shown
+from .._core import check_key, is_key, ours, require_tree, shown
 from . import equinox, haiku, keras, linen, nnx, plain
 from .calls import is_a
 from .subject import Subject
@@ -76,7 +76,7 @@ def holds_weights(model: Any) -> bool:
 def as_key(where: str, key: Any) -> jax.Array:
     """One typed key, from whatever holds one; a fixed one from None."""
     if key is None:
-        with jax.transfer_guard_host_to_device("allow"):
+        with ours():
             return jax.random.key(0)
     if is_a(key, "flax.nnx", "Rngs"):
         key = key.params.key[...]

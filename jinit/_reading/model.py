@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from .._core import leaf_paths, NotSharedError, own, require_arrays
+from .._core import leaf_paths, NotSharedError, ours, own, require_arrays
 from .._frameworks import Flat, Subject
 from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts
@@ -146,7 +146,7 @@ def _trace(
     stored: Sequence[str],
 ) -> _Traced:
     # What a model makes of numbers while it is read goes where transfers are forbidden.
-    with jax.transfer_guard_host_to_device("allow"):
+    with ours():
         jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
     leaves = tuple(jax.tree.leaves(arguments))
     paths = leaf_paths(params)

@@ -17,7 +17,7 @@ from ._core.draws import (
     assert_key_matters,
     assert_shape,
 )
-from ._core.host import ours, refuse_traced
+from ._core.host import at_once, ours, refuse_traced
 from ._core.initializer import Initializer
 from ._core.settings import check, Count, Positive
 from ._core.trial import representable as _representable, Trial as _Trial, wide as _wide
@@ -113,7 +113,7 @@ def assert_law(
     where = "jinit.testing.assert_law"
     _check_settings(where, alpha, draws)
     refuse_traced(where, key, init.settings)
-    with ours(), jax.ensure_compile_time_eval():
+    with ours(), at_once():
         _assert_law(init, shape, key, dtype, draws, alpha)
 
 

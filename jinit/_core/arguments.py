@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from .draw import check_key, check_shape
-from .host import ours, refuse_traced
+from .host import at_once, ours, refuse_traced
 from .settings import check, Count, Flag, is_known, requirement, Text
 from .text import listed, reason, shown
 from .trees import require_tree
@@ -51,7 +51,7 @@ def public(
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             if concrete:
                 refuse_traced(where, args, kwargs)
-            with ours(), jax.ensure_compile_time_eval() if concrete else nullcontext():
+            with ours(), at_once() if concrete else nullcontext():
                 args_, kwargs_ = arguments(where, function, args, kwargs)
                 return function(*args_, **kwargs_)
 

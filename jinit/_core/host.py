@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from .text import shown
 from .trees import traced_part
@@ -15,6 +16,18 @@ from .trees import traced_part
 def ours() -> Iterator[None]:
     """Where keys and constants are ours: they move, though a user forbids transfers."""
     with jax.transfer_guard("allow"):
+        yield
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Where JAX computes now, also where a caller is traced.
+
+    JAX then computes whatever is constant by itself, one operation at a time: what is
+    traced in here looks otherwise, and takes longer. So it is asked of no other caller.
+    """
+    is_traced = isinstance(jax.lax.full((), 0), Tracer)
+    with jax.ensure_compile_time_eval() if is_traced else contextlib.nullcontext():
         yield
 
 

@@ -4,9 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
-from .._core import public, shown, working
+from .._core import at_once, public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
@@ -121,7 +119,7 @@ def plan_model(
 
     With `predicts` a plan by rules, too, says what it will make of every signal.
     """
-    with jax.ensure_compile_time_eval():  # a plan is made before anything is run
+    with at_once():  # a plan is made before anything is run
         return _planned(where, model, key, inputs, rules, options, own, predicts)
 
 

@@ -6,9 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
-
-from .._core import aligned, public, rich_table, shown
+from .._core import aligned, at_once, public, rich_table, shown
 from .._frameworks import read
 from .._graph import Value
 from .diagram import draw
@@ -140,7 +138,7 @@ def trace(model: Any, *inputs: Any) -> Trace:
 
 def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
     """The trace of a model, for the public function `where`."""
-    with jax.ensure_compile_time_eval():  # it is read now, where its caller is traced
+    with at_once():  # it is read now, where its caller is traced
         return trace_model(read_subject(where, read(where, model, None, inputs)))
 
 

@@ -42,7 +42,7 @@ class Entry:
     right: str
     own: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unsure: tuple[str, ...] = ()
-    ids: int = 16
+    ids: int = 96
     loss: Callable[..., jax.Array] | None = None
 
     @functools.cached_property
@@ -51,7 +51,7 @@ class Entry:
         return self.make()
 
     def batch(self, key: jax.Array) -> tuple[Any, ...]:
-        """Inputs with values: unit normals, ids, coin flips or keys, by their dtype."""
+        """Inputs with values: unit normals, ids, masks, or keys, by dtype."""
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         return jax.tree.map(lambda leaf: self._values(rng, leaf), self.inputs)
 
@@ -61,7 +61,9 @@ class Entry:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return jax.random.split(jax.random.key(rng.integers(2**31)), leaf.shape)
         if leaf.dtype == bool:
-            return jnp.asarray(rng.integers(0, 2, leaf.shape) == 1)
+            n = leaf.shape[-1]
+            lengths = rng.integers(n // 2, n + 1, (*leaf.shape[:-1], 1))
+            return jnp.asarray(np.arange(n) < lengths)
         if jnp.issubdtype(leaf.dtype, jnp.integer):
             return jnp.asarray(rng.integers(0, self.ids, leaf.shape), leaf.dtype)
         return jnp.asarray(rng.standard_normal(leaf.shape), leaf.dtype)

@@ -72,6 +72,7 @@ class DiT(nn.Module):
         "*head/kernel": "zeros",
         "*positions": "a table of sines and cosines",
     },
+    ids=16,
 )
 def dit() -> nn.Module:
     """adaLN-zero stays: gates of 0 close the branches, whose kernels then need no

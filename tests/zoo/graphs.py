@@ -32,6 +32,7 @@ def graph_network(
 @entry(
     (image(NODES, 8), image(EDGES, 4), text(EDGES), text(EDGES)),
     unsure=("*nodes_?*",),
+    ids=16,
 )
 def graph_net() -> hk.Transformed:
     """A node hears 6 edges on average: a sum over a group has as many terms as edges

@@ -27,7 +27,7 @@ def apply(
     function: Function, operands: Sequence[Samples], ndim: int, name: str = ""
 ) -> Samples:
     """A function of the entries of several values, entry by entry."""
-    operands = _aligned(operands)
+    operands = aligned(operands)
     rows = [_spread(each, ndim) for each in operands]
     if name in _OF_POSITIVE:
         rows = [_positive(each) for each in rows]
@@ -157,7 +157,7 @@ def _is_fixed(samples: Samples) -> bool:
     return samples.is_number or not samples.sources
 
 
-def _aligned(operands: Sequence[Samples]) -> list[Samples]:
+def aligned(operands: Sequence[Samples]) -> list[Samples]:
     """The same, those shuffled that run otherwise over what they share with an older.
 
     As in `x[:, None] - x[None]`, or in `x[1:] - x[:-1]`: entries at one place are

@@ -39,10 +39,12 @@ def reshape(x: Samples, before: Sequence[int], after: Sequence[int]) -> Samples:
         least = min(varying, key=x.likeness)
         whole = sum(before[k] > 1 for k in own), sum(after[k] > 1 for k in made)
         same = whole == (1, 1)
+        beside = [x.axes[k].number for k in varying if k != least]
+        way = [before[k] for k in own], [after[k] for k in made], beside
         for k in made:
             moving = after[k] > 1
             order.append(least if moving else None)
-            axis = x.axes[least] if same else new_axis(x.axes[least].along)
+            axis = x.axes[least] if same else x.axes[least].reshaped((k - made[0], way))
             axes.append(axis if moving else EQUAL)
     return x.picked(order, axes)
 

@@ -144,9 +144,9 @@ def _mean_product(a: Factor, b: Factor) -> float:
     if not a.value.sources & b.value.sources:
         return a.value.mean * b.value.mean
     # Of one value with itself, as in x xᵀ: two entries at different places.
-    free = [k for k in b.kept if k is not None and b.value.axes[k] is not EQUAL]
-    other = b.value.rows[1 + free[0] if free else 0]
-    products = (a.value.rows[0] * other).real
+    one, other = elementwise.aligned([a.value, b.value])
+    free = [k for k in b.kept if k is not None and other.axes[k] is not EQUAL]
+    products = (one.rows[0] * other.rows[1 + free[0] if free else 0]).real
     by_chance = 4 * products.std() / N**0.5
     told = a.value.mean * b.value.mean
     found = float(products.mean())

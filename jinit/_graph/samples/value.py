@@ -86,6 +86,12 @@ class Axis(NamedTuple):
         others = frozenset((root, moved(number)) for root, number in self.others)
         return self._replace(number=moved(self.number), others=others)
 
+    def reshaped(self, how: Any) -> "Axis":
+        """The axis that a reshape makes of this one: the same of the same entries."""
+        made = lambda number: -1 - seed(number, how)
+        others = frozenset((made(root), made(number)) for root, number in self.others)
+        return Axis(self.along, made(self.number), made(self.root), others)
+
     def beside(self, every: Iterable["Axis"]) -> "Axis":
         """The same of what is made of values along other axes as well."""
         runs = frozenset[tuple[int, int]]().union(*(axis.runs for axis in every))

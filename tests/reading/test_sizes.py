@@ -58,6 +58,16 @@ def _attention(x, q, k, v, mask=None):
     return weights, weights @ (x @ v)
 
 
+def _fused(x, kernel):
+    """Queries, keys and values of one product, by head."""
+    q, k, v = (
+        part.reshape(*x.shape[:2], 4, -1).swapaxes(1, 2)
+        for part in jnp.split(x @ kernel, 3, -1)
+    )
+    logits = q @ k.swapaxes(-1, -2) / k.shape[-1] ** 0.5
+    return logits, jax.nn.softmax(logits) @ v
+
+
 def _dropped(x, rate):
     kept = jax.random.bernoulli(KEY, 1 - rate, x.shape)
     return jnp.where(kept, x / (1 - rate), 0)
@@ -137,6 +147,9 @@ ROWS = {
 }
 SEQUENCES = {
     "attention": _attention,
+    "attention of a fused kernel": lambda x, u, v, w: _fused(
+        x, jnp.concatenate([u, v, w], 1)
+    ),
     "causal attention": lambda x, q, k, v: _attention(x, q, k, v, MASK),
     "causal attention, sharp": lambda x, q, k, v: _attention(x, 8 * q, k, v, MASK),
     "rotated": lambda x, u, v, w: _rotated(x),

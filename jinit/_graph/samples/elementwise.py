@@ -35,7 +35,11 @@ def apply(
         made = function(*rows)
     made = np.broadcast_to(made, (1 + ndim, made.shape[-1]))
     if name in _OF_INDEPENDENT and _are_independent(operands):
-        made = exactly(made, *_OF_INDEPENDENT[name](*(each.size for each in operands)))
+        size = _OF_INDEPENDENT[name](*(each.size for each in operands))
+        made = exactly(made, *size)
+        pairs = [[_beside(each, k) for each in operands] for k in range(ndim)]
+        overlaps = [_OF_INDEPENDENT[name](*pair).second for pair in pairs]
+        made = _alike_exactly(made, size.mean, overlaps)
     centered = bool(abs(made.mean()) ** 2 < 1e-3 * np.mean(np.abs(made) ** 2))
     axes = tuple(_joined(operands, k, ndim, centered) for k in range(ndim))
     sources = frozenset().union(*(each.sources for each in operands))
@@ -104,6 +108,30 @@ def exactly(made: np.ndarray, mean: float, second: float) -> np.ndarray:
     if (made.mean() - mean) ** 2 < 1e-3 * second:  # zeros stay
         return made * (second / np.mean(made**2)) ** 0.5
     return mean + (made - made.mean()) * (wanted / own) ** 0.5
+
+
+def _beside(x: Samples, axis: int) -> Size:
+    """E x, and E x x′ of two entries that differ along one axis."""
+    return Size(x.mean, x.overlap(axis) if len(x.axes) > axis else x.second)
+
+
+def _alike_exactly(
+    made: np.ndarray, mean: float, overlaps: Sequence[float]
+) -> np.ndarray:
+    """The same samples, those along each axis a bit more or less like the entries."""
+    off = made - mean
+    variances = np.mean(off**2, 1)
+    rows = [off[0]]
+    for row, variance, overlap in zip(off[1:], variances[1:], overlaps, strict=True):
+        scale = (variances[0] * variance) ** 0.5
+        own = np.mean(off[0] * row) / scale if scale > 0 else 1.0
+        wanted = (overlap - mean**2) / scale if scale > 0 else 1.0
+        if max(abs(own), abs(wanted)) < 0.95 and abs(own - wanted) < LITTLE:
+            stays = ((1 - wanted**2) / (1 - own**2)) ** 0.5
+            ratio = (variance / variances[0]) ** 0.5
+            row = stays * row + (wanted - stays * own) * ratio * off[0]
+        rows.append(row)
+    return np.stack(rows) + mean
 
 
 def _sum(one: Size, other: Size) -> Size:

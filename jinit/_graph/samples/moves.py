@@ -107,8 +107,8 @@ def mixed(
 ) -> Samples:
     """Entries of several values, so many of each, one after another along an axis.
 
-    Along that axis an entry differs from one of its own value or of another. Counts
-    whose sum is 1 are shares of many.
+    Along that axis an entry differs from one of its own value or of another: of those,
+    one is what stands beside it there. Counts whose sum is 1 are shares of many.
     """
     ndim = len(values[0].axes)
     count, ends = np.asarray(counts, float), np.cumsum(counts)
@@ -122,8 +122,12 @@ def mixed(
         there = np.where(own, here, others)
     take = lambda which, k: np.stack([v.rows[k] for v in values])[which, np.arange(N)]
     rows = [take(here, 0)]
+    beside = (here != there) & (source.uniform() * count[there] < 1)
     for k in range(ndim):
-        rows.append(take(there, 1 + k) if k == axis else take(here, 1 + k))
+        if k == axis:
+            rows.append(np.where(beside, take(there, 0), take(there, 1 + k)))
+        else:
+            rows.append(take(here, 1 + k))
     axes = []
     alike = max(v.second for v in values) < 1.5 * min(v.second for v in values)
     for k in range(ndim):

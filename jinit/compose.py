@@ -82,4 +82,5 @@ def scaled(
         >>> init.std((64, 64)) / jinit.orthogonal.std((64, 64))
         0.5
     """
-    return factor * base(key, shape, dtype)
+    # A factor of its own: XLA would join it with another where both are known.
+    return factor * jax.lax.optimization_barrier(base(key, shape, dtype))

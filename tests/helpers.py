@@ -120,6 +120,18 @@ def assert_same_bits(found: Any, expected: Any) -> None:
     assert not differ.size, f"{differ.size} bytes of {found.nbytes} differ"
 
 
+def compiled_for(work):
+    """How many programs are compiled for a piece of work, with what is there."""
+    events = []
+    listen = lambda event, duration_secs, **_: events.append(event)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        work()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return events.count("/jax/core/compile/backend_compile_duration")
+
+
 @contextlib.contextmanager
 def traced_anew():
     """What draws from random words is traced anew inside, and again afterwards."""

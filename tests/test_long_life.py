@@ -19,7 +19,7 @@ import jinit
 from jinit import data, theory
 from jinit._core import programs
 
-from .helpers import assert_same_bits, key
+from .helpers import assert_same_bits, compiled_for, key
 
 
 X = np.asarray(jax.random.normal(key(), (32, 6)))
@@ -108,21 +108,9 @@ def test_new_numbers_compile_nothing():
     draw = lambda a: [law(a)(root, (5, 4)) for law in laws]
     draw(1.25)
     again = []
-    assert _compiled(lambda: again.extend(draw(1.75))) == 0
+    assert compiled_for(lambda: again.extend(draw(1.75))) == 0
     for law, w in zip(laws[:7], again, strict=False):
         assert_same_bits(jax.jit(lambda k, law=law: law(1.75)(k, (5, 4)))(key()), w)
-
-
-def _compiled(work):
-    """How many programs are compiled for a piece of work, with what is there."""
-    events = []
-    listen = lambda event, duration_secs, **_: events.append(event)
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        work()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    return events.count("/jax/core/compile/backend_compile_duration")
 
 
 class Linen(linen.Module):
@@ -156,7 +144,7 @@ def test_equal_models_share_their_programs_and_add_nothing():
     work_with_models()
     gc.collect()
     arrays = len(jax.live_arrays())
-    assert _compiled(lambda: [work_with_models() for _ in range(3)]) == 0
+    assert compiled_for(lambda: [work_with_models() for _ in range(3)]) == 0
     gc.collect()
     assert len(jax.live_arrays()) <= arrays
 
@@ -168,7 +156,7 @@ def test_fifty_draws_by_functions_keep_one_program():
     )
     draw(0)
     before = kept().currsize
-    assert _compiled(lambda: [draw(i) for i in range(50)]) == 0
+    assert compiled_for(lambda: [draw(i) for i in range(50)]) == 0
     assert kept().currsize == before <= programs.KEPT
 
 
@@ -182,7 +170,7 @@ def test_clear_caches_frees_programs_and_not_the_values():
     root = key()
     w = jinit.normal(0.3)(root, (7, 3))
     jax.clear_caches()
-    assert _compiled(lambda: jinit.normal(0.3)(root, (7, 3))) == 1
+    assert compiled_for(lambda: jinit.normal(0.3)(root, (7, 3))) == 1
     assert_same_bits(jinit.normal(0.3)(root, (7, 3)), w)
 
 

@@ -17,7 +17,7 @@ Mode = Literal["forward", "backward", "both", "shared"]
 _ROUNDING = 1e-12  # of E φ², within which a variance is 0: what quadrature leaves
 
 
-@public(concrete=True)
+@public()
 def gain(
     activation: str | Function | float,
     mode: Mode = "forward",

@@ -1,12 +1,13 @@
 """Computations beside whatever trace, mesh or setting the caller is in."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-from jax.core import Tracer
+from jax.extend.core import get_opaque_trace_state
 
 from .text import shown
 from .trees import traced_part
@@ -26,9 +27,19 @@ def at_once() -> Iterator[None]:
     JAX then computes whatever is constant by itself, one operation at a time: what is
     traced in here looks otherwise, and takes longer. So it is asked of no other caller.
     """
-    is_traced = isinstance(jax.lax.full((), 0), Tracer)
+    is_traced = _trace_state() != _no_trace()
     with jax.ensure_compile_time_eval() if is_traced else contextlib.nullcontext():
         yield
+
+
+_trace_state = functools.partial(get_opaque_trace_state, convention="flax")
+
+
+@functools.cache
+def _no_trace() -> Any:
+    """The state of a thread in which nothing is traced."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_trace_state).result()
 
 
 def refuse_traced(where: str, *arguments: Any) -> None:

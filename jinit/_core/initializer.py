@@ -141,7 +141,7 @@ class Initializer(Generic[P]):
         where = self.law.public_name
         return drawing.check_finite(where, w) if self._is_foreign else w
 
-    def draw_from(
+    def _draw_from(
         self,
         data: np.ndarray,
         kind: str,

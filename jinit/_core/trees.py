@@ -1,7 +1,7 @@
 """Paths of trees: `params/Dense_0/kernel`, for every framework."""
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -104,7 +104,7 @@ def traced_part(tree: Any) -> Tracer | None:
     """The first leaf of a tree that stands for numbers which are not known yet."""
     try:
         _require_shallow("", "", tree)
-        leaves = jax.tree.leaves(tree)
+        leaves = jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, Iterator))
     except Exception:  # no tree: whoever takes it apart says so
         return None
     return next((leaf for leaf in leaves if isinstance(leaf, Tracer)), None)

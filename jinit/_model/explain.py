@@ -159,7 +159,7 @@ def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> 
     if not (isinstance(own, str) or callable(own)):
         raise TypeError(
             f"`{where}` needs `own` to be 'keep', 'none', a glob or a condition. Got "
-            f"{own!r}."
+            f"{shown(own)}."
         )
     if own == "none":
         return NOTHING

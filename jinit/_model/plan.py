@@ -190,4 +190,4 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
     if initializer.is_traced:
         key = jax.random.wrap_key_data(jax.device_put(data), impl=kind)
         return initializer(key, shape, dtype, sharding)
-    return initializer.draw_from(data, kind, shape, np.dtype(dtype), sharding)
+    return initializer._draw_from(data, kind, shape, np.dtype(dtype), sharding)

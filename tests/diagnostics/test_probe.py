@@ -11,6 +11,7 @@ import pytest
 import jinit
 from jinit._diagnostics.foretold import with_plan
 from jinit._diagnostics.measure import BINS
+from tests.helpers import compiled_for
 from tests.zoo.entry import normals
 from tests.zoo.noise import probed, X
 from tests.zoo.small import SMALL
@@ -127,15 +128,10 @@ def test_the_default_loss_sends_back_a_gradient_of_unit_variance():
 
 
 def test_one_compilation_serves_all_weights_of_one_shape():
-    traces = []
-
-    def apply(w, x):
-        traces.append(w)
-        return jnp.tanh(x @ w)
-
-    for seed in range(3):
-        jinit.probe(apply, jinit.lecun_normal(jax.random.key(seed), (64, 8)), X)
-    assert len(traces) == 1
+    draws = [jinit.lecun_normal(jax.random.key(seed), (64, 8)) for seed in range(3)]
+    probe = lambda w: jinit.probe(lambda w, x: jnp.tanh(x @ w), w, X)
+    probe(draws[0])
+    assert compiled_for(lambda: [probe(w) for w in draws[1:]]) == 0
 
 
 def test_an_apply_that_has_no_hash_is_probed_all_the_same():

@@ -105,7 +105,7 @@ def test_fixup_and_skipinit_start_as_the_skip_path():
     x, head, forward = normals(4, 8), normals(8, 3, seed=1), jax.jit(model[0])
     slope = jax.jit(jax.grad(lambda p: model[0](p, x).sum()))
     for recipe in (recipes.fixup(), recipes.skipinit(), recipes.rezero()):
-        params = draw(model, [("head", lambda *_: head), *recipe])
+        params = draw(model, [("head", lambda key, shape, dtype: head), *recipe])
         assert jnp.array_equal(forward(params, x), x @ head)
         slopes = slope(params)["blocks"][0]
         # The last layer or the multiplier learns first: nothing else has a gradient.

@@ -15,7 +15,7 @@ from ._core.draws import (
     assert_haar,
     assert_independent,
     assert_key_matters,
-    assert_shape,
+    assert_ranks_and_tails,
 )
 from ._core.host import at_once, ours, refuse_traced
 from ._core.initializer import Initializer
@@ -140,7 +140,7 @@ def _assert_law(init: Initializer, shape, key, dtype, draws, alpha) -> None:
         _assert_shares(trial)
         _assert_distinct(trial)
         assert_key_matters(trial, w, key)
-        assert_shape(trial)
+        assert_ranks_and_tails(trial)
         if draws is None:
             assert_independent(trial, w, key)
             assert_bits_matter(trial, key)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen, nnx
+from jax.extend.core import Primitive
 
 import jinit
 from jinit import data, theory
@@ -66,6 +67,11 @@ TOOLS: dict[str, Any] = {
     "from_callable": lambda f, w, x: jinit.from_callable(
         lambda key, shape, dtype: jax.random.normal(key, shape, dtype) + f(w, x)[0, 0]
     )(key(), (3, 2)),
+    "callback": lambda f, w, x: jinit.from_callable(
+        lambda key, shape, dtype: jax.pure_callback(
+            lambda: np.asarray(x) + len(w), jax.ShapeDtypeStruct(shape, dtype)
+        )
+    )(key(), x.shape),
     "under jit": lambda f, w, x: jax.jit(
         jinit.from_callable(lambda key, shape, dtype: f(w, x)), static_argnums=1
     )(key(), x.shape),
@@ -150,7 +156,7 @@ def test_equal_models_share_their_programs_and_add_nothing():
 
 
 def test_fifty_draws_by_functions_keep_one_program():
-    kept = programs.compiled.cache_info
+    kept = programs._kept_program.cache_info
     draw = lambda i: jinit.materialize(
         {"w": SMALL}, key(), [("w", lambda k, s, d: i + jax.random.uniform(k, s, d))]
     )
@@ -162,7 +168,7 @@ def test_fifty_draws_by_functions_keep_one_program():
 
 def test_what_is_kept_is_bounded():
     module = importlib.import_module("jinit._core.compiled")
-    for cache in (programs.compiled, module._part_of_small, module._inline):
+    for cache in (programs._kept_program, module._part_of_small, module._inline):
         assert cache.cache_info().maxsize
 
 
@@ -199,6 +205,55 @@ def _with_slope(slope):
 
     act.defjvp(lambda primals, tangents: (primals[0], slope * tangents[0]))
     return act
+
+
+def _text(function, *arguments):
+    """What tells a function and its derivatives from all others."""
+    return programs.detached(jax.make_jaxpr(function)(*arguments))[1]
+
+
+@pytest.mark.parametrize("slope", [1.0, 2.0])
+def test_derivatives_of_a_user_are_shared_by_nobody(slope):
+    signs, guided = jax.custom_vjp(jnp.sign), jax.custom_jvp(jax.nn.relu)
+    signs.defvjp(lambda x: (jnp.sign(x), None), lambda _, g: (slope * g,))
+    guided.defjvps(lambda tangent, y, x: slope * tangent)
+    solve = lambda f, x: x - f(x)
+    users = [
+        _with_slope(slope),
+        signs,
+        guided,
+        lambda x: jax.jit(signs)(x),
+        jax.custom_gradient(lambda x: (x, lambda g: slope * g)),
+        lambda x: jax.lax.custom_root(
+            lambda y: y - x, x, solve, lambda g, y: slope * y / g(1.0)
+        ),
+    ]
+    for function in users:
+        with pytest.raises(programs.NotSharedError):
+            _text(function, 1.5)
+
+
+@pytest.mark.parametrize(
+    "function", [jax.nn.relu, jax.nn.softmax, jax.scipy.special.logit, jnp.sinc]
+)
+def test_derivatives_of_jax_are_shared_by_all(function):
+    x = jnp.linspace(0.1, 0.9, 5)
+    assert _text(lambda x: function(x), x) == _text(lambda y: function(y), x)
+
+
+def test_whatever_changes_a_result_tells_computations_apart():
+    full = lambda number: _text(lambda: jnp.full(3, number))
+    assert full(1.0) == full(1.0) != full(np.float32(1))  # one is weakly typed
+
+    def bits(partitionable):
+        with jax.threefry_partitionable(partitionable):
+            return jax.random.bits(jax.random.key(0), (4,))
+
+    assert _text(lambda: bits(True)) != _text(lambda: bits(False))
+    one, other = (Primitive("mine") for _ in range(2))
+    for primitive in (one, other):
+        primitive.def_abstract_eval(lambda x: x)
+    assert _text(one.bind, 1.0) == _text(one.bind, 1.0) != _text(other.bind, 1.0)
 
 
 def test_a_function_that_calls_python_runs_each_time_it_is_asked():

@@ -75,6 +75,7 @@ SETTINGS = {
     "stddev": jinit.normal,
     "gain": lambda s: jinit.he_normal(gain=s),
     "scaled": lambda s: jinit.scaled(jinit.he_normal, s),
+    "of what is scaled": lambda s: jinit.scaled(jinit.normal(s), 2.0),
     "a number": lambda s: s,
     "a function": lambda s: lambda key, shape, dtype: s * jnp.ones(shape, dtype),
 }

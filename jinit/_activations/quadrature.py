@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from .._core import Computation, is_users, on_host, read
+from .._core import Formula, formula_of, is_users, on_host
 from .names import Function
 
 
@@ -70,13 +70,13 @@ def speaking(where: str) -> Iterator[None]:
 class Pair:
     """`x -> (φ(x), φ′(x))` in float64 as a value, whichever function computes it."""
 
-    computation: Computation
+    formula: Formula
     values: tuple[Any, ...]
     numbers: tuple[np.ndarray, ...] = dataclasses.field(compare=False)
 
     def __call__(self, x: Any) -> tuple[Any, Any]:
         """φ and φ′ at each place."""
-        value, slope = _vectorized(self.computation)(x, *self.numbers)
+        value, slope = _vectorized(self.formula)(x, *self.numbers)
         return value, slope
 
     @classmethod
@@ -99,9 +99,9 @@ class Pair:
             )
         both = jax.value_and_grad(lambda x: jnp.asarray(phi(x), x.dtype))
         try:
-            computation, numbers = read(both, x)
+            formula, numbers = formula_of(both, x)
             copies = tuple(map(np.array, numbers))  # not views of what was given
-            pair = cls(computation, tuple(map(_value, copies)), copies)
+            pair = cls(formula, tuple(map(_value, copies)), copies)
             jax.block_until_ready(pair(np.ones((_BATCH, _NODES.size))))
         except Exception as error:
             raise _untraceable(function, error) from error
@@ -113,8 +113,8 @@ def _value(number: np.ndarray) -> tuple[Any, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _vectorized(computation: Computation) -> Any:
-    run = jaxpr_as_fun(computation.jaxpr)
+def _vectorized(formula: Formula) -> Any:
+    run = jaxpr_as_fun(formula.jaxpr)
 
     def at(x: jax.Array, *numbers: jax.Array) -> Any:
         return jnp.vectorize(lambda x: tuple(run(x, *numbers)))(x)

@@ -42,13 +42,11 @@ from .host import at_once as at_once, on_host as on_host, ours as ours
 from .initializer import alias as alias, Initializer as Initializer
 from .origin import is_users as is_users
 from .programs import (
-    compiled as compiled,
-    Computation as Computation,
+    detached as detached,
+    Formula as Formula,
+    formula_of as formula_of,
     NotSharedError as NotSharedError,
-    own as own,
-    read as read,
     shared as shared,
-    split as split,
     traced_once as traced_once,
 )
 from .progress import (

@@ -29,7 +29,7 @@ def assert_key_matters(trial: Trial, w: jax.Array, key: jax.Array) -> None:
         trial.require(differ, "random weights", "the same for two keys")
 
 
-def assert_shape(trial: Trial) -> None:
+def assert_ranks_and_tails(trial: Trial) -> None:
     """Moments of ranks, and of the weights far out."""
     if not trial.is_smooth or trial.dtype.itemsize <= 2:
         return

@@ -36,7 +36,7 @@ def departures(u: np.ndarray, alpha: float) -> Iterator[Finding]:
             yield Finding(
                 "weights whose ranks F(w) are uniform",
                 f"a moment of degree {k} of them that is {z:.3g} standard deviations "
-                f"off, where {bound:.3g} are allowed",
+                f"off, where {-allowed:.3g} to {bound:.3g} are allowed",
             )
 
 

@@ -218,7 +218,9 @@ class Initializer(Generic[P]):
     @property
     def is_traced(self) -> bool:
         """Whether a setting is known only when a function that JAX traces runs."""
-        return any(isinstance(v, Tracer) for v in self.settings.values())
+        made_of = [v for v in self.settings.values() if isinstance(v, Initializer)]
+        is_own = any(isinstance(v, Tracer) for v in self.settings.values())
+        return is_own or any(each.is_traced for each in made_of)
 
     @functools.cached_property
     def is_small(self) -> bool:

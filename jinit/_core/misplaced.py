@@ -28,21 +28,15 @@ def refuse_misplaced(
     """
     first: Any
     first, second = (*args, None, None)[:2]
-    if _is_whole(first) and is_shape(second) and not _are_axes(law, first, second):
-        meant = (
-            f"`{law.name}(jax.random.key({operator.index(first)}), {shown(second)})`"
-        )
-        raise TypeError(
-            f"`{law.public_name}` needs a key before the shape. Got "
-            f"{shown(first)} in its place. To draw, write {meant}; settings "
-            "that are meant go by name."
-        )
-    if is_shape(second) and (_is_seed(first) or _has_sizes(first, second)):
-        raise TypeError(
-            f"`{law.public_name}` needs a key before the shape. Got {shown(first)} in "
-            f"its place. To draw, write `{law.name}(jax.random.key(0), "
-            f"{shown(second)})`; settings that are meant go by name."
-        )
+    if is_shape(second):
+        is_number = _is_whole(first) and not _are_axes(law, first, second)
+        if is_number or _is_seed(first) or _has_sizes(first, second):
+            seed = operator.index(first) if is_number else 0
+            raise TypeError(
+                f"`{law.public_name}` needs a key before the shape. Got {shown(first)} "
+                f"in its place. To draw, write `{law.name}(jax.random.key({seed}), "
+                f"{shown(second)})`; settings that are meant go by name."
+            )
     named = "shape" in kwargs and "shape" not in law.parameters
     shape = kwargs["shape"] if named else first
     if named or (args and _is_first_a_shape(law, first, is_set)):

@@ -4,7 +4,7 @@ import dis
 import types
 
 
-# Of what is given to their functions, these speak for us.
+# Errors of these are told as a misfit of what they were given.
 LIBRARIES = {"equinox", "flax", "haiku", "jax", "jaxlib", "jinit", "keras", "numpy"}
 _RAISES = {"RAISE_VARARGS", "RERAISE"}  # a `raise`, or an `assert`
 
@@ -12,8 +12,8 @@ _RAISES = {"RAISE_VARARGS", "RERAISE"}  # a `raise`, or an `assert`
 def is_users(error: BaseException) -> bool:
     """Whether the user's own code raised an error, which is then passed on.
 
-    JAX hides its frames: what it has seen pass by, in a line that raises nothing by
-    itself, is its own.
+    JAX takes its frames out of the tracebacks that it sees. An error that it has seen,
+    and whose last line raises nothing by itself, is therefore taken for one of JAX's.
     """
     last = error.__traceback__
     while last and last.tb_next:

@@ -2,15 +2,15 @@
 
 What is compiled is kept by what it computes, its jaxpr, and not by the function it came
 from: so a new standard deviation compiles nothing, an equal function that is another
-object neither, and nothing is kept that a user's function closes over. As many as
-`KEPT` programs are, in JAX's own caches: `jax.clear_caches` frees them.
+object neither, and nothing is kept that a user's function closes over. Of programs the
+last `KEPT` are kept; `jax.clear_caches` frees what is compiled of them.
 """
 
 import dataclasses
 import functools
-import os
+import sys
 import weakref
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from typing import Any
 
 import jax
@@ -37,10 +37,8 @@ _NUMBERS_OF = {
     "pjit", "sub",
 }  # fmt: skip
 
-# Of a function with a derivative rule of its own, what a program runs.
-_RULED = {"custom_jvp_call", "custom_vjp_call"}
-
-_JAX = os.path.dirname(jax.__file__) + os.sep
+# Functions with a derivative rule of their own.
+_RULED = {"custom_jvp_call": jax.custom_jvp, "custom_vjp_call": jax.custom_vjp}
 
 _LARGE = 2**20  # bytes of constants that are compared, and not known by their place
 
@@ -50,7 +48,7 @@ class NotSharedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Computation:
+class Formula:
     """A jaxpr without its numbers, equal to every other that computes the same.
 
     Attributes:
@@ -77,30 +75,30 @@ def split(
 
     The program takes the leaves of the arguments and returns those of the result.
     """
-    computation, numbers = read(function, *arguments)
-    return compiled(computation), numbers
+    formula, numbers = formula_of(function, *arguments)
+    return program_of(formula), numbers
 
 
-def read(
+def formula_of(
     function: Callable[..., Any], *arguments: Any
-) -> tuple[Computation, list[Any]]:
+) -> tuple[Formula, list[Any]]:
     """What a function computes, and the numbers that are the last arguments of it.
 
     Beside numbers these are the arrays that the function closes over.
     """
-    return _computation(jax.make_jaxpr(function)(*arguments), _NUMBERS_OF)
+    return _formula(jax.make_jaxpr(function)(*arguments), _NUMBERS_OF)
 
 
-def _computation(
+def _formula(
     closed: ClosedJaxpr, numbers_of: Container[str]
-) -> tuple[Computation, list[Any]]:
+) -> tuple[Formula, list[Any]]:
     jaxpr, numbers = _without_numbers(closed.jaxpr, numbers_of)
     try:
         text = text_of(jaxpr), context()
     except NotSharedError:
         text = object()
     values = [*map(_on_host, closed.consts), *numbers]
-    return Computation(text, ClosedJaxpr(jaxpr, [])), values
+    return Formula(text, ClosedJaxpr(jaxpr, [])), values
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,8 +107,8 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def read_once(*arguments: Any) -> tuple[Any, list[Any], Any]:
         closed, like = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        computation, numbers = _computation(closed, ())
-        return compiled(computation), numbers, jax.tree.structure(like)
+        formula, numbers = _formula(closed, ())
+        return program_of(formula), numbers, jax.tree.structure(like)
 
     def call(*arguments: Any) -> Any:
         leaves, structure = jax.tree.flatten(arguments)
@@ -125,38 +123,68 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def own(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, Any]:
+def detached(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, Any]:
     """The same with copies of its constants, and what tells it and its derivatives.
 
     Raises:
-        NotSharedError: Where it holds functions or large arrays.
+        NotSharedError: Where it holds functions, derivatives of a user or large arrays.
     """
     text = _text(closed), context()
     _require_known_rules(closed.jaxpr)
     return ClosedJaxpr(closed.jaxpr, [np.array(each) for each in closed.consts]), text
 
 
-def _require_known_rules(jaxpr: Jaxpr) -> None:
+def _require_known_rules(jaxpr: Jaxpr, around: Set[Any] = frozenset()) -> None:
     """Refuses derivatives of a user's own, which are functions."""
     for equation in jaxpr.eqns:
+        inside = around
         if equation.primitive.name in _RULED:
-            inner = equation.params["call_jaxpr"].jaxpr
-            written = str(inner.debug_info.func_src_info)
-            if f" at {_JAX}" not in written:
+            rule = equation.primitive.name, _source(equation)
+            # Twice, where a user gives a rule to a function that has one.
+            if rule in around or not _is_of_jax(*rule):
                 raise NotSharedError
+            inside = around | {rule}
         for each in jaxprs_in_params(equation.params):
-            _require_known_rules(each)
+            _require_known_rules(each, inside)
+
+
+def _source(equation: JaxprEqn) -> str:
+    """The name and the place of a function with a derivative rule of its own."""
+    return str(equation.params["call_jaxpr"].jaxpr.debug_info.func_src_info)
 
 
 @functools.lru_cache(maxsize=KEPT)
-def compiled(computation: Computation) -> Callable[..., Any]:
-    """The program of a computation."""
-    run = jaxpr_as_fun(computation.jaxpr)
+def _is_of_jax(primitive: str, source: str) -> bool:
+    """Whether JAX itself gives this function its rule.
+
+    What a user gives a rule to may be a function of JAX, and `jax.custom_gradient` and
+    `jax.lax.custom_root` make rules of functions of a user.
+    """
+    name, _, place = source.partition(" at ")
+    file = place.rpartition(":")[0]
+    modules = [each for path, each in [*sys.modules.items()] if path.startswith("jax.")]
+    homes = [vars(each) for each in modules if getattr(each, "__file__", "") == file]
+    has_rule = any(type(home.get(name)) is _RULED[primitive] for home in homes)
+    return has_rule and name != "_custom_root"
+
+
+def program_of(formula: Formula) -> Callable[..., Any]:
+    """The compiled program of a formula."""
+    # One that has no equal would not be found again, and holds a user's functions.
+    has_equals = isinstance(formula.text, tuple)
+    return _kept_program(formula) if has_equals else _program(formula)
+
+
+def _program(formula: Formula) -> Callable[..., Any]:
+    run = jaxpr_as_fun(formula.jaxpr)
 
     def program(*arguments: Any) -> list[Any]:
         return run(*arguments)
 
     return jax.jit(program)
+
+
+_kept_program = functools.lru_cache(maxsize=KEPT)(_program)
 
 
 def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -193,14 +221,17 @@ def context() -> tuple[Any, ...]:
 
 
 def _on_host(constant: Any) -> Any:
-    # A NumPy array goes wherever the program runs; a key or an array that is spread
-    # over devices is where it is.
-    if isinstance(constant, Tracer):
-        return constant
-    is_key = jnp.issubdtype(constant.dtype, jax.dtypes.prng_key)
-    whole = isinstance(constant, jax.Array) and constant.is_fully_addressable
-    single = whole and len(constant.sharding.device_set) == 1
-    return np.asarray(constant) if single and not is_key else constant
+    # A NumPy array goes wherever the program runs; others are where they are.
+    is_plain = isinstance(constant, jax.Array) and _is_plain(constant)
+    return np.asarray(constant) if is_plain else constant
+
+
+def _is_plain(array: jax.Array) -> bool:
+    """Whether an array is known, no key, and not spread over devices."""
+    is_key = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+    if is_key or isinstance(array, Tracer) or not array.is_fully_addressable:
+        return False
+    return len(array.sharding.device_set) == 1
 
 
 def _without_numbers(
@@ -247,7 +278,7 @@ def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
     def known(atom: Any) -> Any:
         if isinstance(atom, Literal):
             kind: Any = atom.aval
-            return _text(np.asarray(atom.val, kind.dtype))
+            return kind, _text(np.asarray(atom.val, kind.dtype))
         return numbers[atom]
 
     def made(variables: Sequence[Var]) -> int:
@@ -258,7 +289,8 @@ def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
     types = tuple(each.aval for each in [*jaxpr.constvars, *jaxpr.invars])
     rows = tuple(
         (
-            equation.primitive.name,
+            equation.primitive,
+            equation.ctx,
             *map(known, equation.invars),
             _params(equation),
             made(equation.outvars),
@@ -271,7 +303,7 @@ def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
 def _params(equation: JaxprEqn) -> Any:
     params = equation.params
     if equation.primitive.name in _RULED:
-        params = {"call_jaxpr": params["call_jaxpr"]}
+        params = {"call_jaxpr": params["call_jaxpr"], "rule": _source(equation)}
     # A generator is a tuple of functions, and known by its name.
     named = lambda k, v: str(v) if k == "impl" else _text(v)
     return tuple((k, named(k, v)) for k, v in params.items() if k != "name")
@@ -288,7 +320,7 @@ def _text(value: Any) -> Any:
             raise NotSharedError
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, jax.Array):
-        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) or value.nbytes > _LARGE:
+        if not _is_plain(value) or value.nbytes > _LARGE:
             raise NotSharedError
         return _text(np.asarray(value))
     if isinstance(value, Mapping):

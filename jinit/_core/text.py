@@ -58,7 +58,7 @@ def shown_text(text: str, most: int = 120) -> str:
 
 
 def named(path: str) -> str:
-    """A path as a message names it: in one line, shortened where it is no name."""
+    """A path as a message names it: in one line, shortened where it is long."""
     return shown_text(path, 300)
 
 

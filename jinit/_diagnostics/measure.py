@@ -41,7 +41,7 @@ class Watch:
         self._run = jax.jit(self._watch, static_argnums=0)
 
     def __call__(self, *arguments: Any) -> Any:
-        """Those of weights, of what else the model reads, and of a key; see `watch`."""
+        """What `watch` gives for weights, what else the model reads, and a key."""
         weights, others, key = arguments
         arguments = jax.tree.leaves(weights), jax.tree.leaves(others), key
         try:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from .._core import ours, own
+from .._core import detached, ours
 from .._frameworks import Subject
 from .._graph import Activation, label, recognize
 from .._reading import Instance, Model, read_alike, unmeasured, unroll
@@ -74,7 +74,7 @@ def _shared(model: Model, loss: Loss) -> _Loss | None:
     types = [model.graph.types[value] for value in model.graph.outputs]
     try:
         closed = jax.make_jaxpr(loss)(jax.tree.unflatten(model.structure, types))
-        closed, text = own(closed)
+        closed, text = detached(closed)
     except Exception:  # what the loss raises, it raises where it is run
         return None
     return _Loss(text, closed) if len(closed.jaxpr.outvars) == 1 else None

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from .calls import flags, is_a
-from .subject import blank, Bound, Computation, fits, shapes, Subject, traced_once
+from .subject import blank, Bound, Computation, fits, once_per_shape, shapes, Subject
 
 
 KIND = "a Haiku transform"
@@ -23,7 +23,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     said, with_state = flags(model.init, {}, all_=True), _has_state(model)
     init = Bound(lambda key, *inputs: model.init(key, *inputs, **said))
     fit = fits(where, inputs)
-    init = traced_once(fit.around(init))
+    init = once_per_shape(fit.around(init))
     with fit:
         made = jax.eval_shape(init, key, *inputs)
     params, state = made if with_state else (made, {})

@@ -10,7 +10,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from .._core import shared
 from .calls import flags, is_a
-from .subject import blank, Bound, Computation, fits, shapes, Subject, traced_once
+from .subject import blank, Bound, Computation, fits, once_per_shape, shapes, Subject
 
 
 KIND = "a linen module"
@@ -28,7 +28,7 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
     keys = streams(key)
     init = Bound(lambda key, *x: module.init(streams(key), *x, **said))
     fit = fits(where, inputs)
-    init = traced_once(fit.around(init))
+    init = once_per_shape(fit.around(init))
     with fit:
         variables = jax.eval_shape(init, key, *inputs)
     weights, other = _split(variables)

@@ -9,7 +9,16 @@ import jax
 
 from . import equinox, haiku, linen
 from .calls import asks_for
-from .subject import apart, Computation, fits, is_key, Subject, together, weights_alone
+from .subject import (
+    apart,
+    blank,
+    Computation,
+    fits,
+    is_key,
+    Subject,
+    together,
+    weights_alone,
+)
 
 
 KIND = (
@@ -31,8 +40,18 @@ def read(where: str, model: Any, key: jax.Array, inputs: tuple[Any, ...]) -> Sub
         with fits(where, inputs) as fit:
             params = jax.eval_shape(fit.around(model.init), key, *inputs)
         subject = _subject(where, model.apply, params, inputs)
-        start = lambda *x: apart(model.init(*x), is_key)[1]
-        return dataclasses.replace(subject, start=start)
+        start = lambda *x: apart(model.init(*x), is_key)[::-1]
+        if not jax.tree.leaves(subject.state):
+            return dataclasses.replace(subject, start=start)
+
+        @jax.jit
+        def keys() -> Any:
+            is_shape = lambda x: isinstance(x, jax.ShapeDtypeStruct)
+            filled = jax.tree.map(lambda x: blank(x) if is_shape(x) else x, inputs)
+            return start(key, *filled)[1]
+
+        finish = lambda weights, mesh: together(weights, keys())
+        return dataclasses.replace(subject, start=start, finish=finish)
     if asks_for(model) == "key":
         return _constructed(where, model, key, inputs)
     if not inputs:

@@ -181,10 +181,8 @@ class fits:  # noqa: N801
         """Turns an error of the model into one of `where`."""
         if not isinstance(error, Exception) or str(error).startswith("`jinit"):
             return
-        unfit = not isinstance(
-            error, jax.errors.JAXTypeError | jax.errors.JAXIndexError
-        )
-        if error is self.passed or is_users(error) or not unfit:
+        of_jax = jax.errors.JAXTypeError | jax.errors.JAXIndexError
+        if error is self.passed or is_users(error) or isinstance(error, of_jax):
             self.passed = error
             return
         if not jax.tree.leaves(self.inputs):
@@ -219,7 +217,7 @@ def shapes(tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
-def traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+def once_per_shape(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which is not traced again for the same shapes."""
     return jax.jit(function, inline=True)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from .._core import leaf_paths, NotSharedError, ours, own, require_arrays
+from .._core import detached, leaf_paths, NotSharedError, ours, require_arrays
 from .._frameworks import Flat, Subject
 from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
 from .facts import Facts
@@ -53,11 +53,12 @@ class Model:
 
         It is given the model without the arguments, which are a user's.
         """
-        if key not in self.kept:
-            while len(self.kept) >= _FEW:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[key] = make(dataclasses.replace(self, arguments=()))
-        return self.kept[key]
+        made = self.kept.get(key)
+        if made is None:
+            made = self.kept[key] = make(dataclasses.replace(self, arguments=()))
+            for old in list(self.kept)[:-_FEW]:  # other threads may take it first
+                self.kept.pop(old, None)
+        return made
 
     def times(self, value: Value) -> tuple[int, ...]:
         """How often each loop around a value runs, outermost first."""
@@ -115,7 +116,7 @@ def read_alike(where: str, subject: Subject) -> Model:
     traced = _trace(subject.apply, subject.weights, types, leaf_paths(subject.state))
     # Of what is kept, nothing is the user's own: no function, and copies of arrays.
     try:
-        jaxpr, text = own(traced.jaxpr)
+        jaxpr, text = detached(traced.jaxpr)
         model = _read_once(dataclasses.replace(traced, jaxpr=jaxpr, text=text))
     except NotSharedError:
         model = _read(traced)

@@ -32,7 +32,7 @@ class Own:
         array: The weight, where it is there already.
         given: Whether it is there beside a function, which does not say how it starts.
         start: The initialization that makes it; None where it is there.
-        index: Its place among the weights.
+        index: Its place among the weights and, behind them, the state.
     """
 
     shape: tuple[int, ...]

@@ -114,8 +114,7 @@ def _epochs(
         seen = survey(schedule.where, rows, schedule.batch_size, learner.unit_interval)
         if held_out is not None:
             check_held_out(schedule.where, held_out, seen, learner.unit_interval)
-        with jax.transfer_guard_host_to_device("allow"):  # the constants are ours
-            state = learner.start(seen, width, schedule.batch_size, key_start)
+        state = learner.start(seen, width, schedule.batch_size, key_start)
         rounds = range(1, schedule.epochs + 1)
         for epoch in track(rounds, schedule.epochs, f"layer {number}"):
             state = _epoch(schedule, learner, state, rows, epoch, key_train)

@@ -307,6 +307,20 @@ def test_keys_among_the_params_are_no_weights():
     assert drawn["key"] is params["key"]
     assert drawn["w"].shape == (6, 2)
 
+    class Noisy:
+        def init(self, key, x):
+            return {
+                "w": jnp.arange(12.0).reshape(6, 2),
+                "key": jax.random.fold_in(key, 1),
+            }
+
+        def apply(self, params, x):
+            return apply(params, x)
+
+    drawn = jinit.initialize(Noisy(), KEY, X6)
+    assert drawn["key"] == jax.random.fold_in(KEY, 1)
+    assert drawn["w"].tolist() == jnp.arange(12.0).reshape(6, 2).tolist()
+
 
 def test_a_function_with_an_optional_key_is_no_constructor():
     apply = lambda params, x, key=None: x @ params

@@ -160,8 +160,7 @@ def padded(
     inside = math.prod(before)
     grown = [k for k in range(len(before)) if before[k] != after[k]]
     if not grown or inside >= math.prod(after):
-        cut = {k: "pad" for k in range(len(before)) if before[k] != after[k]}
-        return part(x, cut, after)
+        return part(x, dict.fromkeys(grown, "pad"), after)
     around = repeated(value, len(x.axes))
     share = inside / math.prod(after)
     counts = [share * after[grown[0]], (1 - share) * after[grown[0]]]

@@ -218,12 +218,12 @@ RULES: dict[str, Rule] = {
     "slice": parts.part,
     "sort": _sort,
     "split": parts.split,
-    "stack": lambda c: parts.stack(c),
+    "stack": parts.stack,
     "squeeze": lambda c: moves.squeeze(c.operands[0], c.params["dimensions"]),
     "threefry2x32": _random_words,
     "tile": lambda c: c.operands[0],
     "top_k": _top_k,
-    "unstack": lambda c: parts.unstack(c),
+    "unstack": parts.unstack,
     "transpose": lambda c: moves.transpose(c.operands[0], c.params["permutation"]),
 }
 

@@ -242,7 +242,7 @@ class Samples:
 
     @property
     def identity(self) -> int:
-        """A number that equal samples have, and no others."""
+        """A number that equal samples share, and others hardly ever."""
         return zlib.crc32(np.real(self._known).astype(float).tobytes())
 
     def doubted(self, *why: str) -> "Samples":

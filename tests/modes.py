@@ -46,9 +46,9 @@ CHANGING: dict[str, dict[str, Any]] = {
     "bfloat16 products": {"default_matmul_precision": "bfloat16"},
 }
 # What a call may be made in.
-AROUND: dict[str, AxisType | None] = {
-    "automatic mesh": AxisType.Auto,
-    "explicit mesh": AxisType.Explicit,
+AROUND: dict[str, tuple[AxisType] | None] = {
+    "automatic mesh": (AxisType.Auto,),
+    "explicit mesh": (AxisType.Explicit,),
     "under jit": None,
 }
 MODES = ("plain", *FORBIDDING, *CHANGING, *AROUND)
@@ -75,7 +75,7 @@ def called(mode: str, call: Callable[[], Any]) -> Any:
         jax.eval_shape(lambda: found.append(call()))
         return found[0]
     if mode in AROUND:
-        mesh = jax.make_mesh((2,), ("x",), axis_types=(AROUND[mode],))
+        mesh = jax.make_mesh((2,), ("x",), axis_types=AROUND[mode])
         with jax.set_mesh(mesh):
             return call()
     with flags(**(FORBIDDING | CHANGING).get(mode, {})):
@@ -114,7 +114,9 @@ X = np.sin(np.arange(96, dtype="f") ** 2).reshape(24, 4)
 W = {"a": np.cos(np.arange(16, dtype="f") ** 2).reshape(4, 4),
      "b": np.cos(np.arange(12, dtype="f") ** 3).reshape(4, 3)}  # fmt: skip
 RULES = [("a", jinit.orthogonal), ("b", jinit.he_normal)]
-LAYER = jinit.pretrain.RBM(W["b"], np.zeros(4, "f"), np.zeros(3, "f"))
+BIASES: Any = np.zeros(4, "f"), np.zeros(3, "f")
+KERNEL: Any = W["b"]
+LAYER = jinit.pretrain.RBM(KERNEL, *BIASES)
 
 
 def normed(params: Any, x: jax.Array) -> jax.Array:
@@ -161,7 +163,7 @@ def of_the_table(name: str) -> Any:
     return table.called(name, given)
 
 
-def rbm(visible: str = "bernoulli") -> Any:
+def rbm(visible: Any = "bernoulli") -> Any:
     with users():
         zeros = jnp.zeros(4, "f"), jnp.zeros(3, "f")
         return jinit.pretrain.RBM(jnp.asarray(W["b"]), *zeros, visible)
@@ -182,13 +184,14 @@ def history() -> Any:
 
 
 METHODS: dict[str, Callable[[], Any]] = {
-    "Initializer.checked": lambda: jinit.normal.checked(rows()),
     "Initializer.configure": lambda: jinit.normal.configure(stddev=0.1),
     "Initializer.fans": lambda: jinit.he_normal.fans((3, 4)),
     "Initializer.mean": lambda: jinit.normal(mean=1.0).mean((3, 4)),
     "Initializer.std": lambda: jinit.orthogonal.std((3, 4)),
     "Initializer.support": lambda: jinit.uniform(0.5).support(3),
-    "Initializer.marginal": lambda: jinit.sparse(0.5).marginal((3, 4)).cdf(0.1),
+    "Initializer.marginal": lambda: (
+        jinit.sparse(0.5).marginal((3, 4)).cdf(np.array(0.1))
+    ),
     "Initializer.to_config": lambda: jinit.from_array(X).to_config(),
     "data.Standardization.inverse": lambda: inverted("data.standardize"),
     "data.Whitening.inverse": lambda: inverted("data.whiten"),

@@ -134,9 +134,9 @@ class Initializer(Generic[P]):
                 w = evaluate(key, self, shape, dtype, sharding)
             else:
                 w = compiled(key, self, shape, dtype, sharding)
-        return self.checked(w)
+        return self._checked(w)
 
-    def checked(self, w: jax.Array) -> jax.Array:
+    def _checked(self, w: jax.Array) -> jax.Array:
         """What was drawn, if it is finite: looked at where a function is not ours."""
         where = self.law.public_name
         return drawing.check_finite(where, w) if self._is_foreign else w
@@ -152,7 +152,7 @@ class Initializer(Generic[P]):
         """What a key with this data, of a kind of generators, draws."""
         with drawing.in_mesh(sharding):
             w = compiled(data, self, shape, np.dtype(dtype), sharding, kind)
-        return self.checked(w)
+        return self._checked(w)
 
     def _dtype(self, dtype: DTypeLike | None) -> np.dtype:
         where, hint = self.law.public_name, self.law.hints["dtype"]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -104,7 +105,7 @@ def read_state(subject: Subject) -> list[Any]:
 
 def _lacks_value(leaf: Any) -> bool:
     is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
-    return is_shape and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return is_shape and not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def make_own(

@@ -57,7 +57,7 @@ def test_whole_numbers_stay_and_are_named():
 
 
 def test_grouped_kernels_are_scaled():
-    groups = np.array([3, 6, 5, 2])
+    groups = jnp.array([3, 6, 5, 2])
     product = lambda p, x: jax.lax.ragged_dot(x, p["w"], groups)
     weights = {"w": np.stack([A, B, 2 * A, A + B])}
     (scaled, _) = jinit.lsuv(product, weights, KEY, X, start="given")

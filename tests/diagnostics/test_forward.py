@@ -43,7 +43,7 @@ def test_what_has_no_gradient_is_measured_forward_and_named(phi):
     assert first.gradient_std is first.gradient_ratio is None
     assert first.std == pytest.approx((X @ A).std(), rel=1e-4)
     assert second.std == pytest.approx(float(np.std(phi(X @ A) @ B)), rel=1e-4)
-    assert second.gradient_std > 0
+    assert (second.gradient_std or 0) > 0
     assert found.verdict.endswith("JAX takes no gradient of what follows: a")
     assert found.to_dict()["layers"][0]["gradient_std"] is None
     assert "–" in str(found)
@@ -116,4 +116,6 @@ def test_what_passes_no_gradient_counts_as_the_identity(phi, direction):
     plan = jinit.explain(apply, {"a": shape, "b": shape}, X, direction=direction)
     assert "passes no gradient" in plan.choices[1].reason
     if direction == "backward":
-        assert plan.choices[1].initializer.std((4, 4)) == pytest.approx(0.5)
+        law = plan.choices[1].initializer
+        assert law
+        assert law.std((4, 4)) == pytest.approx(0.5)

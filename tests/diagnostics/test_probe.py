@@ -104,7 +104,7 @@ def test_every_kind_of_model_is_probed(name):
     seen = jinit.probe(*SMALL[name]())
     for layer in seen.layers:
         assert layer.std > 0
-        assert math.isfinite(layer.gradient_std)
+        assert math.isfinite(layer.gradient_std or math.nan)
         assert layer.name in str(seen)
     assert seen.verdict
 

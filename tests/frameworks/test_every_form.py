@@ -132,7 +132,7 @@ def measured(mode, name):
     layers = jinit.probe(*made(mode, name, rules), batch=X).layers
     scaled = jinit.lsuv(*made(mode, name, rules), key=KEY, batch=X, start="given")
     return [
-        (x.mean, x.std, x.activation_std, x.gradient_std, scale.scale)
+        (x.mean, x.std, x.activation_std, x.gradient_std or 0.0, scale.scale)
         for x, scale in zip(layers, scaled.record, strict=True)
     ]
 

@@ -374,6 +374,8 @@ def test_what_is_unused_or_a_stack_of_what_is_unknown_is_no_zero():
     params = {"idle": image(4, 6), "experts": image(5, 4, 6), "scalar": image()}
     plan = jinit.explain(hidden, params, image(2, 4))
     experts, idle, scalar = (each.initializer for each in plan)
+    assert experts
+    assert idle
     assert experts.fans((5, 4, 6)) == idle.fans((4, 6)) == (4, 6)
     assert scalar is jinit.zeros
 

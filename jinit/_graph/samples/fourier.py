@@ -37,11 +37,11 @@ def _is_complex(kind: Any) -> bool:
 
 
 class _Turn(NamedTuple):
-    """A transform of `n` entries along one axis into `count`, times `scale`."""
+    """A transform of `n` entries along one axis into `results`, times `scale`."""
 
     axis: int
     n: int
-    count: int
+    results: int
     scale: float
     is_complex: bool
 
@@ -79,5 +79,5 @@ class _Turn(NamedTuple):
             return everywhere
         shared = common**2 * rest.variance * alike
         at_first = made(mean + common * rest.mean, steady + apart + shared)
-        pieces = [(at_first, np.array([0])), (everywhere, np.arange(1, self.count))]
+        pieces = [(at_first, np.array([0])), (everywhere, np.arange(1, self.results))]
         return parts.joined(self.axis, pieces, source)

@@ -35,7 +35,7 @@ def compiled(
     """
     form = shape, dtype, sharding
     if isinstance(key, Tracer):
-        draw = _inline(init, form) if init.is_small else _inlined(init, form)
+        draw = _inline(init, form) if init._is_small else _inlined(init, form)
         return draw(key)
     given = () if key is None else (key,)
     like = tuple((each.shape, each.dtype) for each in given)
@@ -52,7 +52,7 @@ def is_small(setting: Any) -> bool:
         return all(map(is_small, setting))
     if isinstance(setting, Frozen):
         return setting.array.nbytes <= LARGE
-    return getattr(setting, "is_small", not callable(setting))
+    return getattr(setting, "_is_small", not callable(setting))
 
 
 def _inlined(init: Any, form: tuple[Any, ...]) -> Callable[..., jax.Array]:
@@ -80,12 +80,12 @@ _part_of_small = functools.lru_cache(maxsize=8 * KEPT)(_part)
 
 def _kept(init: Any, what: Any) -> tuple[Callable[..., Any], list[Any]]:
     """The same, kept; as long as the initializer is, where it is not small."""
-    if init.is_small:
+    if init._is_small:
         return _part_of_small(init, what)
-    if what not in init.parts:
+    if what not in init._parts:
         found = _part(init, what)
         # What a user's function closes over may be traced, and of no use later.
         if any(isinstance(number, Tracer) for number in found[1]):
             return found
-        init.parts[what] = found
-    return init.parts[what]
+        init._parts[what] = found
+    return init._parts[what]

@@ -130,7 +130,7 @@ class Initializer(Generic[P]):
         shape, dtype = drawing.check_shape(where, shape), self._dtype(dtype)
         sharding = drawing.check_sharding(where, out_sharding, shape)
         with drawing.in_mesh(sharding):
-            if self.is_traced:
+            if self._is_traced:
                 w = evaluate(key, self, shape, dtype, sharding)
             else:
                 w = compiled(key, self, shape, dtype, sharding)
@@ -179,7 +179,7 @@ class Initializer(Generic[P]):
         }
         changed = Initializer(self.law, {**self.settings, **given})
         changed._require_complete()
-        if self.law.check and not changed.is_traced:
+        if self.law.check and not changed._is_traced:
             self.law.check(where, **changed._all_settings)
         return changed
 
@@ -216,19 +216,19 @@ class Initializer(Generic[P]):
         return self.law.is_foreign or any(each._is_foreign for each in made_of)
 
     @property
-    def is_traced(self) -> bool:
+    def _is_traced(self) -> bool:
         """Whether a setting is known only when a function that JAX traces runs."""
         made_of = [v for v in self.settings.values() if isinstance(v, Initializer)]
         is_own = any(isinstance(v, Tracer) for v in self.settings.values())
-        return is_own or any(each.is_traced for each in made_of)
+        return is_own or any(each._is_traced for each in made_of)
 
     @functools.cached_property
-    def is_small(self) -> bool:
+    def _is_small(self) -> bool:
         """Whether it may be kept: it holds no function of a user's, and little data."""
         return not self.law.is_foreign and all(map(is_small, self.settings.values()))
 
     @functools.cached_property
-    def parts(self) -> dict[Any, Any]:
+    def _parts(self) -> dict[Any, Any]:
         """What is kept for it as long as it is there: see `compiled`."""
         return {}
 

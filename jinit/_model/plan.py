@@ -187,7 +187,7 @@ def _draw(choice: Choice, key: Any, leaf: Any, sharding: Any) -> Any:
     if not isinstance(key, tuple):
         return initializer(key, shape, dtype, sharding)
     data, kind = key
-    if initializer.is_traced:
+    if initializer._is_traced:
         key = jax.random.wrap_key_data(jax.device_put(data), impl=kind)
         return initializer(key, shape, dtype, sharding)
     return initializer._draw_from(data, kind, shape, np.dtype(dtype), sharding)

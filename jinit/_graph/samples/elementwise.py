@@ -37,9 +37,10 @@ def apply(
     if name in _OF_INDEPENDENT and _are_independent(operands):
         size = _OF_INDEPENDENT[name](*(each.size for each in operands))
         made = exactly(made, *size)
-        pairs = [[_beside(each, k) for each in operands] for k in range(ndim)]
-        overlaps = [_OF_INDEPENDENT[name](*pair).second for pair in pairs]
-        made = _alike_exactly(made, size.mean, overlaps)
+        if all(map(_is_smooth, operands)) and (made < 0).any():
+            pairs = [[_beside(each, k) for each in operands] for k in range(ndim)]
+            overlaps = [_OF_INDEPENDENT[name](*pair).second for pair in pairs]
+            made = _alike_exactly(made, size.mean, overlaps)
     centered = bool(abs(made.mean()) ** 2 < 1e-3 * np.mean(np.abs(made) ** 2))
     axes = tuple(_joined(operands, k, ndim, centered) for k in range(ndim))
     sources = frozenset().union(*(each.sources for each in operands))
@@ -113,6 +114,15 @@ def exactly(made: np.ndarray, mean: float, second: float) -> np.ndarray:
 def _beside(x: Samples, axis: int) -> Size:
     """E x, and E x x′ of two entries that differ along one axis."""
     return Size(x.mean, x.overlap(axis) if len(x.axes) > axis else x.second)
+
+
+def _is_smooth(x: Samples) -> bool:
+    """Whether entries may be mixed: those that are known or masked may not."""
+    fourth = np.mean((x.rows - x.mean) ** 4)
+    return x.array is None and x.mask is None and fourth < HEAVY * x.variance**2
+
+
+HEAVY = 30.0  # ten times as many large entries as a normal value has
 
 
 def _alike_exactly(

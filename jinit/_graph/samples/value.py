@@ -247,8 +247,10 @@ class Samples:
 
     def doubted(self, *why: str) -> "Samples":
         """The same, with doubts."""
-        doubts = dict.fromkeys(filter(None, (self.doubt, *why)))
-        return dataclasses.replace(self, doubt="; ".join(doubts))
+        doubts = "; ".join((self.doubt, *why)).split("; ")
+        return dataclasses.replace(
+            self, doubt="; ".join(dict.fromkeys(filter(None, doubts)))
+        )
 
     def shuffled(self, seed: int) -> "Samples":
         """Other entries of the same value, independent of these."""

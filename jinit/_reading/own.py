@@ -17,7 +17,7 @@ from jax.core import Tracer
 from .._core import check_key, named_leaves
 from .._frameworks import Subject
 from .._graph import Repeated, repeated, upstream
-from .start import SMALL, Start
+from .start import FEW, SMALL, Start
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +72,16 @@ class Own:
         if not self.is_small or isinstance(self.array, Tracer):
             return None
         return self.start.sample(self.index) if self.start else _corner(self.array)
+
+    def samples(self) -> list[np.ndarray]:
+        """Several draws of it where it has few entries, of which one says little."""
+        if not (self.drawn and self.start and math.prod(self.shape) <= FEW):
+            one = self.sample()
+            return [] if one is None else [one]
+        return [self.start.sample(self.index, seed) for seed in range(DRAWS)]
+
+
+DRAWS = 16  # of few entries, so many
 
 
 def read_own(subject: Subject) -> dict[str, Own]:

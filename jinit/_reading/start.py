@@ -19,6 +19,7 @@ from .._graph import flatten, Graph
 # Up to here a weight is made one operation after the other, as its framework makes it,
 # with the bits of that; beyond, by a program that holds nothing in between.
 SMALL = 2**20
+FEW = 256  # entries, of which a single draw says little
 
 
 class Start:
@@ -35,7 +36,7 @@ class Start:
         self._start, self.inputs = subject.start, subject.inputs
         self.shapes = jax.tree.leaves((subject.weights, subject.state))
         self.likely: frozenset[int] = frozenset()
-        self._sampled: dict[int, np.ndarray] = {}
+        self._sampled: dict[int, dict[int, np.ndarray]] = {}  # by seed, by number
         self.jaxpr = functools.cache(self._jaxpr)
 
     def _jaxpr(self, dtype: Any) -> ClosedJaxpr:
@@ -62,15 +63,17 @@ class Start:
 
         return ClosedJaxpr(jaxpr, closed.consts), run
 
-    def sample(self, index: int) -> np.ndarray:
+    def sample(self, index: int, seed: int = 0) -> np.ndarray:
         """A weight under a fixed key, on the host; all that are likely, at once."""
-        if index not in self._sampled:
-            wanted = sorted({index, *self.likely} - self._sampled.keys())
+        sampled = self._sampled.setdefault(seed, {})
+        if index not in sampled:
+            few = (i for i in self.likely if math.prod(self.shapes[i].shape) <= FEW)
+            wanted = sorted({index, *(few if seed else self.likely)} - sampled.keys())
             with jax.ensure_compile_time_eval(), jax.default_device(_host()):
-                drawn = self._one_by_one(wanted, jax.random.key(0))
+                drawn = self._one_by_one(wanted, jax.random.key(seed))
             made = map(np.asarray, jax.device_get(drawn))
-            self._sampled |= zip(wanted, made, strict=True)
-        return self._sampled[index]
+            sampled |= zip(wanted, made, strict=True)
+        return sampled[index]
 
     def make(
         self, wanted: Sequence[int], key: jax.Array, places: Sequence[Any]

@@ -96,3 +96,16 @@ def test_state_that_is_made_of_data_stays_unknown():
         jinit.explain(Centered(), X), key=lambda choice: -len(choice.shape)
     )
     assert kernel.reads == pytest.approx(1.0)
+
+
+def test_few_entries_that_are_drawn_count_as_their_law_and_not_as_one_draw():
+    class Stepped(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            draw = lambda key, shape: jax.random.uniform(key, shape) ** 4
+            step = self.param("log_step", draw, (4,))
+            return nn.Dense(4, name="out")(x * jnp.repeat(step, 16))
+
+    plan = {choice.path: choice for choice in jinit.explain(Stepped(), X)}
+    assert "own: drawn" in plan["params/log_step"].reason
+    assert plan["params/out/kernel"].reads == pytest.approx(1 / 9, rel=0.3)

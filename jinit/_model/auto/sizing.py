@@ -269,14 +269,14 @@ def samples_of(choice: Choice, leaf: Any, source: Source) -> Samples:
     if choice.initializer is not None:
         return _of_law(choice.initializer, choice.shape, source)
     is_array = not isinstance(leaf, jax.ShapeDtypeStruct)
-    array = (
-        choice.own.sample() if choice.own else np.asarray(leaf) if is_array else None
-    )
-    if array is None:
+    given = [np.asarray(leaf)] if is_array else []
+    arrays = choice.own.samples() if choice.own else given
+    if not arrays:
         return source.array(np.broadcast_to(0.0, choice.shape))
-    array = np.asarray(array)
+    array = np.stack(arrays) if len(arrays) > 1 else arrays[0]
     kind = {"b": array.dtype, "i": array.dtype, "u": array.dtype, "c": complex}
-    return source.array(array.astype(kind.get(array.dtype.kind, float)))
+    made = source.array(array.astype(kind.get(array.dtype.kind, float)))
+    return made.picked(range(1, array.ndim)) if len(arrays) > 1 else made
 
 
 def _of_law(

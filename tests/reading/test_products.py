@@ -130,7 +130,7 @@ def test_grouped_products_are_read_in_every_form(name):
     apply = lambda p, x, g: jax.nn.relu(product(x, p["w"], g)) @ p["out"]
     params, groups = (
         {"w": image(*w), "out": image(32, 8)},
-        jax.ShapeDtypeStruct((4,), int),
+        jax.ShapeDtypeStruct((4,), "int32"),
     )
     out, w = jinit.explain(apply, params, image(*x), groups)
     assert w.initializer == jinit.lecun_normal(fans=fans)

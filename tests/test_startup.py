@@ -54,6 +54,10 @@ def test_no_package_loads_that_jinit_can_do_without(loaded):
     assert not optional & {*loaded[STEPS[-1]]}
 
 
+def test_what_jax_itself_loads_late_is_loaded_late(loaded):
+    assert "jax.extend.core" not in loaded["import jinit"]
+
+
 def names_for_type_checkers() -> dict[str, set[str]]:
     """By module, the names that `jinit/__init__.py` imports for type checkers only."""
     tree = ast.parse(inspect.getsource(jinit))

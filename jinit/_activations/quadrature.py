@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 
-from .._core import Formula, formula_of, is_users, on_host
+from .._core import extend, Formula, formula_of, is_users, on_host
 from .names import Function
 
 
@@ -114,7 +113,7 @@ def _value(number: np.ndarray) -> tuple[Any, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _vectorized(formula: Formula) -> Any:
-    run = jaxpr_as_fun(formula.jaxpr)
+    run = extend.jaxpr_as_fun(formula.jaxpr)
 
     def at(x: jax.Array, *numbers: jax.Array) -> Any:
         return jnp.vectorize(lambda x: tuple(run(x, *numbers)))(x)

@@ -1,6 +1,6 @@
 """The few ideas that all else stands on."""
 
-from . import sampling as sampling
+from . import extend as extend, sampling as sampling
 from .alike import alike as alike, promoting as promoting
 from .arguments import (
     arguments as arguments,

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-from jax.extend.core import get_opaque_trace_state
 
+from . import extend
 from .text import shown
 from .trees import traced_part
 
@@ -32,7 +32,8 @@ def at_once() -> Iterator[None]:
         yield
 
 
-_trace_state = functools.partial(get_opaque_trace_state, convention="flax")
+def _trace_state() -> Any:
+    return extend.get_opaque_trace_state(convention="flax")
 
 
 @functools.cache

@@ -6,6 +6,8 @@ object neither, and nothing is kept that a user's function closes over. Of progr
 last `KEPT` are kept; `jax.clear_caches` frees what is compiled of them.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import sys
@@ -17,15 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import (
-    ClosedJaxpr,
-    Jaxpr,
-    jaxpr_as_fun,
-    JaxprEqn,
-    jaxprs_in_params,
-    Literal,
-    Var,
-)
+
+from . import extend
 
 
 KEPT = 256
@@ -57,7 +52,7 @@ class Formula:
     """
 
     text: Any
-    jaxpr: ClosedJaxpr = dataclasses.field(compare=False, repr=False)
+    jaxpr: extend.ClosedJaxpr = dataclasses.field(compare=False, repr=False)
 
     @functools.cached_property
     def _hash(self) -> int:
@@ -90,7 +85,7 @@ def formula_of(
 
 
 def _formula(
-    closed: ClosedJaxpr, numbers_of: Container[str]
+    closed: extend.ClosedJaxpr, numbers_of: Container[str]
 ) -> tuple[Formula, list[Any]]:
     jaxpr, numbers = _without_numbers(closed.jaxpr, numbers_of)
     try:
@@ -98,7 +93,7 @@ def _formula(
     except NotSharedError:
         text = object()
     values = [*map(_on_host, closed.consts), *numbers]
-    return Formula(text, ClosedJaxpr(jaxpr, [])), values
+    return Formula(text, extend.ClosedJaxpr(jaxpr, [])), values
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,7 +118,7 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def detached(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, Any]:
+def detached(closed: extend.ClosedJaxpr) -> tuple[extend.ClosedJaxpr, Any]:
     """The same with copies of its constants, and what tells it and its derivatives.
 
     Raises:
@@ -131,10 +126,11 @@ def detached(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, Any]:
     """
     text = _text(closed), context()
     _require_known_rules(closed.jaxpr)
-    return ClosedJaxpr(closed.jaxpr, [np.array(each) for each in closed.consts]), text
+    consts = [np.array(each) for each in closed.consts]
+    return extend.ClosedJaxpr(closed.jaxpr, consts), text
 
 
-def _require_known_rules(jaxpr: Jaxpr, around: Set[Any] = frozenset()) -> None:
+def _require_known_rules(jaxpr: extend.Jaxpr, around: Set[Any] = frozenset()) -> None:
     """Refuses derivatives of a user's own, which are functions."""
     for equation in jaxpr.eqns:
         inside = around
@@ -144,11 +140,11 @@ def _require_known_rules(jaxpr: Jaxpr, around: Set[Any] = frozenset()) -> None:
             if rule in around or not _is_of_jax(*rule):
                 raise NotSharedError
             inside = around | {rule}
-        for each in jaxprs_in_params(equation.params):
+        for each in extend.jaxprs_in_params(equation.params):
             _require_known_rules(each, inside)
 
 
-def _source(equation: JaxprEqn) -> str:
+def _source(equation: extend.JaxprEqn) -> str:
     """The name and the place of a function with a derivative rule of its own."""
     return str(equation.params["call_jaxpr"].jaxpr.debug_info.func_src_info)
 
@@ -176,7 +172,7 @@ def program_of(formula: Formula) -> Callable[..., Any]:
 
 
 def _program(formula: Formula) -> Callable[..., Any]:
-    run = jaxpr_as_fun(formula.jaxpr)
+    run = extend.jaxpr_as_fun(formula.jaxpr)
 
     def program(*arguments: Any) -> list[Any]:
         return run(*arguments)
@@ -235,22 +231,22 @@ def _is_plain(array: jax.Array) -> bool:
 
 
 def _without_numbers(
-    jaxpr: Jaxpr, numbers_of: Container[str]
-) -> tuple[Jaxpr, list[np.ndarray]]:
+    jaxpr: extend.Jaxpr, numbers_of: Container[str]
+) -> tuple[extend.Jaxpr, list[np.ndarray]]:
     """The jaxpr with its real numbers, and its constants, as its last inputs."""
-    variables: list[Var] = []
+    variables: list[extend.Var] = []
     numbers: list[np.ndarray] = []
 
     def lifted(atom: Any) -> Any:
         kind: Any = atom.aval
-        is_number = isinstance(atom, Literal) and not kind.shape
+        is_number = isinstance(atom, extend.Literal) and not kind.shape
         if not is_number or not jnp.issubdtype(kind.dtype, jnp.floating):
             return atom
-        variables.append(Var(kind))
+        variables.append(extend.Var(kind))
         numbers.append(np.asarray(atom.val, kind.dtype))
         return variables[-1]
 
-    def without(equation: JaxprEqn) -> JaxprEqn:
+    def without(equation: extend.JaxprEqn) -> extend.JaxprEqn:
         if equation.primitive.name not in numbers_of:
             return equation
         return equation.replace(invars=[*map(lifted, equation.invars)])
@@ -262,26 +258,26 @@ def _without_numbers(
     return jaxpr.replace(constvars=[], **changed), numbers
 
 
-_texts: weakref.WeakKeyDictionary[Jaxpr, Any] = weakref.WeakKeyDictionary()
+_texts: weakref.WeakKeyDictionary[extend.Jaxpr, Any] = weakref.WeakKeyDictionary()
 
 
-def text_of(jaxpr: Jaxpr) -> tuple[Any, ...]:
+def text_of(jaxpr: extend.Jaxpr) -> tuple[Any, ...]:
     """All that tells a jaxpr from another, as nested tuples without any function."""
     if jaxpr not in _texts:
         _texts[jaxpr] = _read(jaxpr)
     return _texts[jaxpr]
 
 
-def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
-    numbers: dict[Var, int] = {}
+def _read(jaxpr: extend.Jaxpr) -> tuple[Any, ...]:
+    numbers: dict[extend.Var, int] = {}
 
     def known(atom: Any) -> Any:
-        if isinstance(atom, Literal):
+        if isinstance(atom, extend.Literal):
             kind: Any = atom.aval
             return kind, _text(np.asarray(atom.val, kind.dtype))
         return numbers[atom]
 
-    def made(variables: Sequence[Var]) -> int:
+    def made(variables: Sequence[extend.Var]) -> int:
         numbers.update((each, len(numbers)) for each in variables)
         return len(variables)
 
@@ -300,7 +296,7 @@ def _read(jaxpr: Jaxpr) -> tuple[Any, ...]:
     return types, rows, tuple(map(known, jaxpr.outvars))
 
 
-def _params(equation: JaxprEqn) -> Any:
+def _params(equation: extend.JaxprEqn) -> Any:
     params = equation.params
     if equation.primitive.name in _RULED:
         params = {"call_jaxpr": params["call_jaxpr"], "rule": _source(equation)}
@@ -311,9 +307,9 @@ def _params(equation: JaxprEqn) -> Any:
 
 def _text(value: Any) -> Any:
     """A parameter of a primitive as a value."""
-    if isinstance(value, ClosedJaxpr):
+    if isinstance(value, extend.ClosedJaxpr):
         return text_of(value.jaxpr), *map(_text, value.consts)
-    if isinstance(value, Jaxpr):
+    if isinstance(value, extend.Jaxpr):
         return text_of(value)
     if isinstance(value, np.ndarray | np.generic):
         if value.nbytes > _LARGE or value.dtype == object:

@@ -105,6 +105,7 @@ def explain(
     return plan_model(where, model, None, inputs, rules, options, own, predicts=True)[1]
 
 
+@at_once()  # a plan is made before anything is run
 def plan_model(
     where: str,
     model: Any,
@@ -119,20 +120,6 @@ def plan_model(
 
     With `predicts` a plan by rules, too, says what it will make of every signal.
     """
-    with at_once():  # a plan is made before anything is run
-        return _planned(where, model, key, inputs, rules, options, own, predicts)
-
-
-def _planned(
-    where: str,
-    model: Any,
-    key: Any,
-    inputs: tuple[Any, ...],
-    rules: Rules | None,
-    options: dict[str, Any],
-    own: Any,
-    predicts: bool,
-) -> tuple[Subject, Plan]:
     if rules is not None and not is_model(model) and not inputs:
         subject = weights_alone(where, model)
     else:

@@ -136,10 +136,10 @@ def trace(model: Any, *inputs: Any) -> Trace:
     return trace_of("jinit.trace", model, *inputs)
 
 
+@at_once()  # it is read now, where its caller is traced
 def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
     """The trace of a model, for the public function `where`."""
-    with at_once():  # it is read now, where its caller is traced
-        return trace_model(read_subject(where, read(where, model, None, inputs)))
+    return trace_model(read_subject(where, read(where, model, None, inputs)))
 
 
 def trace_model(model: Model) -> Trace:

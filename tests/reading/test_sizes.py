@@ -170,6 +170,12 @@ SEQUENCES = {
         jax.nn.sigmoid(2 + x @ u), x @ v, reverse=True
     ),
     "decay by a constant": lambda x, u, v, w: _recurrence(jnp.full(x.shape, 0.9), x),
+    "mean of a gated recurrence": lambda x, u, v, w: _recurrence(
+        jax.nn.sigmoid(2 + x[:, :8] @ u), x[:, :8] @ v
+    ).mean(1),
+    "mean of a decay, to a kernel": lambda x, u, v, w: (
+        _recurrence(jnp.full((16, 8, SIZE), 0.9), x[:, :8]) @ w
+    ).mean(1),
     "low frequencies": lambda x, u, v, w: jnp.fft.rfft(jax.nn.relu(x @ u))[..., :8],
     "low frequencies of two axes": lambda x, u, v, w: jnp.fft.rfft2(jax.nn.relu(x @ u))[
         :, :4, :8

@@ -148,7 +148,7 @@ ROWS = {
 SEQUENCES = {
     "attention": _attention,
     "attention of a fused kernel": lambda x, u, v, w: _fused(
-        x, jnp.concatenate([u, v, w], 1)
+        jax.nn.relu(x @ w), jnp.concatenate([u, v, w], 1)
     ),
     "causal attention": lambda x, q, k, v: _attention(x, q, k, v, MASK),
     "causal attention, sharp": lambda x, q, k, v: _attention(x, 8 * q, k, v, MASK),

@@ -60,12 +60,10 @@ def _attention(x, q, k, v, mask=None):
 
 def _fused(x, kernel):
     """Queries, keys and values of one product, by head."""
-    q, k, v = (
-        part.reshape(*x.shape[:2], 4, -1).swapaxes(1, 2)
-        for part in jnp.split(x @ kernel, 3, -1)
-    )
-    logits = q @ k.swapaxes(-1, -2) / k.shape[-1] ** 0.5
-    return logits, jax.nn.softmax(logits) @ v
+    parts = jnp.split(x @ kernel, 3, -1)
+    q, k, v = (part.reshape(*x.shape[:2], 4, -1) for part in parts)
+    logits = jnp.einsum("bqhd,bkhd->bhqk", q, k) / q.shape[-1] ** 0.5
+    return logits, jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(logits), v)
 
 
 def _dropped(x, rate):

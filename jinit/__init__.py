@@ -62,8 +62,9 @@ __version__ = "0.1.0"
 # What loads when it is touched, by module; type checkers see it below.
 _HOMES = {
     ".": (
-        "cli compat compose data datasets marginal pretrain recipes settings testing "
-        "theory"
+        "attention cli compat compose conv data datasets features flow hyper "
+        "hypercomplex implicit marginal pretrain recipes recurrent reservoir settings "
+        "sparsity spiking ssm testing theory"
     ),
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
@@ -84,15 +85,27 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from . import (
+        attention as attention,
         cli as cli,
         compat as compat,
         compose as compose,
+        conv as conv,
         data as data,
         datasets as datasets,
+        features as features,
+        flow as flow,
+        hyper as hyper,
+        hypercomplex as hypercomplex,
+        implicit as implicit,
         marginal as marginal,
         pretrain as pretrain,
         recipes as recipes,
+        recurrent as recurrent,
+        reservoir as reservoir,
         settings as settings,
+        sparsity as sparsity,
+        spiking as spiking,
+        ssm as ssm,
         testing as testing,
         theory as theory,
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import jinit
 from jinit import Initializer
 from jinit._core import sampling
 from jinit._core.initializer import laws
+from jinit._core.registry import is_ours
 
 
 SEED = int(os.environ.get("JINIT_TEST_SEED", "0"))
@@ -32,80 +33,15 @@ LOW_PRECISION = [
 ]
 
 
-class Case(NamedTuple):
-    """An initializer with the settings it needs, and a shape that suits it."""
-
-    init: Initializer
-    shape: tuple[int, ...] = (16, 8)
-    has_complex: bool = True
-    has_text: bool = True
-    fixed_shape: bool = False
-
-
 def from_another_library(key, shape, dtype):
     return jax.random.normal(key, shape, dtype)
-
-
-KERNEL = (3, 4, 8, 16)
-
-CASES = {
-    "block_orthogonal": Case(jinit.block_orthogonal(gates=2, method="qr"), (8, 16)),
-    "constant": Case(jinit.constant(0.3)),
-    "conv_orthogonal": Case(jinit.conv_orthogonal(method="qr"), (3, 4, 8)),
-    "delta_orthogonal": Case(jinit.delta_orthogonal(2.0), KERNEL),
-    "dirac": Case(jinit.dirac, KERNEL),
-    "fan_in_uniform": Case(jinit.fan_in_uniform),
-    "from_array": Case(jinit.from_array(np.eye(16, 8)), fixed_shape=True),
-    "from_callable": Case(jinit.from_callable(from_another_library), has_text=False),
-    "glorot_normal": Case(jinit.glorot_normal(distribution="normal"), KERNEL),
-    "glorot_uniform": Case(jinit.glorot_uniform(gain="relu")),
-    "glorot_orthogonal": Case(jinit.glorot_orthogonal(method="qr")),
-    "he_normal": Case(jinit.he_normal(mode="fan_out", groups=2), KERNEL),
-    "he_uniform": Case(jinit.he_uniform(negative_slope=0.2)),
-    "identity": Case(jinit.identity(gain=0.5)),
-    "lecun_normal": Case(jinit.lecun_normal(in_axis=0, out_axis=(1,))),
-    "lecun_uniform": Case(jinit.lecun_uniform(fans=(7, 5))),
-    "normal": Case(jinit.normal(0.02, mean=0.5)),
-    "ones": Case(jinit.ones),
-    "looks_linear": Case(jinit.looks_linear(gain=2.0)),
-    "orthogonal": Case(jinit.orthogonal(gain="tanh")),
-    "scaled": Case(jinit.scaled(jinit.he_normal(mode="fan_out"), 0.5)),
-    "scaled_orthogonal": Case(jinit.scaled_orthogonal(gain="relu", method="svd")),
-    "sigmoid_uniform": Case(jinit.sigmoid_uniform),
-    "special_orthogonal": Case(jinit.special_orthogonal, (8, 8)),
-    "sparse": Case(jinit.sparse(connections=3)),
-    "symmetric_uniform": Case(jinit.symmetric_uniform(stddev=0.1)),
-    "truncated_normal": Case(
-        jinit.truncated_normal(0.1, lower=-1.0, upper=3.0, corrected=True),
-        has_complex=False,
-    ),
-    "uniform": Case(jinit.uniform(0.5), has_complex=False),
-    "uniform_range": Case(jinit.uniform_range(-1.0, 3.0), has_complex=False),
-    "variance_scaling": Case(
-        jinit.variance_scaling(2.0, "fan_geo_avg", "truncated_normal")
-    ),
-    "zeros": Case(jinit.zeros),
-}
-
-# Second names of the same object, which need no battery of their own.
-ALIASES = {
-    "eye": "identity",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-    "ones_init": "ones",
-    "semi_orthogonal": "orthogonal",
-    "xavier_normal": "glorot_normal",
-    "xavier_uniform": "glorot_uniform",
-    "zeros_init": "zeros",
-}
 
 
 def public_names() -> set[str]:
     """Every initializer that a user finds: exported, or registered by a scheme."""
     exported = {n for n, v in vars(jinit).items() if isinstance(v, Initializer)}
-    home = lambda name: laws.lookup(name).law.function.__module__
-    schemes = ("jinit._schemes.", "jinit.compose", "jinit.compat.")
-    return exported | {n for n in laws.names() if home(n).startswith(schemes)}
+    home = lambda name: laws.lookup(name).law.home
+    return exported | {n for n in laws.names() if is_ours(home(n))}
 
 
 def assert_same_bits(found: Any, expected: Any) -> None:

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib as mpl
 
-from .helpers import CASES
+from .cases import CASES
 from .modes import bits, called, key, MODES, SAME_BITS, TOOLS
 
 

@@ -15,15 +15,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import jinit
 from jinit._core.initializer import laws
 
-from .helpers import (
-    ALIASES,
-    assert_same_bits,
-    Case,
-    CASES,
-    key,
-    LOW_PRECISION,
-    public_names,
-)
+from .cases import ALIASES, Case, CASES
+from .helpers import assert_same_bits, key, LOW_PRECISION, public_names
 
 
 def assert_same(name: str, found: jax.Array, w: jax.Array) -> None:
@@ -43,7 +36,7 @@ def test_the_table_holds_every_public_initializer():
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
 def test_an_alias_is_the_same_object(alias, name):
-    assert getattr(jinit, alias) is getattr(jinit, name) is jinit.get(alias)
+    assert jinit.get(alias) is jinit.get(name)
 
 
 @every_initializer

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from jinit._core.registry import FAMILIES
+
 
 ROOT = pathlib.Path(__file__).parents[1] / "jinit"
 
@@ -15,10 +17,10 @@ ROOT = pathlib.Path(__file__).parents[1] / "jinit"
 LINES = [
     ["_core"],
     ["marginal"],
-    ["_activations", "compat", "compose", "datasets", "testing"],
+    ["_activations", "datasets", "testing"],
     ["settings"],
     ["_frameworks", "_graph", "_schemes", "theory"],
-    ["_reading"],
+    ["_reading", "compat", "compose", *FAMILIES],
     ["_model"],
     ["data", "pretrain", "recipes"],
     ["_diagnostics"],

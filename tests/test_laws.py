@@ -13,7 +13,8 @@ from scipy import stats
 import jinit
 from jinit.testing import assert_law
 
-from .helpers import CASES, key
+from .cases import CASES
+from .helpers import key
 
 
 MILLION = (1000, 1000)

@@ -21,7 +21,8 @@ from jax.sharding import AxisType, PartitionSpec as P
 import jinit
 
 from . import modes
-from .helpers import assert_same_bits, CASES, key
+from .cases import CASES
+from .helpers import assert_same_bits, key
 from .test_signatures import PUBLIC
 
 

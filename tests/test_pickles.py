@@ -16,7 +16,7 @@ import pytest
 
 import jinit
 
-from .helpers import CASES
+from .cases import CASES
 
 
 FILE = pathlib.Path(__file__).parent / "pickles.json"

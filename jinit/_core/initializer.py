@@ -321,7 +321,7 @@ laws: Registry[Initializer] = Registry()
 
 def alias(name: str, initializer: Initializer[P]) -> Initializer[P]:
     """A second name for an initializer of ours."""
-    laws.alias(name, initializer.law.name)
+    laws.alias(initializer.law.home, name, initializer.law.name)
     return initializer
 
 

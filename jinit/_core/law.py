@@ -14,7 +14,7 @@ import numpy as np
 from .draw import check_weights
 from .fans import Fans
 from .marginal import Marginal
-from .registry import OURS
+from .registry import home_of, is_ours
 from .settings import AnyDType
 from .text import listed, reason, shown
 
@@ -36,16 +36,14 @@ class Law:
     @functools.cached_property
     def home(self) -> str:
         """The module that a pickle or a dotted name finds the law in."""
-        module = self.function.__module__
-        if module.partition(".")[0] == OURS:
-            return OURS
+        home = home_of(self.function.__module__)
         # What a spawned process calls the main module of the one that spawned it.
-        return "__main__" if module == "__mp_main__" else module
+        return "__main__" if home == "__mp_main__" else home
 
     @property
     def public_name(self) -> str:
         """The name that messages use."""
-        return f"jinit.{self.name}" if self.home == OURS else self.name
+        return f"{self.home}.{self.name}" if is_ours(self.home) else self.name
 
     @functools.cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -82,7 +80,7 @@ class Law:
     @property
     def is_foreign(self) -> bool:
         """Whether the function is another's, or runs one."""
-        return self.home != OURS or self.name == "from_callable"
+        return not is_ours(self.home) or self.name == "from_callable"
 
     @property
     def form(self) -> str:

@@ -2,10 +2,12 @@
 
 A bare name means the law that a user registered under it, the last one where there are
 several, and else the law of jinit. So no law that jinit adds takes a name from a user.
-`jinit.name` always means ours, and `module.name` that of any other module.
+`jinit.name` always means ours, and `module.name` that of any other module. The laws of
+a family are named by it, `ssm.s4d_inv`, and load when one of them is asked for.
 """
 
 import difflib
+import importlib
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -16,56 +18,106 @@ T = TypeVar("T")
 
 OURS = "jinit"
 
+# Public modules of laws for one kind of model.
+FAMILIES = (
+    "attention",
+    "conv",
+    "features",
+    "flow",
+    "hyper",
+    "hypercomplex",
+    "implicit",
+    "recurrent",
+    "reservoir",
+    "sparsity",
+    "spiking",
+    "ssm",
+)
+
+
+def home_of(module: str) -> str:
+    """The public module of the laws that a module defines."""
+    package, _, rest = f"{module}.".partition(".")
+    family = rest.partition(".")[0]
+    if package != OURS:
+        return module
+    return f"{OURS}.{family}" if family in FAMILIES else OURS
+
+
+def is_ours(home: str) -> bool:
+    """Whether laws of this public module are jinit's."""
+    return home.partition(".")[0] == OURS
+
 
 class Registry(Generic[T]):
     """What has a name, by that name and the module that gave it."""
 
     def __init__(self) -> None:
-        self._ours: dict[str, T] = {}
+        self._ours: dict[str, T] = {}  # by name, after its family where it has one
         self._aliases: dict[str, str] = {}  # of ours
         self._users: dict[str, dict[str, T]] = {}  # by name, then module, last one last
 
     def register(self, module: str, name: str, thing: T) -> None:
         """Gives `thing` the name that it has in `module`, in place of any before."""
-        if module == OURS:
-            self._ours[name] = thing
+        if is_ours(module):
+            self._ours[_own(f"{module}.{name}")] = thing
             return
         modules = self._users.setdefault(name, {})
         modules.pop(module, None)
         modules[module] = thing
 
-    def alias(self, name: str, of: str) -> None:
+    def alias(self, module: str, name: str, of: str) -> None:
         """A second name for one of ours."""
-        self._aliases[name] = of
+        self._aliases[_own(f"{module}.{name}")] = _own(f"{module}.{of}")
 
     def names(self) -> tuple[str, ...]:
-        """The bare names, sorted; an alias is found under its law's own name."""
+        """The names, sorted; an alias is found under its law's own name."""
+        for family in FAMILIES:
+            _load(family)
         return tuple(sorted({*self._ours, *self._users}))
 
     def lookup(self, name: str, where: str = "jinit.get") -> T:
         """What a bare or dotted name means; an unknown one lists the nearest."""
-        for found in self._candidates(name):
+        _load(_own(name).rpartition(".")[0])
+        for _, found in self._meanings(name):
             return found
-        known = [*self.names(), *self._aliases]
-        near = difflib.get_close_matches(name.rpartition(".")[2], known, n=3)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        near = " or ".join(map(repr, self._near(name)))
+        hint = f" Did you mean {near}?" if near else ""
         raise ValueError(
             f"`{where}` needs the name of an initializer. Got {shown(name)}.{hint}"
         )
 
     def spell(self, module: str, name: str) -> str:
         """The shortest text that `lookup` reads as the law that `module` calls so."""
-        users = [*self._users.get(name, ())]
-        bare = module == (users[-1] if users else OURS)
-        return name if bare else f"{module}.{name}"
+        full = f"{module}.{name}"
+        bare = _own(full) if is_ours(module) else name
+        owner = next((module for module, _ in self._meanings(bare)), OURS)
+        return bare if owner == (OURS if is_ours(module) else module) else full
 
-    def _candidates(self, text: str) -> Iterator[T]:
+    def _meanings(self, text: str) -> Iterator[tuple[str, T]]:
+        """What a text may mean and whose it is, what it does mean first."""
         module, _, name = text.rpartition(".")
         users = self._users.get(name, {})
         if module in users:
-            yield users[module]
+            yield module, users[module]
         if not module:
-            yield from reversed(users.values())
-        if module in ("", OURS):
-            ours = self._aliases.get(name, name)
-            yield from [self._ours[ours]] if ours in self._ours else []
+            yield from reversed(users.items())
+        own = self._aliases.get(_own(text), _own(text))
+        if own in self._ours:
+            yield OURS, self._ours[own]
+
+    def _near(self, name: str) -> list[str]:
+        """The names nearest to an unknown one, whichever family they are of."""
+        full = {n.rpartition(".")[2]: n for n in [*self.names(), *self._aliases]}
+        last = name.rpartition(".")[2]
+        return [full[n] for n in difflib.get_close_matches(last, full, n=3)]
+
+
+def _own(text: str) -> str:
+    """A name of ours without the `jinit.` before it."""
+    return text.removeprefix(f"{OURS}.")
+
+
+def _load(family: str) -> None:
+    if family in FAMILIES:
+        importlib.import_module(f"{OURS}.{family}")

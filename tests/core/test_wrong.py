@@ -14,7 +14,8 @@ import jinit
 from jinit import fans
 from jinit.testing import assert_law
 
-from ..helpers import CASES, key
+from ..cases import CASES
+from ..helpers import key
 
 
 LAWS = {name: case.init for name, case in CASES.items()}

@@ -1,0 +1,1 @@
+"""Convolution kernels with a shape of their own: upsampling, filters, single taps."""

@@ -1,0 +1,1 @@
+"""Normalizing flows: invertible maps, and layers that start as the identity."""

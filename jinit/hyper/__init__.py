@@ -1,0 +1,1 @@
+"""Heads of hypernetworks, by the fans of the weights that they make."""

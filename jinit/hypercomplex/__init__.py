@@ -1,0 +1,1 @@
+"""Complex and quaternion weights."""

@@ -1,0 +1,1 @@
+"""Networks of coordinates: sines, wavelets, grids, splines, factors."""

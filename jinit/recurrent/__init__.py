@@ -1,0 +1,1 @@
+"""Recurrent networks: kernels, and biases that set how long a gate remembers."""

@@ -1,0 +1,1 @@
+"""Reservoirs of echo state networks, by their spectral radius."""

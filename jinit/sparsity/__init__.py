@@ -1,0 +1,1 @@
+"""Sparse layers: masks, their densities, and weights by what is left."""

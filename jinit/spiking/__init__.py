@@ -1,0 +1,1 @@
+"""Spiking networks, by how their membranes fluctuate."""

@@ -1,5 +1,6 @@
 import csv
 import json
+import pathlib
 import os
 import sys
 
@@ -363,6 +364,27 @@ def test_rules_lists_the_recipes_and_explains_one(capsys):
     assert "1901.09321" in capsys.readouterr().out
     assert main(["rules", "fixpu"]) == 2
     assert "Did you mean 'fixup'?" in capsys.readouterr().err
+
+
+def test_laws_lists_the_schemes_by_family_and_explains_one(capsys):
+    assert main(["laws"]) == 0
+    listed = capsys.readouterr().out
+    assert "he_normal " in listed
+    assert "\nssm.s4d_inv " in listed
+    assert main(["laws", "ssm"]) == 0
+    assert "he_normal " not in capsys.readouterr().out
+    assert main(["laws", "ssm.s4d_inv"]) == 0
+    assert "2206.11893" in capsys.readouterr().out
+    assert main(["laws", "s4d_imv"]) == 2
+    said = capsys.readouterr().err
+    assert "`jinit laws` needs" in said
+    assert "Did you mean 'ssm.s4d_inv'" in said
+
+
+def test_the_page_of_schemes_is_what_the_command_prints(capsys):
+    page = pathlib.Path(__file__).parents[1] / "docs" / "schemes.md"
+    assert main(["laws", "--markdown"]) == 0
+    assert capsys.readouterr().out == page.read_text()
 
 
 def test_theory_prints_tables_and_draws_the_phase_diagram(tmp_path, capsys):

@@ -39,7 +39,7 @@ from .fans import Fans as Fans, fans_of as fans_of, resolve_axes as resolve_axes
 from .figures import blank as blank, drawn as drawn
 from .globs import glob as glob
 from .host import at_once as at_once, on_host as on_host, ours as ours
-from .initializer import alias as alias, Initializer as Initializer
+from .initializer import alias as alias, Initializer as Initializer, laws as laws
 from .origin import is_users as is_users
 from .programs import (
     detached as detached,
@@ -55,6 +55,7 @@ from .progress import (
     track as track,
     working as working,
 )
+from .registry import FAMILIES as FAMILIES
 from .sampling import scalar as scalar, sqrt as sqrt
 from .settings import (
     Axis as Axis,
@@ -73,6 +74,7 @@ from .settings import (
 from .spelling import as_initializer as as_initializer, get as get
 from .text import (
     aligned as aligned,
+    claim as claim,
     digits as digits,
     memory as memory,
     named as named,

@@ -70,6 +70,10 @@ class Registry(Generic[T]):
         """A second name for one of ours."""
         self._aliases[_own(f"{module}.{name}")] = _own(f"{module}.{of}")
 
+    def classical(self) -> dict[str, T]:
+        """What is named in jinit itself and not in a family, sorted."""
+        return {k: v for k, v in sorted(self._ours.items()) if "." not in k}
+
     def names(self) -> tuple[str, ...]:
         """The names, sorted; an alias is found under its law's own name."""
         for family in FAMILIES:

@@ -1,5 +1,6 @@
 """Numbers and tables as text: how every record, plan, report and figure prints."""
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -101,6 +102,11 @@ def memory(count: float) -> str:
             break
         count /= 1024
     return f"{digits(count)} {unit}"
+
+
+def claim(thing: Any) -> str:
+    """The first line of what a thing says of itself."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -5,9 +5,9 @@ import ast
 import inspect
 from typing import Any
 
-from .._core import aligned, choose, shown
+from .._core import aligned, choose, claim, shown
 from .._frameworks import find_object
-from ..recipes import claim, RECIPES
+from ..recipes import RECIPES
 from .options import RefusalError
 
 

@@ -7,7 +7,7 @@ from .defaults import (
     vit as vit,
 )
 from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
-from .recipe import claim as claim, Recipe as Recipe, RECIPES as RECIPES
+from .recipe import Recipe as Recipe, RECIPES as RECIPES
 from .residual import (
     depth_mup as depth_mup,
     fixup as fixup,

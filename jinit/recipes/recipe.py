@@ -86,11 +86,6 @@ def recipe(function: Callable[P, tuple[Rule, ...]]) -> Callable[P, Recipe]:
 
 
 @public("jinit.recipes")
-def claim(make: Callable[..., Recipe]) -> str:
-    """The first line of a recipe's docstring."""
-    return (inspect.getdoc(make) or "").partition("\n")[0]
-
-
 def rules(
     *pairs: tuple[Selector, Any], required: bool = False, yields: bool = False
 ) -> tuple[Rule, ...]:

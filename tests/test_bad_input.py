@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import jinit
+from jinit._core.registry import FAMILIES
 from tests.bad_values import FUNCTIONS, NAMES, value
 
 
@@ -89,7 +90,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "trace": None,
     },
     "from_config": {"config": {"name": "normal", "settings": {}}},
-    "gain": {"activation": "relu", "mode": "forward", "param": None},
+    "gain": {"activation": "relu", "mode": "forward", "param": None, "q": 1.0},
     "gaussian_moments": {"activation": "relu", "variance": 1.0, "param": None},
     "get": {"spec": "he_normal"},
     "gradinit": {**LEARN, "optimizer": "sgd", "step_size": 0.1, "gamma": None},
@@ -218,7 +219,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "normal"},
 }
 DRAW = {"key": RAW, "shape": (3, 4, 4), "dtype": None, "out_sharding": None}
-MODULES = ("", "data", "datasets", "marginal", "pretrain", "recipes", "theory")
+MODULES = ("", "data", "datasets", "marginal", "pretrain", "recipes", "theory",
+           *FAMILIES)  # fmt: skip
 _HELPERS = ("jinit._core.arguments", "jinit._core.settings")
 # What makes no use of its arguments, or only of those of whoever writes a law.
 LEFT = {"closes_residual", "is_kernel"}

@@ -6,7 +6,17 @@ from typing import Annotated, Any, get_args, Literal
 
 from jax.core import Tracer
 
-from .._core import check, choose, NonNegative, plain, public, requirement, shown
+from .._core import (
+    check,
+    choose,
+    NonNegative,
+    plain,
+    Positive,
+    public,
+    refuse_traced,
+    requirement,
+    shown,
+)
 from .moments import Asked
 from .names import activation_name, Function, GATES
 from .roots import root
@@ -23,23 +33,29 @@ def gain(
     mode: Mode = "forward",
     *,
     param: float | None = None,
+    q: Positive = 1.0,
 ) -> float:
     """The gain that keeps a signal the same size through a layer and its activation φ.
 
-    Weights of variance gain² / fan, with z ~ N(0, 1):
+    Weights of variance gain² / fan, with z ~ N(0, q):
 
-        forward    gain² E φ(z)² = 1                       keeps the signal, fan_in
-        backward   gain² E φ′(z)² = 1                      keeps the gradient, fan_out
-        both       gain² (E φ(z)² + E φ′(z)²) / 2 = 1      a compromise, their mean
-        shared     gain² E φ(gain · z)² = 1                gated pairs only, fan_in
+        forward    gain² E φ(z)² = q                         keeps the signal, fan_in
+        backward   gain² E φ′(z)² = 1                        keeps the gradient, fan_out
+        both       gain² (E φ(z)² / q + E φ′(z)²) / 2 = 1    a compromise, their mean
+        shared     gain² E φ(gain · z)² = 1                  gated pairs only, fan_in
 
     The expectations are integrals, taken to about 14 digits, so every activation has a
     gain, not only those in a table. "forward" is the usual choice.
 
-    A gated pair is h = φ(a) b with a and b independent N(0, 1). It has E h² = E φ² and,
-    in the place of E φ′², E |∇h|² = E φ′² + E φ². Its forward gain belongs to the layer
-    after it; its shared gain goes to both layers before it and makes E h² = 1; for its
-    backward gain fan_out is the width of one of these.
+    Where the size of its input says what an activation does, as with a sine, a Gaussian
+    or a saturating one, choose that size: q is the second moment that the signal keeps.
+    A homogeneous activation, such as relu, has the same gain at every q.
+
+    A gated pair is h = φ(a) b with a and b independent N(0, q). It has E h² = q E φ²
+    and, in the place of E φ′², E |∇h|² = q E φ′² + E φ². Its forward gain belongs to
+    the layer after it; its shared gain goes to both layers before it and makes E h² = q
+    where these read E x² = q; for its backward gain fan_out is the width of one of
+    these.
 
     Args:
         activation: A name ("relu", "gelu_exact", "swiglu", ...), a function of
@@ -47,6 +63,7 @@ def gain(
             is returned as it is.
         mode: The condition to meet.
         param: The negative slope of "leaky_relu", or the `alpha` of "elu" and "celu".
+        q: The second moment of the pre-activations z.
 
     Returns:
         The gain.
@@ -54,7 +71,8 @@ def gain(
     Raises:
         TypeError: When JAX can not trace the activation.
         ValueError: When the name or the mode is unknown; when the activation is
-            constant, infinite, NaN, or not one real number; when a number is negative.
+            constant, infinite, NaN, or not one real number; when a number is negative
+            or `q` is not above 0.
 
     Example:
         >>> import jax, jinit
@@ -64,6 +82,8 @@ def gain(
         (1.533580, 1.481168)
         >>> jinit.gain(lambda x: x * abs(x))  # E x⁴ = 3
         0.577350
+        >>> jinit.gain("sin", q=0.25)  # nearly linear there: E sin² = (1 - e^(-2q)) / 2
+        1.127274
 
     References:
         He, Zhang, Ren, Sun. Delving deep into rectifiers. ICCV 2015. Section 2.2.
@@ -72,8 +92,12 @@ def gain(
         networks. AISTATS 2010. https://proceedings.mlr.press/v9/glorot10a.html
         Shazeer. GLU variants improve transformer. 2020.
         https://arxiv.org/abs/2002.05202
+        Koneputugodage, Ben-Shabat, Ramasinghe, Gould. VI3NR: variance informed
+        initialization for implicit neural representations. CVPR 2025.
+        https://arxiv.org/abs/2504.19270
     """
-    square = squared_gain(activation, mode, param=param)
+    refuse_traced("jinit.gain", q)
+    square = squared_gain(activation, mode, param=param, q=q)
     number = _number(activation)
     return math.sqrt(square) if number is None else number
 
@@ -83,6 +107,7 @@ def squared_gain(
     mode: Mode = "forward",
     *,
     param: float | None = None,
+    q: float = 1.0,
     where: str = "jinit.gain",
     what: str = "activation",
 ) -> float:
@@ -92,18 +117,18 @@ def squared_gain(
     if number is not None and param is None:
         return number * number
     phi = Asked.of(where, activation, param, what)
-    return _shared(phi) if mode == "shared" else _kept(phi, mode)
+    return _shared(phi, q) if mode == "shared" else _kept(phi, mode, q)
 
 
-def _kept(phi: Asked, mode: Mode) -> float:
-    moments = phi.moments()
+def _kept(phi: Asked, mode: Mode, q: float) -> float:
+    moments = phi.moments(q)
     if moments.second - moments.mean**2 <= _ROUNDING * moments.second:
         raise ValueError(
             f"`{phi.where}` needs an activation that passes a signal on. Got "
             f"{phi.given!r}, which is constant at {moments.mean}."
         )
     if mode == "forward":
-        return 1 / moments.second
+        return q / moments.second
     if not 0 < moments.slope < math.inf:
         raise ValueError(
             f"`{phi.where}` needs 0 < E φ′² < ∞ for mode {mode!r}. Got {moments.slope} "
@@ -111,7 +136,7 @@ def _kept(phi: Asked, mode: Mode) -> float:
         )
     if mode == "backward":
         return 1 / moments.slope
-    return 2 / (moments.second + moments.slope)
+    return 2 / (moments.second / q + moments.slope)
 
 
 def _number(activation: Any, where: str = "jinit.gain") -> Any:
@@ -124,15 +149,21 @@ def _number(activation: Any, where: str = "jinit.gain") -> Any:
     return None
 
 
-def _shared(pair: Asked) -> float:
-    """The variance of both halves at which their product has E h² = 1."""
+def _shared(pair: Asked, q: float) -> float:
+    """The gain² by which both halves of variance gain² q have a product of E h² = q."""
     if not pair.is_gated:
         listed = ", ".join(map(repr, GATES))
         raise ValueError(
             f"`{pair.where}` needs one of the gated pairs {listed} for mode 'shared'. "
             f"Got {shown(pair.given)}. Use mode 'forward', 'backward' or 'both'."
         )
-    return root(lambda v: pair.moments(v).second - 1, 1.0, 16.0)
+    excess = lambda square: pair.moments(square * q).second / q - 1
+    low, high = 1.0, 16.0
+    while excess(low) > 0:
+        low /= 16
+    while excess(high) < 0:
+        high *= 16
+    return root(excess, low, high)
 
 
 @requirement("a number or an activation")

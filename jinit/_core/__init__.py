@@ -38,7 +38,12 @@ from .extras import EXTRAS as EXTRAS, require as require
 from .fans import Fans as Fans, fans_of as fans_of, resolve_axes as resolve_axes
 from .figures import blank as blank, drawn as drawn
 from .globs import glob as glob
-from .host import at_once as at_once, on_host as on_host, ours as ours
+from .host import (
+    at_once as at_once,
+    on_host as on_host,
+    ours as ours,
+    refuse_traced as refuse_traced,
+)
 from .initializer import alias as alias, Initializer as Initializer, laws as laws
 from .origin import is_users as is_users
 from .programs import (

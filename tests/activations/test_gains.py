@@ -250,3 +250,41 @@ def test_modes_and_params_are_checked():
         jinit.gain(lambda x: x, param=0.2)
     with pytest.raises(TypeError, match=r"Got 2\.0"):
         jinit.gain(2.0, param=0.2)
+
+
+@pytest.mark.parametrize("q", [0.01, 0.5, 4.0])
+def test_a_gain_at_another_second_moment(q):
+    second, slope = (1 - math.exp(-2 * q)) / 2, (1 + math.exp(-2 * q)) / 2  # of a sine
+    closed = {
+        "forward": q / second,
+        "backward": 1 / slope,
+        "both": 2 / (second / q + slope),
+    }
+    for mode, square in closed.items():
+        assert squared_gain("sin", mode, q=q) == pytest.approx(square, rel=1e-12)
+        # q sets the unit in which a function is read: φ(√q z) has the gain at 1.
+        unit = lambda z: jnp.sin(math.sqrt(q) * z) / math.sqrt(q)
+        assert squared_gain(unit, mode) == pytest.approx(square, rel=1e-12)
+
+
+@pytest.mark.parametrize("q", [1e-6, 0.3, 7.0, 1e4])
+def test_a_homogeneous_activation_has_one_gain(q):
+    for mode in ("forward", "backward", "both"):
+        assert squared_gain("relu", mode, q=q) == pytest.approx(2.0, rel=1e-13)
+    assert jinit.gain("reglu", "shared", q=q) == pytest.approx((2 / q) ** 0.25)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("q", [1e-3, 0.5, 100.0])
+def test_gated_pairs_keep_another_second_moment(name, q):
+    square = squared_gain(name, "shared", q=q)
+    assert gaussian_moments(name, square * q).second == pytest.approx(q, rel=1e-9)
+    second = gaussian_moments(name, q).second
+    assert squared_gain(name, q=q) * second == pytest.approx(q, rel=1e-13)
+
+
+def test_the_second_moment_is_a_number_above_zero():
+    with pytest.raises(ValueError, match=r"`q` above 0\. Got 0"):
+        jinit.gain("sin", q=0)
+    with pytest.raises(TypeError, match=r"`jinit.gain` needs numbers that are there"):
+        jax.jit(lambda q: jinit.gain("sin", q=q))(1.0)

@@ -1,7 +1,7 @@
 import csv
 import json
-import pathlib
 import os
+import pathlib
 import sys
 
 import chex

@@ -210,7 +210,7 @@ def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
         "z": _moments(z),
         "gradient": _moments(gradient),
         "equal_units": _equal(kernel, out_axes) & _equal(gradient, (-1,)),
-        "activation": None if phi is None else _activation(phi, slope),
+        "activation": None if phi is None else _activation(phi, slope, gradient),
         "activation_histogram": _histogram(z if phi is None else phi),
         "gradient_histogram": _histogram(gradient),
         "finite": jnp.isfinite(z).all(),
@@ -218,15 +218,24 @@ def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
     }
 
 
-def _activation(phi: jax.Array, slope: jax.Array | None) -> Tree:
+def _activation(phi: jax.Array, slope: jax.Array | None, gradient: jax.Array) -> Tree:
     if slope is None:
         return {"moments": _moments(phi), "saturated": None, "dead": None}
-    silent = (slope == 0).all(axis=tuple(range(slope.ndim - 1)))
+    # A gradient may pass beside φ as well: along a skip, or straight through a quantizer.
+    alive, beside = _any_example(slope), _any_example(gradient)
+    if beside.shape == alive.shape:
+        alive |= beside
+    stops = (slope == 0).all() & alive.any()
     return {
         "moments": _moments(phi),
-        "saturated": jnp.mean(slope <= FLAT * slope.max()),
-        "dead": jnp.mean(silent),
+        "saturated": jnp.where(stops, 0.0, jnp.mean(slope <= FLAT * slope.max())),
+        "dead": jnp.mean(~alive),
     }
+
+
+def _any_example(x: jax.Array) -> jax.Array:
+    """For each unit, whether any example gives it a number other than 0."""
+    return (x != 0).any(axis=tuple(range(x.ndim - 1)))
 
 
 def _scalar(

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Set
 
+import jax.numpy as jnp
+
 from .._graph import Activation, follow, Graph, LayerIndex, Link, Op, Value
 
 
@@ -114,9 +116,12 @@ class Following:
         )
 
 
-def _alike(graph: Graph, a: Value, b: Value) -> bool:
-    same_shape = graph.types[a].shape == graph.types[b].shape
-    return same_shape and graph.loops.get(a) == graph.loops.get(b)
+def _alike(graph: Graph, value: Value, output: Value) -> bool:
+    """Whether a value has an entry for each of an output's: a number, and not an id."""
+    found, of = graph.types[value], graph.types[output]
+    exact = [not jnp.issubdtype(each.dtype, jnp.inexact) for each in (found, of)]
+    same_loops = graph.loops.get(value) == graph.loops.get(output)
+    return found.shape == of.shape and same_loops and exact != [True, False]
 
 
 def _moved(graph: Graph, value: Value, moves: Callable[[Op], bool]) -> Set[Value]:

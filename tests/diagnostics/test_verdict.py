@@ -105,6 +105,19 @@ def test_the_layer_where_the_signal_is_gone_is_foretold():
     assert abs(foretold - measured) <= 1
 
 
+def test_a_gradient_that_passes_straight_through_a_quantizer_is_not_dead():
+    def apply(weights, x):
+        z = x @ weights[0]
+        codes = weights[1][jnp.argmin(jnp.abs(z[..., None] - weights[1]), -1)]
+        return jax.nn.relu((z + jax.lax.stop_gradient(codes - z)) @ weights[2])
+
+    w = jinit.lecun_normal(jax.random.key(0), (128, 128))
+    seen = jinit.probe(apply, [w, jnp.linspace(-2.0, 2.0, 9), w], X)
+    quantized = seen.layers[0]
+    assert (quantized.dead, quantized.saturated) == (0, 0)
+    assert seen.condition != "dead"
+
+
 def test_dead_units_are_reported():
     apply = lambda p, x: jax.nn.relu(jax.nn.relu(x @ p[0] + p[1]) @ p[2]) @ p[3]
     w = jinit.he_normal(jax.random.key(0), (128, 128))

@@ -221,7 +221,7 @@ def _of_one(seen: Tree, kernel: jax.Array, out_axes: tuple[int, ...]) -> Tree:
 def _activation(phi: jax.Array, slope: jax.Array | None, gradient: jax.Array) -> Tree:
     if slope is None:
         return {"moments": _moments(phi), "saturated": None, "dead": None}
-    # A gradient may pass beside φ as well: along a skip, or straight through a quantizer.
+    # A gradient may pass beside φ: along a skip, or straight through a quantizer.
     alive, beside = _any_example(slope), _any_example(gradient)
     if beside.shape == alive.shape:
         alive |= beside

@@ -1,7 +1,6 @@
 """Initializers made of other initializers."""
 
 import dataclasses
-from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -9,25 +8,9 @@ import numpy as np
 from ._core.decorator import law
 from ._core.fans import Fans
 from ._core.initializer import Initializer
-from ._core.settings import AnyDType, Finite, requirement
-from ._core.spelling import as_initializer
-from ._core.text import shown
+from ._core.settings import AnyDType, Finite
+from ._core.spelling import Base
 from .marginal import Marginal, values
-
-
-@requirement("an initializer")
-def _initializer(where: str, what: str, value: Any) -> Initializer:
-    try:
-        found = as_initializer(where, value)
-    except TypeError:
-        raise TypeError(
-            f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "
-            f"for one. Got {shown(value)}."
-        ) from None
-    return found.configure()  # refuses one that lacks a setting
-
-
-_Base = Annotated[Initializer, _initializer]
 
 
 def _fans(shape: tuple[int, ...], base: Initializer, factor: float) -> Fans:
@@ -51,7 +34,7 @@ def scaled(
     key: jax.Array,
     shape: tuple[int, ...],
     /,
-    base: _Base,
+    base: Base,
     factor: Finite = 1.0,
     dtype: AnyDType = None,
 ) -> jax.Array:

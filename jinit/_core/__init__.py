@@ -76,7 +76,7 @@ from .settings import (
     requirement as requirement,
     Whole as Whole,
 )
-from .spelling import as_initializer as as_initializer, get as get
+from .spelling import as_initializer as as_initializer, Base as Base, get as get
 from .text import (
     aligned as aligned,
     claim as claim,

@@ -3,14 +3,14 @@
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 
 from .arguments import public
 from .initializer import Initializer, laws
-from .settings import check, Finite, is_number
+from .settings import check, Finite, is_number, requirement
 from .text import shown
 
 
@@ -85,6 +85,21 @@ def as_initializer(where: str, spec: Any) -> Initializer:
     if isinstance(spec, int) and abs(spec) >= 2**63:
         spec = check(where, "a number", Finite, spec)
     return laws.lookup("jinit.constant")(spec)
+
+
+@requirement("an initializer")
+def _base(where: str, what: str, value: Any) -> Initializer:
+    try:
+        found = as_initializer(where, value)
+    except TypeError:
+        raise TypeError(
+            f"`{where}` needs `{what}` to be an initializer, or what `jinit.get` takes "
+            f"for one. Got {shown(value)}."
+        ) from None
+    return found.configure()  # refuses one that lacks a setting
+
+
+Base = Annotated[Initializer, _base]  # a setting that is an initializer itself
 
 
 def _from_config(where: str, config: Any) -> Initializer:

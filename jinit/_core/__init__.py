@@ -45,6 +45,7 @@ from .host import (
     refuse_traced as refuse_traced,
 )
 from .initializer import alias as alias, Initializer as Initializer, laws as laws
+from .later import later as later
 from .origin import is_users as is_users
 from .programs import (
     detached as detached,

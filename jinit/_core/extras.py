@@ -7,6 +7,8 @@ from typing import Any
 # By package, the extra of pyproject.toml that has it.
 EXTRAS = {
     "flax": "demo",
+    "haiku": "haiku",
+    "keras": "keras",
     "matplotlib": "demo",
     "mlxtend": "demo",
     "optax": "train",

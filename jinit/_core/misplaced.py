@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import held
 from .draw import is_shape
 from .law import Law
-from .settings import Axes, Axis, Values
+from .settings import Axes, Axis, is_known, Values
 from .text import shown
 
 
@@ -39,14 +40,43 @@ def refuse_misplaced(
             )
     named = "shape" in kwargs and "shape" not in law.parameters
     shape = kwargs["shape"] if named else first
-    if named or (args and _is_first_a_shape(law, first, is_set)):
+    is_keyless = bool(args) and (
+        _is_first_a_shape(law, first, is_set) or _has_dtype(law, args, kwargs)
+    )
+    if named or is_keyless:
         key = "key" if law.is_random else "None"
         raise TypeError(
             f"`{law.public_name}` needs a key, or None where nothing is random, before "
             f"the shape, also where Keras and Haiku give none. Got "
             f"{shown(shape)} alone. To draw, write "
-            f"`{law.name}({key}, {shown(shape)})`."
+            f"`{law.name}({key}, {shown(shape)})`. For Keras and Haiku, {WRAPPED}."
         )
+
+
+# What gives a framework without keys what it asks for.
+WRAPPED = "wrap it: `jinit.compat.keras.wrap`, `jinit.compat.haiku.wrap`"
+
+
+def _has_dtype(law: Law, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a shape and a dtype are given, and could not be settings."""
+    if not _is_shape(args[0]) or not law.parameters:
+        return False
+    first, second = [*law.parameters, "dtype"][:2]
+    try:
+        held("", first, law.hints.get(first), tuple(args[0]))
+    except (TypeError, ValueError):
+        return "dtype" in kwargs or len(args) == 2
+    if len(args) == 1:
+        is_axes = law.hints.get(first) in (Axis, Axes)
+        return "dtype" in kwargs and is_axes and max(args[0], default=0) >= _RANK
+    return second != "dtype" and _is_dtype(args[1])
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        return value is not None and is_known(np.dtype(value))
+    except Exception:  # whatever NumPy makes of it
+        return False
 
 
 def _is_first_a_shape(law: Law, first: Any, is_set: bool) -> bool:

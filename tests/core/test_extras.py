@@ -25,7 +25,11 @@ def test_a_missing_package_is_said_with_the_command(monkeypatch):
 
 
 def test_every_extra_holds_its_packages():
-    distribution = {"orbax": "orbax-checkpoint", "sklearn": "scikit-learn"}
+    distribution = {
+        "haiku": "dm-haiku",
+        "orbax": "orbax-checkpoint",
+        "sklearn": "scikit-learn",
+    }
     extras = PROJECT["project"]["optional-dependencies"]
     for package, extra in EXTRAS.items():
         names = [each.partition(">")[0] for each in extras[extra]]

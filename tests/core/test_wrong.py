@@ -81,6 +81,32 @@ def test_a_keyless_call_is_explained(init, given):
         init((3, 3), *given)
 
 
+@pytest.mark.parametrize("name", sorted(LAWS))
+def test_a_shape_and_a_dtype_are_a_call_without_a_key(name):
+    init = LAWS[name]
+    for shape in [(16, 8), [3, 4, 16, 8]]:
+        calls: list[Any] = [
+            lambda shape=shape: init(shape, jnp.float32),  # as Haiku
+            lambda shape=shape: init(shape, dtype="float32"),  # as Keras
+        ]
+        for call in calls:
+            with pytest.raises(TypeError, match=r"key.*alone.*jinit\.compat\.keras"):
+                call()
+
+
+def test_settings_that_look_like_a_shape_may_have_a_dtype():
+    assert jinit.he_normal((0, 1), dtype="bfloat16").settings["in_axis"] == (0, 1)
+    assert jinit.constant((2, 3), "int32").settings["dtype"] == jnp.int32
+    assert jinit.normal(0.5, "float32").settings["stddev"] == 0.5
+
+
+def test_an_initializer_is_no_array():
+    # Small sizes could be axes: Keras then asks JAX for an array of the initializer.
+    init: Any = jinit.he_normal((2, 3), dtype="float32")
+    with pytest.raises(TypeError, match=r"`jinit.he_normal` .*jinit\.compat\.keras"):
+        jnp.asarray(init)
+
+
 def test_fans_of_what_is_no_kernel():
     for shape in NO_SHAPES:
         refused(lambda shape=shape: fans(shape), "jinit.fans")

@@ -1,6 +1,7 @@
 """What a computation says about parameters: layers, kernels, roles, sizes."""
 
 from .finite import first_not_finite as first_not_finite
+from .generated import find_generated as find_generated, Generated as Generated
 from .instances import (
     copies as copies,
     Instance as Instance,

@@ -197,6 +197,8 @@ def _kernel(row: Row, options: _Options, sized: Sized) -> tuple[Initializer, str
         reasons.append("which passes no gradient")
     if row.closes_residual:
         reasons.append(f"closes 1 of {row.branches} branches")
+    if sized.makes:
+        reasons.append(sized.makes)
     if row.path in options.unmirrored:
         reasons.append(f"random weights drift: {options.unmirrored[row.path]}")
     initializer = of_variance(row, square, options.law, options.direction)

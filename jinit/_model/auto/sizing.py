@@ -18,6 +18,7 @@ from ..._core import Initializer
 from ..._graph import Op, recognize, Scope, Value
 from ..._graph.samples import Samples, Source
 from ..._reading import (
+    find_generated,
     Layer,
     Model,
     predicted,
@@ -29,11 +30,12 @@ from ..._reading import (
     Trace,
 )
 from ..plan import Choice, Plan
+from .heads import Heads
+from .near import CLOSE, near, whole
 
 
 PASSES = 4  # at most, until what kernels read more than once is what counts
 SHARES = 0.5  # of 1, as far as the weights of an average may seem to sum to
-CLOSE = 0.05  # what samples tell is good to this: nearer than that, a formula's holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +46,13 @@ class Sized:
         reads: E x² of what its layer reads.
         target: E z² that its layer is to make.
         factor: What its variance is multiplied by, where a kernel is made of several.
+        makes: What its layer makes for another, if it does: "a kernel of fan_in 64".
     """
 
     reads: float = 1.0
     target: float = 1.0
     factor: float = 1.0
+    makes: str = ""
 
 
 @dataclasses.dataclass
@@ -85,6 +89,7 @@ class Sizing:
             self.paths.setdefault(layer, []).append(path)
         streams = [layer.reads.stream for layer in self.model.layers]
         self.raw = {stream.start for stream in streams if stream}
+        self.heads = Heads(find_generated(self.model.facts, self.model.layers))
 
     def run(self) -> Mapping[str, Prediction]:
         """What is told of every kernel's layer, by path; `sized` says what counts.
@@ -97,8 +102,8 @@ class Sizing:
             self.visits.clear()
             self.forward = run(self.model, self.parameter, self.before, self.after)
             counted = {path: float(np.median(v)) for path, v in self.visits.items()}
-            off = {p: n for p, n in counted.items() if not _near(n, self.used[p])}
-            if not off:
+            off = {p: n for p, n in counted.items() if not near(n, self.used[p])}
+            if self.heads.settle() and not off:
                 break
             for path, reads in off.items() if left else ():
                 if len(self.visits[path]) > 1 and self.used[path]:
@@ -137,7 +142,9 @@ class Sizing:
         reads = self._counts(layer, scope.get(layer.signal), scope)
         target = self._target(layer, scope)
         for path in fresh:
-            self.sized[path] = Sized(reads, target)
+            self.sized[path] = Sized(
+                reads, target, makes=self.heads.makes.get(path, "")
+            )
         for path in told:
             self.visits.setdefault(path, []).append(reads)
             self.sized[path] = dataclasses.replace(self.sized[path], target=target)
@@ -149,7 +156,7 @@ class Sizing:
         layer = self.layers.get(op)
         if layer is not None:
             return self._kept(layer, made, scope)
-        value = op.outputs[0]
+        made, value = self.heads.resized(op, scope, made), op.outputs[0]
         if op.traits.is_layer and all(i in self.model.facts.data for i in op.inputs):
             kernel = read_kernel(self.model.graph, op, 1, None)
             count = int(kernel.fan_in) if kernel else 0
@@ -176,19 +183,19 @@ class Sizing:
         position averages nothing: its weights count as leaving the size.
         """
         if layer.signal in self.alike:
-            return _whole(self.alike[layer.signal])
+            return whole(self.alike[layer.signal])
         if signal.doubt:  # nobody knows: as between layers that keep their signals
             return self._formula(layer.reads, [1.0] * 2) or 1.0
         if layer.reads.later.chained and self._is_shared(layer):
             # One law for many layers: what they read when all keep their signals.
             exact = self._formula(layer.reads, [1.0] * 2)
-            return _whole(signal.second) if exact is None else exact
+            return whole(signal.second) if exact is None else exact
         phi = layer.reads.activation
         starts = [scope.seen(i) for i in phi.sources] if phi else []
-        sizes = [_whole(x.second) for x in starts if x and _is_centered(x)]
+        sizes = [whole(x.second) for x in starts if x and _is_centered(x)]
         exact = self._formula(layer.reads, sizes)
-        near = exact is not None and _near(signal.second, exact)
-        return exact if exact is not None and near else _whole(signal.second)
+        is_told = exact is not None and near(signal.second, exact)
+        return exact if exact is not None and is_told else whole(signal.second)
 
     def _is_shared(self, layer: Layer) -> bool:
         """Whether a kernel's law is that of other layers, or iterations, as well."""
@@ -214,12 +221,12 @@ class Sizing:
 
     def _target(self, layer: Layer, scope: Scope) -> float:
         closing = layer.place.closing
-        if closing is None:
-            return 1.0
+        if closing is None or layer.path in self.heads.targets:
+            return self.heads.targets.get(layer.path, 1.0)
         start = 1.0
         if closing.start in self.raw:
             stream = scope.seen(closing.start)
-            start = _whole(stream.second) if stream else 1.0
+            start = whole(stream.second) if stream else 1.0
         return self.added * start / closing.branches
 
     def _balance(self, layer: Layer, scope: Scope) -> None:
@@ -231,7 +238,7 @@ class Sizing:
         fan_in = layer.kernel.fan_in
         kernel = scope.get(layer.kernel.value)
         want = sized.target / (fan_in * sized.reads) if fan_in and sized.reads else 0.0
-        if not (kernel.second > 0 and want > 0) or _near(kernel.second, want, 0.1):
+        if not (kernel.second > 0 and want > 0) or near(kernel.second, want, 0.1):
             return
         leaves = self.model.facts.leaves[layer.kernel.value]
         drawn = [self.rows[i] for i in leaves if self.rows[i].path in self.sized]
@@ -305,19 +312,10 @@ def _averaged(one: Samples, other: Samples, count: int) -> float | None:
     for weights, values in ((one, other), (other, one)):
         share = np.isrealobj(weights.rows) and weights.array is None
         share = share and weights.rows.min() >= 0 and weights.rows.max() <= 1.001
-        if share and _near(count * weights.mean, 1.0, SHARES):
+        if share and near(count * weights.mean, 1.0, SHARES):
             return values.second
     return None
 
 
 def _is_centered(x: Samples) -> bool:
     return x.mean**2 < CLOSE**2 * x.second
-
-
-def _near(value: float, wanted: float, within: float = CLOSE) -> bool:
-    return math.isclose(value, wanted, rel_tol=within)
-
-
-def _whole(second: float) -> float:
-    """A second moment of 1 where it is that but for chance; else its three digits."""
-    return 1.0 if _near(second, 1.0) else float(f"{second:.3g}")

@@ -10,6 +10,7 @@ from .arguments import (
     held as held,
     Key as Key,
     Listed as Listed,
+    Numbers as Numbers,
     numbers as numbers,
     public as public,
     Reals as Reals,

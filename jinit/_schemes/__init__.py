@@ -48,4 +48,11 @@ from .orthogonal import (
     special_orthogonal as special_orthogonal,
 )
 from .sparse import sparse as sparse
-from .variance_scaling import variance_scaling as variance_scaling
+from .variance_scaling import (
+    Distribution as Distribution,
+    draw as draw,
+    fan_of as fan_of,
+    fans_from as fans_from,
+    marginal_of as marginal_of,
+    variance_scaling as variance_scaling,
+)

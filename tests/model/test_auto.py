@@ -214,6 +214,43 @@ class Residual(nn.Module):
         return nn.Dense(10, name="head")(x)
 
 
+@pytest.mark.parametrize(
+    ("phi", "w0"),
+    [
+        (lambda z: jnp.sin(30 * z), 30),
+        (lambda z: jnp.sin(z * -5.0), 5),
+        (lambda z: jnp.sin(30 * (jnp.abs(z) + 1) * z), 30),
+        (jnp.sin, None),
+        (lambda z: z + jnp.sin(3 * z) ** 2 / 3, None),
+    ],
+)
+def test_a_sine_of_high_frequency_gets_the_bounds_of_siren(phi, w0):
+    apply = lambda p, x: phi(phi(x @ p[0]) @ p[1].T) @ p[2]
+    shapes = [jax.ShapeDtypeStruct(s, "float32") for s in ((2, 64), (32, 64), (32, 3))]
+    plan = jinit.explain((apply, shapes), jnp.ones((8, 2)))
+    drawn = [choice.initializer for choice in plan]
+    siren = jinit.implicit.siren
+    if w0 is None:
+        assert all(init.law != siren.law for init in drawn)
+        return
+    turned = siren(w0=w0, in_axis=(1,), out_axis=(0,))
+    assert drawn == [siren(first=True, w0=w0), turned, siren(w0=w0)]
+    assert plan.choices[1].reason == f"sin({w0} z) after it"
+
+
+def test_a_sine_of_high_frequency_takes_another_law_at_the_same_size():
+    apply = lambda p, x: jnp.sin(30 * jnp.sin(30 * (x @ p[0])) @ p[1]) @ p[2]
+    shapes = [jax.ShapeDtypeStruct(s, "float32") for s in ((2, 64), (64, 64), (64, 3))]
+    stds = [
+        [choice.initializer.std(choice.shape) for choice in plan]
+        for plan in (
+            jinit.explain((apply, shapes), jnp.ones((8, 2)), law=law)
+            for law in ("truncated_normal", "normal")
+        )
+    ]
+    np.testing.assert_allclose(*stds, rtol=1e-5)
+
+
 def test_a_stream_of_zero_branches_stays_as_it_starts():
     apply, params, x = shapes(Residual(), image(2, 64))
     stds = {

@@ -43,8 +43,8 @@ class SIREN(eqx.Module):
 
 @entry((image(32, 2),))
 def siren() -> type[eqx.Module]:
-    """The factor 30 stands in the computation: kernels of variance 2/(30² fan), so that
-    the argument of the sine has std √2; biases as the author has them or 0.
+    """The factor 30 stands in the computation: kernels of variance 2 / (30² fan), so
+    that the argument of the sine has a std of about 1; the first sets the frequencies.
     """
     return SIREN
 

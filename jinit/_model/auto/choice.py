@@ -17,6 +17,7 @@ from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
 from .chains import mirrored, unmirrored
 from .laws import by_shape, Direction, in_pairs, Law, of_variance, per_gate
+from .sines import of_sine, Sine, sines
 from .sizing import Sized, Sizing
 
 
@@ -54,6 +55,7 @@ def plan_of(
         unmirrored(found, _loops(model)) if mirror else {},
         staying,
         {row.path for row in found if own.was_random(row, found)},
+        sines(found),
     )
     leaves = dict(zip(model.paths, jax.tree.leaves(weights), strict=True))
 
@@ -89,6 +91,7 @@ class _Options:
     unmirrored: Mapping[str, str]
     own: Mapping[str, Own]
     was_random: Set[str]
+    sines: Mapping[str, Sine]
 
 
 def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choice:
@@ -175,6 +178,8 @@ def _embedding(row: Row, sized: Sized) -> tuple[Initializer, str]:
 def _kernel(row: Row, options: _Options, sized: Sized) -> tuple[Initializer, str]:
     if row.closes_residual and options.residual == "zero":
         return zeros, f"closes 1 of {row.branches} branches"
+    if row.path in options.sines:
+        return of_sine(row, options.sines[row.path], options.law)
     gates = per_gate(row) if row.role == "recurrent kernel" else None
     if gates and row.multiple == 1:
         return gates, "recurrent"

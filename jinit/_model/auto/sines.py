@@ -51,12 +51,11 @@ def of_sine(row: Row, sine: Sine, law: Law) -> tuple[Initializer, str]:
     """
     reason = f"sin({digits(sine.w0)} z) {sine.where} it"
     square = 1 / (3 * (row.fan_in or 1)) if sine.first else 2 / sine.w0**2
-    init = siren(first=sine.first, w0=sine.w0)
+    init = siren.configure(first=sine.first, w0=sine.w0)
     if not _has_fans(init, row):
         axes = row.in_axes, row.out_axes, row.stack_axes
-        init = init(
-            **dict(zip(("in_axis", "out_axis", "batch_axis"), axes, strict=True))
-        )
+        names = ("in_axis", "out_axis", "batch_axis")
+        init = init.configure(**dict(zip(names, axes, strict=True)))
     if law not in {"truncated_normal", "uniform"} or not _has_fans(init, row):
         init = of_variance(row, square, law, "forward")
     return init, reason

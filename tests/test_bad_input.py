@@ -197,6 +197,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "recipes.claim": {"make": jinit.recipes.gpt2},
     "recipes.deepnorm_alpha": {"encoder_layers": 2, "decoder_layers": 2},
     "ssm.dplr": {"measure": "legs", "size": 4},
+    "ssm.lru_gamma": {"nu": np.zeros(3)},
     "theory.batch_norm_gradient_factor": PHI,
     "theory.chebyshev_bound": {"threshold": 2.0, "variance": 1.0},
     "theory.correlation_fixed_point": {**PHI, "q": 1.0, "weight_variance": 2.0},

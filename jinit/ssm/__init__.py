@@ -1,10 +1,17 @@
 """State-space models and linear recurrences: poles, steps, gates, decays."""
 
 from .dplr import DPLR as DPLR, dplr as dplr
+from .griffin import rg_lru as rg_lru
 from .hippo import (
     hippo as hippo,
     hippo_correction as hippo_correction,
     hippo_input as hippo_input,
+)
+from .lru import lru_gamma as lru_gamma, lru_nu as lru_nu, lru_theta as lru_theta
+from .mamba import (
+    gated_delta as gated_delta,
+    mamba2_a_log as mamba2_a_log,
+    mamba_a_log as mamba_a_log,
 )
 from .s4d import (
     s4d_inv as s4d_inv,
@@ -13,3 +20,4 @@ from .s4d import (
     s4d_quad as s4d_quad,
     s4d_real as s4d_real,
 )
+from .steps import log_step as log_step, mamba_dt_bias as mamba_dt_bias

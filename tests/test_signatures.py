@@ -13,7 +13,8 @@ from jinit import settings
 
 MODULES = ["jinit", "jinit.theory", "jinit.data", "jinit.pretrain", "jinit.recipes",
            "jinit.marginal", "jinit.settings", "jinit.testing", "jinit.compose",
-           "jinit.datasets", "jinit.compat.torch"]  # fmt: skip
+           "jinit.datasets", "jinit.compat.torch",
+           "jinit.compat.keras", "jinit.compat.haiku"]  # fmt: skip
 
 
 def public_callables():

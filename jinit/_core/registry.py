@@ -18,9 +18,10 @@ T = TypeVar("T")
 
 OURS = "jinit"
 
-# Public modules of laws for one kind of model.
+# Public modules of laws for one kind of model, or of one other library.
 FAMILIES = (
     "attention",
+    "compat.torch",
     "conv",
     "features",
     "flow",
@@ -37,11 +38,12 @@ FAMILIES = (
 
 def home_of(module: str) -> str:
     """The public module of the laws that a module defines."""
-    package, _, rest = f"{module}.".partition(".")
-    family = rest.partition(".")[0]
-    if package != OURS:
+    if not is_ours(module):
         return module
-    return f"{OURS}.{family}" if family in FAMILIES else OURS
+    families = (f"{OURS}.{family}" for family in FAMILIES)
+    return next(
+        (each for each in families if f"{module}.".startswith(f"{each}.")), OURS
+    )
 
 
 def is_ours(home: str) -> bool:

@@ -1,11 +1,11 @@
-"""The names of `torch.nn.init`, with their exact meaning."""
+"""Torch's table of gains."""
 
 import math
 
-from .._core import check, choose, Finite
+from ..._core import check, choose, Finite
 
 
-_GAINS = {
+GAINS = {
     "linear": 1.0,
     "conv1d": 1.0,
     "conv2d": 1.0,
@@ -57,11 +57,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     where = "jinit.compat.torch.calculate_gain"
     try:
-        choose(where, "nonlinearity", nonlinearity, _GAINS)
+        choose(where, "nonlinearity", nonlinearity, GAINS)
     except ValueError as error:
         fix = "`jinit.gain` computes that of any activation."
         raise ValueError(f"{error} torch has no other gain; {fix}") from None
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else check(where, "param", Finite, param)
         return math.sqrt(2 / (1 + slope**2))
-    return _GAINS[nonlinearity]
+    return GAINS[nonlinearity]

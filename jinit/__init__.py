@@ -63,8 +63,8 @@ __version__ = "0.1.0"
 _HOMES = {
     ".": (
         "attention cli compat compose conv data datasets features flow hyper "
-        "hypercomplex implicit marginal pretrain recipes recurrent reservoir settings "
-        "sparsity spiking ssm testing theory"
+        "hypercomplex implicit low_rank marginal pretrain recipes recurrent reservoir "
+        "settings sparsity spiking ssm testing theory"
     ),
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         hyper as hyper,
         hypercomplex as hypercomplex,
         implicit as implicit,
+        low_rank as low_rank,
         marginal as marginal,
         pretrain as pretrain,
         recipes as recipes,

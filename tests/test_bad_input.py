@@ -46,6 +46,9 @@ RAW = np.array([0, 1], np.uint32)  # a key that costs no program
 TOOL = {"model": apply, "params": WEIGHTS, "key": RAW, "batch": X}
 LEARN = {"model": apply, "params": WEIGHTS, "batches": PAIRS, "loss": loss, "key": None}
 PHI = {"activation": "tanh"}
+W = np.ones((4, 4), "f")
+HALVES: dict[str, Any] = {"a": W[:, :2], "b": W[:2], "scale": 1.0}
+ADAPTED = {"w": W, "rank": 2, "alpha": 1.0, "rslora": False, "dtype": None}
 
 # By name a right call of each function; "inputs" stand for `*inputs`.
 CALLS: dict[str, dict[str, Any]] = {
@@ -162,6 +165,54 @@ CALLS: dict[str, dict[str, Any]] = {
         "stddev": 0.1,
     },
     "implicit.piratenet": {"features": X, "targets": X},
+    "low_rank.adapt": {
+        "tree": WEIGHTS,
+        "key": RAW,
+        "where": "a",
+        "method": "lora",
+        "rank": 2,
+        "trace": None,
+    },
+    "low_rank.corda": {
+        **ADAPTED,
+        "covariance": np.eye(4, dtype="f"),
+        "part": "ipm",
+        "metric": "root",
+        "damping": 0.1,
+    },
+    "low_rank.dora": {**ADAPTED, "key": RAW, "init": None},
+    "low_rank.eva": {**ADAPTED, "inputs": X, "centered": True, "whiten": False},
+    "low_rank.eva_ranks": {"inputs": {"a": X}, "rank": 1, "rho": 2.0, "centered": True},
+    "low_rank.loftq": {**ADAPTED, "quantize": lambda w: w, "iterations": 1},
+    "low_rank.lora": {**ADAPTED, "key": RAW, "layer": "linear", "init": None},
+    "low_rank.lora_ga": {
+        **ADAPTED,
+        "key": None,
+        "gradient": W,
+        "variant": "peft",
+        "direction": "ArBr",
+        "size": "stable",
+        "gamma": 16.0,
+        "sweeps": None,
+    },
+    "low_rank.merge": {
+        "base": W,
+        "factors": jinit.low_rank.LowRank(**HALVES),
+    },
+    "low_rank.milora": ADAPTED,
+    "low_rank.normal_float": {"w": W, "bits": 4, "block": 64},
+    "low_rank.olora": ADAPTED,
+    "low_rank.orthogonal": {**ADAPTED, "key": RAW, "stddev": 0.1},
+    "low_rank.pissa": {**ADAPTED, "key": None, "sweeps": None},
+    "low_rank.randlora": {**ADAPTED, "key": RAW, "bases": "sparse", "size": None},
+    "low_rank.vera": {
+        "w": W,
+        "key": RAW,
+        "rank": 2,
+        "start": 0.1,
+        "size": (8, 8),
+        "dtype": None,
+    },
     "marginal.coordinate": {"dimension": 3, "radius": 1.0},
     "marginal.normal": {"mean": 0.0, "std": 1.0},
     "marginal.sparse": {"density": 0.5, "law": jinit.marginal.normal(0.0, 1.0)},
@@ -232,8 +283,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "normal"},
 }
 DRAW = {"key": RAW, "shape": (3, 4, 4), "dtype": None, "out_sharding": None}
-MODULES = ("", "data", "datasets", "marginal", "pretrain", "recipes", "theory",
-           *FAMILIES)  # fmt: skip
+MODULES = ("", "data", "datasets", "low_rank", "marginal", "pretrain", "recipes",
+           "theory", *FAMILIES)  # fmt: skip
 _HELPERS = ("jinit._core.arguments", "jinit._core.settings")
 # What makes no use of its arguments, or only of those of whoever writes a law.
 LEFT = {"closes_residual", "is_kernel"}

@@ -22,7 +22,7 @@ LINES = [
     ["_frameworks", "_graph", "_schemes", "theory"],
     ["_reading", "compat", "compose", *FAMILIES],
     ["_model"],
-    ["data", "pretrain", "recipes"],
+    ["data", "growth", "low_rank", "pretrain", "recipes"],
     ["_diagnostics"],
     ["cli"],
 ]

@@ -72,21 +72,8 @@ def reinit(
     """
     name = "jinit.reinit"
     key = key_for(name, key, tree)
-    leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
+    found = chosen(name, tree, where, trace)
     read = no_trace(name) if trace is None else lambda: trace
-    check_pattern(name, "`where`", where)
-    chosen = as_test(where)
-    found = {
-        path: leaf
-        for path, leaf in leaves.items()
-        if chosen(Leaf(path, leaf.shape, leaf.dtype, read))
-    }
-    if not found:
-        near = nearest(where, list(leaves)) if isinstance(where, str) else ""
-        raise ValueError(
-            f"`{name}` needs `where` to match a parameter. Got {shown(where)}{near}. "
-            f"The paths are: {', '.join(leaves)}."
-        )
     plan = plan_by_rules(found, rules, name, read)
     plan.require_key(name, key)
     drawn = plan.draw(key, found, _shardings(found))
@@ -95,8 +82,32 @@ def reinit(
     masks = as_masks(found, units, trace)
     drawn = {p: mixed(masks[p], leaf, drawn[p]) for p, leaf in found.items()}
     if outgoing:
-        drawn |= without_outgoing(leaves | drawn, masks, trace)
+        drawn |= without_outgoing(_weights(tree) | drawn, masks, trace)
     return replaced(tree, drawn)
+
+
+def chosen(
+    name: str,
+    tree: Any,
+    where: str | Selector | Callable[[Leaf], bool],
+    trace: Trace | None,
+) -> dict[str, Any]:
+    """The weights of a tree that `where` means, by path; refuses to choose none."""
+    check_pattern(name, "`where`", where)
+    read = no_trace(name) if trace is None else lambda: trace
+    holds, leaves = as_test(where), _weights(tree)
+    found = {
+        path: leaf
+        for path, leaf in leaves.items()
+        if holds(Leaf(path, leaf.shape, leaf.dtype, read))
+    }
+    if not found:
+        near = nearest(where, list(leaves)) if isinstance(where, str) else ""
+        raise ValueError(
+            f"`{name}` needs `where` to match a parameter. Got {shown(where)}{near}. "
+            f"The paths are: {', '.join(leaves)}."
+        )
+    return found
 
 
 @public()
@@ -197,8 +208,7 @@ def duplicates(tree: Tree) -> list[tuple[str, ...]]:
         [('a', 'b')]
     """
     groups: dict[Any, list[str]] = {}
-    leaves = {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
-    for path, leaf in leaves.items():
+    for path, leaf in (leaves := _weights(tree)).items():
         if leaf.size:
             groups.setdefault(_fingerprint(leaf), []).append(path)
     return [
@@ -219,6 +229,10 @@ def _fingerprint(leaf: Any) -> Any:
 def _shardings(leaves: Mapping[str, Any]) -> list[Any]:
     found = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(leaves)]
     return [each if isinstance(each, NamedSharding) else None for each in found]
+
+
+def _weights(tree: Any) -> dict[str, Any]:
+    return {p: leaf for p, leaf in named_leaves(tree).items() if _is_weight(leaf)}
 
 
 def _is_weight(leaf: Any) -> bool:

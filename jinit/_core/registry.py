@@ -21,6 +21,8 @@ OURS = "jinit"
 # Public modules of laws for one kind of model, or of one other library.
 FAMILIES = (
     "attention",
+    "compat.lasagne",
+    "compat.timm",
     "compat.torch",
     "conv",
     "features",

@@ -4,4 +4,6 @@ from .._core import later as _later
 
 
 # A library loads when its name is touched.
-__all__, __getattr__, __dir__ = _later(__name__, {".": "haiku keras torch"})
+__all__, __getattr__, __dir__ = _later(
+    __name__, {".": "haiku keras lasagne timm torch"}
+)

@@ -1,22 +1,17 @@
 """The size of every signal, told from the computation before any weight is drawn.
 
-Inputs count as unit signals: of mean 0 and variance 1, independent of each other.
-Numbers that are not real, such as tokens and masks, count as they are where they are
-given. Of a shape, a mask lets all through, and tokens are any of those that there are.
+Inputs count as unit signals: of mean 0 and variance 1, independent of each other. So
+does what a model makes of them by constants first, which is to standardize them.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from .._graph import Forward, Op, Scope, Value
-from .._graph.samples import EQUAL, opaque, places, Samples, Size, Source
-from .integers import choices
+from .._graph.samples import EQUAL, Samples, Size, Source
+from .inputs import given, standardized
 from .model import Model
 
 
@@ -50,25 +45,27 @@ def run(
     source = Source()
     stored_paths = dict(enumerate(model.stored, len(model.paths)))
 
-    def given(value: Value) -> Samples:
+    def input_of(value: Value) -> Samples:
         i = numbers[value]
         if i < len(model.paths):
             return parameter(value, source)
-        stored = stored_paths.get(i)
-        argument, kind = model.arguments[i], model.graph.types[value]
-        if stored is None and _is_any_number(argument, kind):
-            return _numbers(choices(model.graph, value), len(kind.shape), source)
-        return _argument(argument, kind, stored, source)
+        return given(
+            model.graph, value, model.arguments[i], stored_paths.get(i), source
+        )
 
     norms = {*model.facts.norms.values()}
+    first = len(model.paths) + len(model.stored)
+    units = standardized(model.graph, model.graph.inputs[first:])
 
     def settled(op: Op, scope: Scope, made: Samples) -> Samples:
+        if not units.isdisjoint(op.outputs):
+            made = source.gaussian(0.0, 1.0, [0.0] * len(made.axes))
         if op in norms:
             made = _normalized(op, made, [scope.get(i) for i in op.inputs])
         return after(op, scope, made)
 
     lazy = model.facts.leaves.keys()
-    forward = Forward(model.graph, given, lazy, before, settled, source)
+    forward = Forward(model.graph, input_of, lazy, before, settled, source)
     forward.run()
     return forward
 
@@ -109,35 +106,3 @@ def predicted(forward: Forward, signal: Value, output: Value) -> Prediction:
 
 def _mean(sizes: list[Size]) -> float:
     return float(np.mean([size.second for size in sizes])) if sizes else float("nan")
-
-
-def _is_any_number(argument: Any, kind: Any) -> bool:
-    is_shape = isinstance(argument, jax.ShapeDtypeStruct | Tracer)
-    return is_shape and jnp.issubdtype(kind.dtype, jnp.integer)
-
-
-def _numbers(count: int | None, ndim: int, source: Source) -> Samples:
-    """Any of `count` whole numbers; 1, as in a mask, where nothing tells."""
-    if count is None:
-        return source.array(np.ones((1,) * ndim, int))
-    return places(count, ndim, source)
-
-
-def _argument(argument: Any, kind: Any, stored: str | None, source: Source) -> Samples:
-    ndim = len(kind.shape)
-    if jnp.issubdtype(kind.dtype, jax.dtypes.prng_key):
-        return opaque(ndim, source)
-    is_shape = isinstance(argument, jax.ShapeDtypeStruct)
-    if jnp.issubdtype(kind.dtype, jnp.inexact) and stored is None:
-        is_complex = jnp.issubdtype(kind.dtype, jnp.complexfloating)
-        return source.gaussian(0.0, 1.0, [0.0] * ndim, is_complex)
-    if not is_shape and not isinstance(argument, Tracer):
-        array = np.asarray(argument)
-        exact = array.dtype.kind in "biu"
-        return source.array(array if exact else array.astype(float))
-    if jnp.issubdtype(kind.dtype, jnp.inexact):  # an average that is still to be made
-        is_variance = (stored or "").rpartition("/")[2] in {"var", "variance"}
-        return source.array(np.broadcast_to(float(is_variance), kind.shape))
-    if kind.dtype == bool:
-        return source.array(np.broadcast_to(True, kind.shape))
-    return opaque(ndim, source)

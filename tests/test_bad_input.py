@@ -154,6 +154,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "traced": {"initializer": jinit.he_normal},
     "weight_norm_init": {**TOOL, "model": normed, "start": "given", "stddev": 0.05},
     "within_layer": {**TOOL, "directions": "given", "mean": 0.0, "rounds": 1},
+    "compat.torch.calculate_gain": {"nonlinearity": "leaky_relu", "param": 0.1},
     "data.gradient_quotient": {"loss": loss, "params": WEIGHTS, "batch": X, "eps": 1.0},
     "data.standardize": {"batches": X, "per": "feature", "floor": 0.1},
     "data.whiten": {"batches": X, "method": "pca", "components": 2, "floor": 0.1},
@@ -271,6 +272,10 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 # What makes a law whole that has no default.
 NEEDED: dict[str, dict[str, Any]] = {
+    "compat.lasagne.Glorot": {"initializer": jinit.compat.lasagne.Normal},
+    "compat.lasagne.He": {"initializer": jinit.compat.lasagne.Normal},
+    "compat.torch.constant_": {"val": 1.0},
+    "compat.torch.sparse_": {"sparsity": 0.5},
     "constant": {"value": 1.0},
     "from_array": {"value": np.ones((3, 4, 4))},
     "from_callable": {"function": lambda key, shape, dtype: jnp.zeros(shape)},

@@ -23,7 +23,8 @@ from ...settings import (
 
 @requirement('a number of at least 0, or "relu"')
 def _gain(where: str, what: str, value: Any) -> Any:
-    return value if value == "relu" else check(where, what, NonNegative, value)
+    is_relu = isinstance(value, str) and value == "relu"
+    return value if is_relu else check(where, what, NonNegative, value)
 
 
 @requirement("a number, or the two ends of an interval")

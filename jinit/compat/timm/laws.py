@@ -1,20 +1,16 @@
-"""The names of `timm.layers.weight_init`, with their exact meaning, as laws.
-
-Kernels are `(out, in, *spatial)`, as in torch. Of two truncated normals `trunc_normal_`
-cuts at given weights, as torch, and `trunc_normal_tf_` at standard deviations.
-"""
+"""timm's truncated normals, and its variance over a fan of torch."""
 
 from functools import partial
 from typing import Any, Literal
 
 import jax
 
-from .. import marginal
-from .._core import law, sampling, scalar, sqrt
-from ..marginal import Marginal
-from ..settings import Bound, Finite, Floating, NonNegative, Positive
-from .torch.plain import between, cut, truncated
-from .torch.variance import fans_of, symmetric
+from ... import marginal
+from ..._core import law, sampling, scalar, sqrt
+from ...marginal import Marginal
+from ...settings import Bound, Finite, Floating, NonNegative, Positive
+from ..torch.plain import between, cut, truncated
+from ..torch.variance import fans_of, symmetric
 
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]

@@ -30,6 +30,7 @@ from ._schemes import (
     he_normal as he_normal,
     he_uniform as he_uniform,
     identity as identity,
+    idinit as idinit,
     kaiming_normal as kaiming_normal,
     kaiming_uniform as kaiming_uniform,
     lecun_normal as lecun_normal,
@@ -39,6 +40,7 @@ from ._schemes import (
     ones as ones,
     ones_init as ones_init,
     orthogonal as orthogonal,
+    prior_bias as prior_bias,
     scaled_orthogonal as scaled_orthogonal,
     semi_orthogonal as semi_orthogonal,
     sigmoid_uniform as sigmoid_uniform,
@@ -51,10 +53,21 @@ from ._schemes import (
     variance_scaling as variance_scaling,
     xavier_normal as xavier_normal,
     xavier_uniform as xavier_uniform,
+    zero_hadamard as zero_hadamard,
     zeros as zeros,
     zeros_init as zeros_init,
 )
-from .compose import scaled as scaled
+from .compose import (
+    blocks as blocks,
+    centered as centered,
+    clipped as clipped,
+    masked as masked,
+    normalized as normalized,
+    repeated as repeated,
+    rescaled_to as rescaled_to,
+    scaled as scaled,
+    stacked as stacked,
+)
 
 
 __version__ = "0.1.0"

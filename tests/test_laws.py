@@ -27,6 +27,7 @@ STATED = sorted(
     and case.init.law.name == name
     and (name == "delta_orthogonal" or "orthogonal" not in name)
     and name != "looks_linear"
+    and ("base" not in case.init.law.parameters or name == "scaled")
 )
 FURTHER = [
     jinit.normal,

@@ -210,17 +210,21 @@ class Initializer(Generic[P]):
         return self.law.hints.get(next(iter(self.law.parameters))) is Values
 
     @property
+    def _made_of(self) -> list["Initializer"]:
+        """The initializers among the settings, alone or one for each part."""
+        parts = jax.tree.leaves([*self.settings.values()])
+        return [part for part in parts if isinstance(part, Initializer)]
+
+    @property
     def _is_foreign(self) -> bool:
         """Whether a draw runs a function that is not ours: it may return anything."""
-        made_of = [v for v in self.settings.values() if isinstance(v, Initializer)]
-        return self.law.is_foreign or any(each._is_foreign for each in made_of)
+        return self.law.is_foreign or any(each._is_foreign for each in self._made_of)
 
     @property
     def _is_traced(self) -> bool:
         """Whether a setting is known only when a function that JAX traces runs."""
-        made_of = [v for v in self.settings.values() if isinstance(v, Initializer)]
         is_own = any(isinstance(v, Tracer) for v in self.settings.values())
-        return is_own or any(each._is_traced for each in made_of)
+        return is_own or any(each._is_traced for each in self._made_of)
 
     @functools.cached_property
     def _is_small(self) -> bool:

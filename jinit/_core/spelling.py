@@ -109,10 +109,19 @@ def _from_config(where: str, config: Any) -> Initializer:
         )
     found = laws.lookup(config.get("name", ""), where)
     settings = {
-        name: _from_config(where, value) if isinstance(value, Mapping) else value
+        name: _setting(where, value)
         for name, value in config.get("settings", {}).items()
     }
     return found.configure(**settings) if settings else found
+
+
+def _setting(where: str, value: Any) -> Any:
+    """A setting of a config: the initializers in it are configs themselves."""
+    if isinstance(value, Mapping):
+        return _from_config(where, value)
+    if isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+        return tuple(_setting(where, each) for each in value)
+    return value
 
 
 class _Text:
@@ -154,6 +163,9 @@ class _Text:
     def _literal(self, tree: ast.expr) -> Any:
         if isinstance(tree, ast.Call):
             return self._initializer(tree)
+        several = isinstance(tree, ast.Tuple | ast.List)
+        if several and any(isinstance(each, ast.Call) for each in tree.elts):
+            return tuple(map(self._literal, tree.elts))
         try:
             return ast.literal_eval(_Infinity().visit(tree))
         except ValueError:

@@ -23,13 +23,19 @@ from .glorot import (
     xavier_normal as xavier_normal,
     xavier_uniform as xavier_uniform,
 )
+from .hadamard import zero_hadamard as zero_hadamard
 from .he import (
     he_normal as he_normal,
     he_uniform as he_uniform,
     kaiming_normal as kaiming_normal,
     kaiming_uniform as kaiming_uniform,
 )
-from .identity import dirac as dirac, eye as eye, identity as identity
+from .identity import (
+    dirac as dirac,
+    eye as eye,
+    identity as identity,
+    idinit as idinit,
+)
 from .lecun import (
     fan_in_uniform as fan_in_uniform,
     lecun_normal as lecun_normal,
@@ -47,6 +53,7 @@ from .orthogonal import (
     Sides as Sides,
     special_orthogonal as special_orthogonal,
 )
+from .prior import prior_bias as prior_bias
 from .sparse import sparse as sparse
 from .variance_scaling import (
     Distribution as Distribution,

@@ -64,6 +64,65 @@ def identity(
 eye = alias("eye", identity)
 
 
+def _require_wrapped(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise ValueError(
+            f"`jinit.idinit` needs a shape of two axes, `(in, out)`. Got {shape}. "
+            "For a convolution, use `jinit.dirac`."
+        )
+
+
+def _idinit_marginal(shape: tuple[int, ...], gain: float) -> Marginal:
+    _require_wrapped(shape)
+    return marginal.two_points(gain, max(shape) / max(math.prod(shape), 1))
+
+
+@law(marginal=_idinit_marginal)
+def idinit(
+    _: Any,
+    shape: tuple[int, ...],
+    /,
+    gain: Finite = 1.0,
+    dtype: AnyDType = None,
+) -> jax.Array:
+    """Identities side by side until the kernel is full: no unit starts at zero.
+
+        W[i mod in, i mod out] = gain,   i < max(in, out),   else 0
+
+    `jinit.identity` pads with zeros where a layer widens, so that the new units start
+    equal, and at 0; here they repeat what comes in, and where it narrows every input
+    goes somewhere. For the layers of residual networks outside of their branches.
+
+    The paper sets gain to 1. Its form for a branch's last layer, and the noise that it
+    adds, are not part of this law.
+
+    Args:
+        gain: What is not zero.
+        dtype: The dtype to draw when a call names none.
+
+    Returns:
+        Weights of shape `(in, out)`, of rank min(in, out).
+
+    Raises:
+        ValueError: For a shape that has not two axes.
+
+    Example:
+        >>> import jinit
+        >>> jinit.idinit(None, (2, 5)).astype(int).tolist()
+        [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]]
+
+    References:
+        Pan, Wang, Wu, Wang, Zhang, Xu. IDInit: a universal and stable initialization
+        method for neural network training. ICLR 2025.
+        https://arxiv.org/abs/2503.04626
+    """
+    _require_wrapped(shape)
+    period = min(shape)
+    row, column = (jax.lax.broadcasted_iota("int32", shape, axis) for axis in (0, 1))
+    zero = jnp.zeros((), dtype)
+    return jnp.where(row % period == column % period, scalar(gain, dtype), zero)
+
+
 def _require_kernel(shape: tuple[int, ...], groups: int) -> None:
     if len(shape) < 3:
         raise ValueError(

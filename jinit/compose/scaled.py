@@ -1,23 +1,17 @@
-"""Initializers made of other initializers."""
+"""An initializer times a number."""
 
 import dataclasses
 
 import jax
 import numpy as np
 
-from ._core.decorator import law
-from ._core.fans import Fans
-from ._core.initializer import Initializer
-from ._core.settings import AnyDType, Finite
-from ._core.spelling import Base
-from .marginal import Marginal, values
+from .._core import Base, law
+from ..marginal import Marginal, values
+from ..settings import AnyDType, Finite
+from .base import fans_of_base
 
 
-def _fans(shape: tuple[int, ...], base: Initializer, factor: float) -> Fans:
-    return base.fans(shape)
-
-
-def _marginal(shape: tuple[int, ...], base: Initializer, factor: float) -> Marginal:
+def _marginal(shape: tuple[int, ...], base, factor: float) -> Marginal:
     if not factor:
         return values(0.0)
     of = base.marginal(shape)
@@ -29,7 +23,7 @@ def _marginal(shape: tuple[int, ...], base: Initializer, factor: float) -> Margi
     return dataclasses.replace(of, mean=mean, std=std, support=(low, high), cdf=cdf)
 
 
-@law(marginal=_marginal, fans=_fans)
+@law(marginal=_marginal, fans=fans_of_base)
 def scaled(
     key: jax.Array,
     shape: tuple[int, ...],

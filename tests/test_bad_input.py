@@ -294,6 +294,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "rescaled_to": {"base": jinit.normal},
     "scaled": {"base": jinit.normal},
     "sparse": {"sparsity": 0.5},
+    "spiking.fluctuation_driven": {"rate": 10.0},
     "stacked": {"base": jinit.normal},
     "symmetric_uniform": {"bound": 1.0},
     "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "normal"},

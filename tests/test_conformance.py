@@ -20,7 +20,12 @@ from .helpers import assert_same_bits, key, LOW_PRECISION, public_names
 
 
 # Laws that multiply matrices, beside those that say so.
-PRODUCTS = {"hypercomplex.unitary_complex", "looks_linear", "recurrent.unitary"}
+PRODUCTS = {
+    "features.favor_plus",
+    "hypercomplex.unitary_complex",
+    "looks_linear",
+    "recurrent.unitary",
+}
 
 
 def assert_same(name: str, found: jax.Array, w: jax.Array) -> None:

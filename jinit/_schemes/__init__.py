@@ -47,6 +47,7 @@ from .orthogonal import (
     delta_orthogonal as delta_orthogonal,
     glorot_orthogonal as glorot_orthogonal,
     looks_linear as looks_linear,
+    Method as Method,
     orthogonal as orthogonal,
     scaled_orthogonal as scaled_orthogonal,
     semi_orthogonal as semi_orthogonal,

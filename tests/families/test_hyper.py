@@ -81,7 +81,7 @@ def test_the_mean_is_harmonic(makes):
 
 
 def test_heads_of_any_axes():
-    law = hyper.hyperfan_in((6, 5))
-    one = law.std((32, 30))
-    assert law(in_axis=0, out_axis=(1, 2)).std((32, 6, 5)) == one
-    assert law(batch_axis=0).std((7, 32, 30)) == one
+    one = hyper.hyperfan_in((6, 5)).std((32, 30))
+    apart = hyper.hyperfan_in((6, 5), in_axis=0, out_axis=(1, 2))
+    assert apart.std((32, 6, 5)) == one
+    assert hyper.hyperfan_in((6, 5), batch_axis=0).std((7, 32, 30)) == one

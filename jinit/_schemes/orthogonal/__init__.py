@@ -5,6 +5,7 @@ from .convolution import (
     delta_orthogonal as delta_orthogonal,
     scaled_orthogonal as scaled_orthogonal,
 )
+from .haar import Method as Method
 from .laws import (
     block_orthogonal as block_orthogonal,
     glorot_orthogonal as glorot_orthogonal,

@@ -48,8 +48,9 @@ def _moments(
     if weight**2 > wanted:
         raise ValueError(
             f"`{where}` needs more inputs, or faster ones, for that `mean` and "
-            f"`distance`. Got {fan_in} at {rate=}: weights of mean {weight:.3g} with "
-            f"E w² = {wanted:.3g}. Bring `mean` closer to 0, or make `distance` smaller."
+            f"`distance`. Got {fan_in} at {rate=}: a mean of {weight:.3g} for weights "
+            f"of E w² = {wanted:.3g}. Bring `mean` closer to 0, or ask for a smaller "
+            "`distance`."
         )
     return weight, math.sqrt(wanted - weight**2)
 

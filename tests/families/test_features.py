@@ -46,7 +46,7 @@ def test_a_frequency_has_the_stated_law(kernel):
 
 def test_no_word_gives_a_frequency_without_end(monkeypatch):
     for kernel in KERNELS:
-        init = features.random_fourier(kernel)
+        init = features.random_fourier(kernel=kernel)  # pyright: ignore[reportArgumentType]
         least, most = at_the_extreme_words(init, (1, 1), monkeypatch)
         assert math.isfinite(least)
         assert math.isfinite(most)

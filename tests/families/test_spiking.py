@@ -91,7 +91,5 @@ def test_what_no_inputs_can_do_is_refused():
     with pytest.raises(ValueError, match=r"`share` above 0 and up to 1. Got 1.5"):
         fluctuation_driven(10.0, share=1.5)
     few = fluctuation_driven(1.0, mean=0.9, distance=5.0)
-    with pytest.raises(
-        ValueError, match=r"`jinit.spiking.fluctuation_driven` needs in"
-    ):
+    with pytest.raises(ValueError, match=r"`jinit.spiking.fluctuation_driven` needs m"):
         few(key(), (3, 4))

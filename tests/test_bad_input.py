@@ -93,8 +93,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "trace": None,
     },
     "from_config": {"config": {"name": "normal", "settings": {}}},
-    "gain": {"activation": "relu", "mode": "forward", "param": None, "q": 1.0},
-    "gaussian_moments": {"activation": "relu", "variance": 1.0, "param": None},
+    "gain": {"activation": "relu", "mode": "forward", "param": None, "dropout": 0},
+    "gaussian_moments": {"activation": "relu", "variance": 1.0, "dropout": 0},
     "get": {"spec": "he_normal"},
     "gradinit": {**LEARN, "optimizer": "sgd", "step_size": 0.1, "gamma": None},
     "initialize": {

@@ -9,6 +9,7 @@ from jax.core import Tracer
 from .._core import (
     check,
     choose,
+    Fraction,
     NonNegative,
     plain,
     Positive,
@@ -32,8 +33,9 @@ def gain(
     activation: str | Function | float,
     mode: Mode = "forward",
     *,
-    param: float | None = None,
+    param: Any = None,
     q: Positive = 1.0,
+    dropout: Fraction = 0.0,
 ) -> float:
     """The gain that keeps a signal the same size through a layer and its activation φ.
 
@@ -57,13 +59,23 @@ def gain(
     where these read E x² = q; for its backward gain fan_out is the width of one of
     these.
 
+    "maxout", "crelu", "group_sort" and "rrelu" are names too: `gaussian_moments` says
+    what these are. The fan in of the layer after them is what it reads: of n units
+    crelu makes 2n. Before maxout, fan_out counts units, not their pieces.
+
+    Dropout after the activation divides what it keeps by 1 − rate, so that both signal
+    and gradient have 1 / (1 − rate) times the second moment; the gain takes it back.
+
     Args:
-        activation: A name ("relu", "gelu_exact", "swiglu", ...), a function of
-            `jax.nn`, or any JAX function of one number. A number is a gain already and
-            is returned as it is.
+        activation: A name ("relu", "gelu_exact", "swiglu", ...), also with its
+            parameter ("leaky_relu(0.2)", "maxout(3)"), a function of `jax.nn`, or any
+            JAX function of one number. A number is a gain already and is returned as it
+            is.
         mode: The condition to meet.
-        param: The negative slope of "leaky_relu", or the `alpha` of "elu" and "celu".
+        param: The negative slope of "leaky_relu", the `alpha` of "elu" and "celu", the
+            number of pieces of "maxout", or the least and greatest slope of "rrelu".
         q: The second moment of the pre-activations z.
+        dropout: The rate of dropout after the activation, in training.
 
     Returns:
         The gain.
@@ -84,6 +96,8 @@ def gain(
         0.577350
         >>> jinit.gain("sin", q=0.25)  # nearly linear there: E sin² = (1 - e^(-2q)) / 2
         1.127274
+        >>> jinit.gain("maxout(3)"), jinit.gain("relu", dropout=0.5)
+        (0.885384, 1.0)
 
     References:
         He, Zhang, Ren, Sun. Delving deep into rectifiers. ICCV 2015. Section 2.2.
@@ -95,9 +109,13 @@ def gain(
         Koneputugodage, Ben-Shabat, Ramasinghe, Gould. VI3NR: variance informed
         initialization for implicit neural representations. CVPR 2025.
         https://arxiv.org/abs/2504.19270
+        Goodfellow, Warde-Farley, Mirza, Courville, Bengio. Maxout networks. ICML 2013.
+        https://arxiv.org/abs/1302.4389
+        Hendrycks, Gimpel. Adjusting for dropout variance in batch normalization and
+        weight initialization. 2016. https://arxiv.org/abs/1607.02488
     """
-    refuse_traced("jinit.gain", q)
-    square = squared_gain(activation, mode, param=param, q=q)
+    refuse_traced("jinit.gain", q, dropout)
+    square = squared_gain(activation, mode, param=param, q=q, dropout=dropout)
     number = _number(activation)
     return math.sqrt(square) if number is None else number
 
@@ -106,17 +124,18 @@ def squared_gain(
     activation: str | Function | float,
     mode: Mode = "forward",
     *,
-    param: float | None = None,
+    param: Any = None,
     q: float = 1.0,
+    dropout: float = 0.0,
     where: str = "jinit.gain",
     what: str = "activation",
 ) -> float:
     """The square of `jinit.gain`, without the rounding of a root: 2.0 for relu."""
     choose(where, "mode", mode, get_args(Mode))
     number = _number(activation, where)
-    if number is not None and param is None:
+    if number is not None and param is None and not dropout:
         return number * number
-    phi = Asked.of(where, activation, param, what)
+    phi = Asked.of(where, activation, param, what, dropout)
     return _shared(phi, q) if mode == "shared" else _kept(phi, mode, q)
 
 

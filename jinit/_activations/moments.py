@@ -1,16 +1,30 @@
 """Gaussian moments of an activation that a public function was given."""
 
 import dataclasses
+import math
 from typing import Any
 
-from .._core import check, Positive, public
-from .names import as_function, canonical, Function, gated_pair, GATES
+from .._core import check, Fraction, Positive, public
+from .names import (
+    as_function,
+    canonical,
+    Function,
+    gated_pair,
+    GATES,
+    SEVERAL,
+    with_parameter,
+)
 from .quadrature import Moments, moments, speaking
+from .several import moments_of_several
 
 
 @public(concrete=True)
 def gaussian_moments(
-    activation: str | Function, variance: float = 1.0, *, param: float | None = None
+    activation: str | Function,
+    variance: float = 1.0,
+    *,
+    param: Any = None,
+    dropout: Fraction = 0.0,
 ) -> Moments:
     """E φ(z), E φ(z)² and E φ′(z)² for z ~ N(0, `variance`).
 
@@ -22,10 +36,24 @@ def gaussian_moments(
     A gated pair h = φ(a) b, with a and b independent N(0, `variance`), has mean 0,
     second E h² and slope E |∇h|².
 
+    Four names are of activations that are no function of one number. Mean and second
+    are of one of their outputs, and slope is how much longer a gradient becomes that
+    goes back through all of them:
+
+        maxout        the largest of k independent inputs
+        crelu         relu(z) and relu(−z), two outputs
+        group_sort    the inputs of a group in order, also MaxMin
+        rrelu         relu with a slope a ~ U(1/8, 1/3) below zero
+
     Args:
-        activation: A name, or a JAX function of one number.
+        activation: A name, also with its parameter, "maxout(3)", or a JAX function of
+            one number.
         variance: The variance of the input.
-        param: The negative slope of "leaky_relu", or the `alpha` of "elu" and "celu".
+        param: The negative slope of "leaky_relu", the `alpha` of "elu" and "celu", the
+            number of pieces k of "maxout", by default 2, or the least and the greatest
+            slope of "rrelu".
+        dropout: The rate of the dropout after the activation, which divides what it
+            keeps by 1 − rate, and so E φ² and E φ′².
 
     Returns:
         A `Moments` of three Python floats.
@@ -46,7 +74,7 @@ def gaussian_moments(
     """
     where = "jinit.gaussian_moments"
     check(where, "variance", Positive, variance)
-    return Asked.of(where, activation, param).moments(variance)
+    return Asked.of(where, activation, param, dropout=dropout).moments(variance)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +86,16 @@ class Asked:
         given: The activation as it was given.
         function: φ, a function of one number; of a gated pair, that of its gate.
         is_gated: Whether it is a gated pair φ(a) b.
+        known: The moments at unit variance of what is no function of one number.
+        keep: What dropout after the activation keeps.
     """
 
     where: str
     given: str | Function
     function: Function
     is_gated: bool = False
+    known: Moments | None = None
+    keep: float = 1.0
 
     @classmethod
     def of(
@@ -72,24 +104,38 @@ class Asked:
         activation: Any,
         param: float | None = None,
         what: str = "activation",
+        dropout: float = 0.0,
     ) -> "Asked":
         """Reads a name or a function; refuses, in the name of `where`, what is none."""
+        if dropout == 1:
+            raise ValueError(f"`{where}` needs `dropout` below 1. Got {dropout}.")
+        activation, param = with_parameter(activation, param)
+        if activation in SEVERAL:
+            known = moments_of_several(where, activation, param)
+            return cls(where, activation, _none, False, known, 1 - dropout)
         pair = gated_pair(activation)
         one = activation if pair is None else GATES[pair]
-        return cls(
-            where, activation, as_function(one, param, where, what), pair is not None
-        )
+        function = as_function(one, param, where, what)
+        return cls(where, activation, function, pair is not None, None, 1 - dropout)
 
     @property
     def alone(self) -> "Asked":
-        """The same; refuses a gated pair, which is not a function of one number."""
-        as_function(self.given if self.is_gated else self.function, None, self.where)
+        """The same; refuses what is not a function of one number."""
+        is_one = not self.is_gated and self.known is None
+        as_function(self.function if is_one else self.given, None, self.where)
         return self
 
     def moments(self, variance: float = 1.0) -> Moments:
-        """E φ(z), E φ(z)² and E φ′(z)² for z ~ N(0, `variance`)."""
+        """E φ(z), E φ(z)² and E φ′(z)² for z ~ N(0, `variance`), after dropout."""
+        mean, second, slope = self._moments(float(variance))
+        return Moments(mean, second / self.keep, slope / self.keep)
+
+    def _moments(self, variance: float) -> Moments:
+        if self.known is not None:
+            mean, second, slope = self.known
+            return Moments(mean * math.sqrt(variance), second * variance, slope)
         with speaking(self.where):
-            found = moments(*canonical(self.function), float(variance))
+            found = moments(*canonical(self.function), variance)
         if not self.is_gated:
             return found
         # E (∂h/∂a)² + E (∂h/∂b)² = E φ′² E b² + E φ²
@@ -100,3 +146,8 @@ class Asked:
         """The moments of x φ(x), of a function of one number."""
         with speaking(self.where):
             return moments(*canonical(self.function), float(variance), by_input=True)
+
+
+def _none(x: Any) -> Any:
+    """In the place of a function, where there is none of one number."""
+    raise TypeError("no function of one number")

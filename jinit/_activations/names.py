@@ -4,8 +4,10 @@ A name means exactly the function of `jax.nn` that bears it. The few that `jax.n
 are defined here.
 """
 
+import ast
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +78,9 @@ _FUNCTIONS: dict[str, Function] = {
 # https://arxiv.org/abs/2002.05202
 GATES = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
 
+# What is no function of one number: see `several`.
+SEVERAL = ("maxout", "crelu", "group_sort", "rrelu")
+
 _PARAMETERS = {"leaky_relu": "negative_slope", "elu": "alpha", "celu": "alpha"}
 
 
@@ -107,7 +112,12 @@ def activation_function(
         >>> float(activation_function("leaky_relu", 0.5)(-4.0))
         -2.0
     """
-    choose(where, what, name, (*_FUNCTIONS, *GATES))
+    choose(where, what, name, (*_FUNCTIONS, *GATES, *SEVERAL))
+    if name in SEVERAL:
+        raise ValueError(
+            f"`{where}` needs an activation of one number here, one output for each. "
+            f"Got {name!r}."
+        )
     if name in GATES:
         raise ValueError(
             f"`{where}` needs an activation of one number here. Got the gated pair "
@@ -160,6 +170,19 @@ def as_function(
     if name is None and param is not None:
         raise _no_parameter(where, param, activation)
     return activation if name is None else activation_function(name, param, where, what)
+
+
+def with_parameter(activation: Any, param: Any) -> tuple[Any, Any]:
+    """The name and the parameter of a text such as "maxout(3)"; else what was given."""
+    form = r"\s*(\w+)\(([\d\s.,eE+-]+)\)\s*"
+    read = re.fullmatch(form, activation) if isinstance(activation, str) else None
+    if read is None or param is not None:
+        return activation, param
+    try:
+        values = ast.literal_eval(f"({read[2]},)")
+    except SyntaxError:
+        return activation, param
+    return read[1], values[0] if len(values) == 1 else values
 
 
 def gated_pair(activation: Any) -> str | None:

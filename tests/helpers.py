@@ -1,6 +1,7 @@
 """What many tests share: the keys, the table of initializers, comparison by bits."""
 
 import contextlib
+import functools
 import os
 from typing import Any
 
@@ -54,6 +55,13 @@ def assert_same_bits(found: Any, expected: Any) -> None:
         != np.ravel(expected.reshape(-1, 1).view(np.uint8))
     )
     assert not differ.size, f"{differ.size} bytes of {found.nbytes} differ"
+
+
+@functools.cache
+def exact(init, *shape, dtype="float64") -> Any:
+    """The weights of a law that is not random, in the precision of NumPy."""
+    with jax.enable_x64(True):
+        return np.asarray(init(None, shape, dtype))
 
 
 def compiled_for(work):

@@ -1,5 +1,10 @@
 """State-space models and linear recurrences: poles, steps, gates, decays."""
 
+from .decays import (
+    alibi_slopes as alibi_slopes,
+    hyena_decay as hyena_decay,
+    retnet_decay as retnet_decay,
+)
 from .dplr import DPLR as DPLR, dplr as dplr
 from .griffin import rg_lru as rg_lru
 from .hippo import (
@@ -13,6 +18,7 @@ from .mamba import (
     mamba2_a_log as mamba2_a_log,
     mamba_a_log as mamba_a_log,
 )
+from .rwkv7 import rwkv7 as rwkv7
 from .s4d import (
     s4d_inv as s4d_inv,
     s4d_legs as s4d_legs,
@@ -20,4 +26,6 @@ from .s4d import (
     s4d_quad as s4d_quad,
     s4d_real as s4d_real,
 )
+from .s5 import s5_b as s5_b, s5_c as s5_c, s5_poles as s5_poles
 from .steps import log_step as log_step, mamba_dt_bias as mamba_dt_bias
+from .xlstm import xlstm_forget_bias as xlstm_forget_bias

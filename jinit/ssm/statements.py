@@ -39,3 +39,12 @@ def of_uniform(
     mean = float(weights @ w)
     second, fourth = (float(weights @ (w - mean) ** power) for power in (2, 4))
     return Marginal(mean, second**0.5, support, fourth / second**2, cdf)
+
+
+def one_of_the_layers(where: str, layer: int, layers: int, **_: Any) -> None:
+    """A check that a layer, counted from 0, is one of so many."""
+    if layer >= layers:
+        raise ValueError(
+            f"`{where}` needs `layer` to be one of {layers} layers, from 0 to "
+            f"{layers - 1}. Got {layer}."
+        )

@@ -1,6 +1,5 @@
-"""Laws of state-space models, each against what only it promises."""
+"""State-space models: HiPPO systems, poles, the matrices of S5."""
 
-import functools
 from typing import Any
 
 import jax
@@ -10,22 +9,14 @@ import pytest
 from scipy import linalg, special, stats
 
 from jinit import ssm
-from jinit.testing import assert_law
 
-from ..helpers import at_the_extreme_words, key
+from ..helpers import exact, key
 
 
 CORRECTED: list[Any] = ["legs", "legt", "lagt", "glagt", "fout", "foud"]
 NO_MEASURE: Any = "legz"
 EVERY: list[Any] = [*CORRECTED, "lmu"]
 REAL_PARTS = {"legs": -0.5, "glagt": -0.005, "foud": -0.5}
-
-
-@functools.cache
-def exact(init, *shape, dtype="float64") -> Any:
-    """A law that is not random, in the precision of NumPy."""
-    with jax.enable_x64(True):
-        return np.asarray(init(None, shape, dtype))
 
 
 def system(measure, size):
@@ -205,105 +196,32 @@ def test_fixed_laws_are_as_stated(init):
     assert (w.min(), w.max()) == pytest.approx(law.support)
 
 
-RANDOM = [
-    ssm.gated_delta,
-    ssm.lru_nu(0.9, 0.999),
-    ssm.lru_theta(0.3),
-    ssm.mamba_dt_bias,
-    ssm.rg_lru(power=8),
-]
-
-
-@pytest.mark.parametrize("init", RANDOM, ids=repr)
-def test_random_laws_are_as_stated(init):
-    assert_law(init, (100, 100), key(1))
-
-
-@pytest.mark.parametrize(
-    "init",
-    [
-        *RANDOM,
-        ssm.lru_nu,
-        ssm.lru_nu(0.5, 1.0),
-        ssm.lru_nu(0.0, 0.99),
-        ssm.rg_lru(0.0, 1.0),
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_random_word_makes_an_infinite_weight(init, dtype, monkeypatch):
-    with jax.enable_x64(dtype == "float64"):
-        ends = at_the_extreme_words(init, (2,), monkeypatch, dtype)
-    assert np.isfinite(ends).all()
-    low, high = init.support((2,))
-    assert low - 1e-6 <= ends[0] < ends[1] <= high + 1e-6
-
-
-def test_moments_in_closed_form():
-    law = ssm.lru_nu.marginal((1,))  # log of half an exponential variable
-    np.testing.assert_allclose(law.mean, -np.log(2) - np.euler_gamma, atol=1e-10)
-    np.testing.assert_allclose(law.std, np.pi / 6**0.5, atol=1e-10)
-    law = ssm.gated_delta.marginal((1,))
-    np.testing.assert_allclose(
-        [law.mean, law.std, law.kurtosis], [np.log(16) - 1, 1, 9], atol=1e-8
-    )
-
-
-def test_lru_poles_are_uniform_on_the_ring():
+def test_the_basis_of_s5_leaves_no_trace_in_b_and_c():
+    """V* B₀ of real normal B₀ has the covariance V* V = I and no relation Vᵀ V."""
     with jax.enable_x64(True):
-        nu = np.asarray(ssm.lru_nu(0.9, 0.999)(key(2), (20_000,)))
-        theta = np.asarray(ssm.lru_theta(1.0)(key(3), (20_000,)))
-    areas = (np.exp(-2 * np.exp(nu)) - 0.81) / (0.998001 - 0.81)
-    assert stats.kstest(areas, "uniform").pvalue > 1e-6
-    assert stats.kstest(np.exp(theta), "uniform").pvalue > 1e-6
+        V = np.asarray(ssm.dplr("legs", 16).basis)
+    np.testing.assert_allclose(V.conj().T @ V, np.eye(8), atol=1e-12)
+    np.testing.assert_allclose(V.T @ V, 0, atol=1e-12)
 
 
-def test_lru_gamma_makes_the_variance_of_states_1():
-    """The state h′ = λ h + γ x of white x has the variance γ² / (1 − |λ|²)."""
-    modulus = np.array([0.05, 0.5, 0.9, 0.999, 1 - 1e-9])
-    with jax.enable_x64(True):
-        gamma = np.exp(ssm.lru_gamma(np.log(-np.log(modulus))))
-    np.testing.assert_allclose(gamma**2 / (1 - modulus**2), 1, rtol=1e-6)
-    low = ssm.lru_gamma(jnp.array([-200.0, -40.0, 5.0]))
-    np.testing.assert_allclose(low, [-99.653427, -19.653427, 0.0], rtol=1e-6)
-    assert ssm.lru_gamma(jnp.zeros(2, jnp.bfloat16)).dtype == jnp.bfloat16
+@pytest.mark.parametrize("law", [ssm.s5_b, ssm.s5_c])
+def test_s5_matrices_divide_by_what_they_sum(law):
+    pairs = np.asarray(law(key(6), (2, 200, 50, 2)), np.float64)
+    whole = np.asarray(law(key(7), (200, 100), jnp.complex64), np.complex128)
+    for w, n in ((pairs[..., 0] + 1j * pairs[..., 1], 50), (whole, 100)):
+        error = 5 / w.size**0.5
+        assert abs((np.abs(w) ** 2).mean() * n - 1) < error
+        assert abs((w**2).mean() * n) < error
+        assert stats.kstest(w.real.ravel() * (2 * n) ** 0.5, "norm").pvalue > 1e-6
+    with pytest.raises(ValueError, match=r"real and imaginary parts.*Got \(4, 2\)"):
+        law(key(), (4, 2))
 
 
-@pytest.mark.parametrize("power", [1, 8])  # of RecurrentGemma's code, of Griffin's text
-def test_rg_lru_has_a_power_on_the_ring(power):
-    w = np.asarray(ssm.rg_lru(power=power)(key(4), (20_000,)), np.float64)
-    square = np.exp(-2 * power * np.logaddexp(0, w))
-    assert stats.kstest((square - 0.81) / 0.188001, "uniform").pvalue > 1e-6
-    assert abs(square.mean() - 0.9040005) < 5 * 0.188 / 12**0.5 / 20_000**0.5
-
-
-def test_mamba_steps_come_back_from_their_biases():
-    """To the precision of float32, where log(exp(Δ) − 1) is off by 2e-5."""
-    w = np.asarray(ssm.mamba_dt_bias(key(5), (20_000,)), np.float64)
-    step = np.asarray(jnp.exp(ssm.log_step(key(5), (20_000,))), np.float64)
-    np.testing.assert_allclose(np.logaddexp(0, w), step, rtol=2e-6)
-    assert abs(step.mean() - 0.021498) < 5 * 0.0253 / 20_000**0.5
-    naive = np.log(np.exp(step.astype("f")) - 1).astype(np.float64)
-    assert np.abs(np.logaddexp(0, naive) / step - 1).max() > 1e-5
-
-
-def test_mamba_starts_from_the_real_poles_of_s4d():
-    rates = exact(ssm.mamba_a_log, 3, 16)
-    np.testing.assert_array_equal(rates, exact(ssm.s4d_real(part="log_decay"), 3, 16))
-    np.testing.assert_allclose(np.exp(rates[1]), np.arange(1, 17))
-
-
-@pytest.mark.parametrize(
-    ("law", "wrong"),
-    [
-        (ssm.log_step, {"dt_min": 0.2}),
-        (ssm.mamba_dt_bias, {"dt_max": 1e-3}),
-        (ssm.lru_nu, {"r_min": 1.0}),
-        (ssm.rg_lru, {"r_max": 0.5}),
-        (ssm.mamba2_a_log, {"low": 16}),
-    ],
-)
-def test_bounds_in_the_wrong_order_are_refused(law, wrong):
-    name = law.law.public_name
-    with pytest.raises(ValueError, match=f"`{name}` needs `.*` below `.*`. Got"):
-        law(**wrong)
+def test_s5_poles_are_blocks_of_legs():
+    one = exact(ssm.s4d_legs(part="imag"), 4)
+    two = exact(ssm.s5_poles(2, part="imag"), 8)
+    np.testing.assert_array_equal(two, [*one, *one])
+    with pytest.raises(ValueError, match=r"`blocks` to divide the poles. Got 3 for 8"):
+        ssm.s5_poles(3, part="imag")(None, (8,))
+    with pytest.raises(ValueError, match=r"`jinit.ssm.s5_poles` needs at most 4096"):
+        ssm.s5_poles(part="imag")(None, (5000,))

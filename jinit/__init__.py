@@ -75,7 +75,7 @@ __version__ = "0.1.0"
 # What loads when it is touched, by module; type checkers see it below.
 _HOMES = {
     ".": (
-        "attention cli compat compose conv data datasets features flow hyper "
+        "attention cli compat compose conv data datasets features flow growth hyper "
         "hypercomplex implicit low_rank marginal pretrain recipes recurrent reservoir "
         "settings sparsity spiking ssm testing theory"
     ),
@@ -107,6 +107,7 @@ if TYPE_CHECKING:
         datasets as datasets,
         features as features,
         flow as flow,
+        growth as growth,
         hyper as hyper,
         hypercomplex as hypercomplex,
         implicit as implicit,

@@ -166,6 +166,43 @@ CALLS: dict[str, dict[str, Any]] = {
         "stddev": 0.1,
     },
     "implicit.piratenet": {"features": X, "targets": X},
+    "growth.gradmax": {
+        "tree": WEIGHTS,
+        "key": RAW,
+        "incoming": "a",
+        "outgoing": "b",
+        "gradient": np.ones((4, 3), "f"),
+        "units": 2,
+        "scale": 1.0,
+        "epsilon": 0.1,
+        "trace": None,
+    },
+    "growth.hyperclone": {
+        "tree": WEIGHTS,
+        "key": RAW,
+        "factor": 2,
+        "axes": [("a", (None, -1))],
+        "snr": 10.0,
+        "trace": None,
+    },
+    "growth.interpolate_layers": {"layers": [WEIGHTS, WEIGHTS], "depth": 3},
+    "growth.net2deeper": {"layer": WEIGHTS, "activation": "relu"},
+    "growth.net2wider": {
+        "tree": WEIGHTS,
+        "key": RAW,
+        "incoming": "a",
+        "outgoing": "b",
+        "width": 6,
+        "noise": 0.1,
+        "trace": None,
+    },
+    "growth.stack_layers": {"layers": WEIGHTS, "depth": 6},
+    "growth.weight_selection": {
+        "teacher": WEIGHTS,
+        "student": SHAPES,
+        "exclude": "b",
+        "stacked": None,
+    },
     "low_rank.adapt": {
         "tree": WEIGHTS,
         "key": RAW,
@@ -300,8 +337,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "normal"},
 }
 DRAW = {"key": RAW, "shape": (3, 4, 4), "dtype": None, "out_sharding": None}
-MODULES = ("", "data", "datasets", "low_rank", "marginal", "pretrain", "recipes",
-           "theory", *FAMILIES)  # fmt: skip
+MODULES = ("", "data", "datasets", "growth", "low_rank", "marginal", "pretrain",
+           "recipes", "theory", *FAMILIES)  # fmt: skip
 _HELPERS = ("jinit._core.arguments", "jinit._core.settings")
 # What makes no use of its arguments, or only of those of whoever writes a law.
 LEFT = {"closes_residual", "is_kernel"}

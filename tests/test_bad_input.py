@@ -286,6 +286,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "recipes.claim": {"make": jinit.recipes.gpt2},
     "recipes.deepnorm_alpha": {"encoder_layers": 2, "decoder_layers": 2},
     "recurrent.unitary_factors": {"key": RAW, "size": 4},
+    "sparsity.erk": {"tree": WEIGHTS, "density": 0.1, "method": "erk"},
+    "sparsity.masks": {"tree": WEIGHTS, "key": RAW, "density": 0.1},
     "ssm.dplr": {"measure": "legs", "size": 4},
     "ssm.lru_gamma": {"nu": np.zeros(3)},
     "theory.batch_norm_gradient_factor": PHI,
@@ -333,6 +335,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "sparse": {"sparsity": 0.5},
     "spiking.fluctuation_driven": {"rate": 10.0},
     "stacked": {"base": jinit.normal},
+    "sparsity.sparse_fans": {"mask": np.ones((3, 4, 4))},
     "symmetric_uniform": {"bound": 1.0},
     "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "normal"},
 }

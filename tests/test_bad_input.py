@@ -92,6 +92,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "mesh": None,
         "trace": None,
     },
+    "flow.actnorm": {"batch": X, "axis": -1, "scale": 1.0, "factor": 3.0, "eps": 1e-6},
+    "flow.glow_lu": {"key": RAW, "shape": (4, 4), "dtype": None},
     "from_config": {"config": {"name": "normal", "settings": {}}},
     "gain": {"activation": "relu", "mode": "forward", "param": None, "dropout": 0},
     "gaussian_moments": {"activation": "relu", "variance": 1.0, "dropout": 0},

@@ -33,6 +33,7 @@ from .draw import (
     in_mesh as in_mesh,
     is_key as is_key,
     is_typed_key as is_typed_key,
+    wide as wide,
     widened as widened,
 )
 from .extras import EXTRAS as EXTRAS, require as require

@@ -52,6 +52,25 @@ ADAPTED = {"w": W, "rank": 2, "alpha": 1.0, "rslora": False, "dtype": None}
 
 # By name a right call of each function; "inputs" stand for `*inputs`.
 CALLS: dict[str, dict[str, Any]] = {
+    "attention.mimetic": {
+        "key": RAW,
+        "width": 8,
+        "heads": 2,
+        "size": None,
+        "alpha": 0.7,
+        "value_beta": 0.4,
+        "noise": "normal",
+        "dtype": None,
+    },
+    "attention.structured": {
+        "key": RAW,
+        "positions": X,
+        "grid": (2, 4),
+        "heads": 2,
+        "size": None,
+        "scale": 7.0,
+        "noise": 3.0,
+    },
     "coord_check": {
         "make": lambda width, key: (apply, WEIGHTS, None),
         "widths": [4, 8],

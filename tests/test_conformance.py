@@ -21,12 +21,13 @@ from .helpers import assert_same_bits, key, LOW_PRECISION, public_names
 
 # Laws that multiply matrices, beside those that say so.
 PRODUCTS = {
+    "attention.conditioned",
     "features.favor_plus",
+    "flow.glow",
     "hypercomplex.unitary_complex",
     "looks_linear",
     "recurrent.unitary",
 }
-PRODUCTS = {"flow.glow", "hypercomplex.unitary_complex", "looks_linear"}
 
 
 def assert_same(name: str, found: jax.Array, w: jax.Array) -> None:

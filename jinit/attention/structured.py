@@ -118,8 +118,8 @@ def structured(
     E, C = _basis(positions, size)
     product = functools.partial(jnp.matmul, precision="highest")
 
-    def factors(key_and_step: Any) -> tuple[jax.Array, jax.Array]:
-        T = _target(*key_and_step, grid, peak, noise, C.dtype)
+    def factors(drawn: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        T = _target(drawn[0], drawn[1], grid, peak, noise, C.dtype)
         U, S, Vh = jnp.linalg.svd(product(C.T, product(T, C)))
         root = jnp.sqrt(S / S.sum()) * scale
         return product(E, U * root), product(E, Vh.T * root)

@@ -12,6 +12,7 @@ References:
     ICLR 2020. https://arxiv.org/abs/2312.08399
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -28,25 +29,24 @@ from ..settings import Axes, Flag, Floating, Gain, Positive, TwoFans
 Makes = Literal["kernel", "bias"]
 
 
-# What the main network asks of Var W / gain², by the fans of its kernel, what is made,
-# and whether its bias is made as well.
+# gain² / Var W as the main network asks for it, by the fans of its kernel, what is
+# made, and whether its bias is made as well; infinite where it asks for zeros.
 
 
 def _forward(fan_in: float, fan_out: float, makes: Makes, with_bias: bool) -> float:
     if makes == "bias":
-        return 1 / 2
-    return 1 / fan_in / (2 if with_bias else 1)
+        return 2
+    return fan_in * (2 if with_bias else 1)
 
 
 def _backward(fan_in: float, fan_out: float, makes: Makes, with_bias: bool) -> float:
     if makes == "bias":
-        return max(0.0, 1 - fan_in / fan_out)
-    return 1 / fan_out
+        return math.inf if fan_in >= fan_out else 1 / (1 - fan_in / fan_out)
+    return fan_out
 
 
 def _harmonic(*main: Any) -> float:
-    forward, backward = _forward(*main), _backward(*main)
-    return 2 / (1 / forward + 1 / backward) if backward else 0.0
+    return (_forward(*main) + _backward(*main)) / 2
 
 
 def _variance(
@@ -62,8 +62,7 @@ def _variance(
 ) -> Any:
     where = f"jinit.hyper.{name}"
     inputs = fan_of(where, shape, "fan_in", **axes, groups=1, fans=None)
-    of_made = squared_gain(gain) * asked(*fans, makes, with_bias)
-    return of_made / (inputs * second_moment)
+    return squared_gain(gain) / asked(*fans, makes, with_bias) / inputs / second_moment
 
 
 def _marginal(

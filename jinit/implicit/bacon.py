@@ -8,18 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import marginal
-from .._core import law, sampling, scalar
+from .._core import law, refuse_traced, sampling, scalar
 from ..marginal import Marginal
 from ..settings import Count, Floating, Positive
 
 
+_MOST = 2**22  # steps that a draw of 23 bits can tell apart
+
+
 def _steps(where: str, frequency: float, layers: int, interval: float) -> int:
     """How many grid frequencies lie between 0 and the end of a layer's band."""
-    steps = round(math.pi * frequency / layers / interval)
-    if not 1 <= steps < 2**22:
+    refuse_traced(where, frequency, interval)
+    band = math.pi * frequency / layers / interval
+    steps = round(band) if band < _MOST else 0
+    if not steps:
         raise ValueError(
             f"`{where}` needs a band π frequency / layers of 1 to 2^22 intervals. Got "
-            f"{steps} for {frequency=}, {layers=} and {interval=}."
+            f"{band:.3g} for {frequency=}, {layers=} and {interval=}."
         )
     return steps
 

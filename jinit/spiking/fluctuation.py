@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from .. import marginal
-from .._core import Fans, law, sampling, scalar
+from .._core import Fans, law, refuse_traced, sampling, scalar
 from .._schemes import fan_of, fans_from
 from ..marginal import Marginal
 from ..settings import Axes, Count, Finite, Floating, NonNegative, Positive
@@ -21,11 +21,17 @@ def _response(synaptic: float, membrane: float, step: float) -> tuple[float, flo
     In steps of time the synapse keeps b and the membrane a of what it has in each, and
     ε is (1 − a) (aⁿ − bⁿ) / (a − b): two geometric series.
     """
-    if not step:
-        return synaptic, synaptic**2 / (2 * (synaptic + membrane))
+    if step < 1e-9 * min(synaptic, membrane):
+        return synaptic, synaptic / (2 * (1 + membrane / synaptic))
     a, b = math.exp(-step / membrane), math.exp(-step / synaptic)
-    square = (1 - a) * (1 + a * b) / ((1 + a) * (1 - b * b) * (1 - a * b))
-    return step / (1 - b), step * square
+    forgets, decays = -math.expm1(-step / membrane), -math.expm1(-step / synaptic)
+    both = -math.expm1(-step / membrane - step / synaptic)
+    square = forgets * (1 + a * b) / ((1 + a) * (1 + b) * decays * both)
+    return step / decays, step * square
+
+
+def _over(amount: float, inputs: float) -> float:
+    return amount / inputs if inputs else math.inf
 
 
 def _moments(
@@ -43,19 +49,23 @@ def _moments(
 ) -> tuple[float, float]:
     """The mean and the standard deviation of a weight."""
     first, square = _response(synaptic, membrane, step)
-    weight = mean / ((inputs or fan_in) * rate * first)
-    wanted = share * ((threshold - mean) / distance) ** 2 / (fan_in * rate * square)
-    if weight**2 > wanted:
+    spread = (threshold - mean) / distance
+    weight = _over(mean, (inputs or fan_in) * rate * first)
+    wanted = _over(share * spread * spread, fan_in * rate * square)
+    if not weight * weight <= wanted < math.inf:
         raise ValueError(
             f"`{where}` needs more inputs, or faster ones, for that `mean` and "
-            f"`distance`. Got {fan_in} at {rate=}: a mean of {weight:.3g} for weights "
+            f"`distance`. Got {fan_in} at {rate=}, a mean of {weight:.3g} for weights "
             f"of E w² = {wanted:.3g}. Bring `mean` closer to 0, or ask for a smaller "
             "`distance`."
         )
-    return weight, math.sqrt(wanted - weight**2)
+    return weight, math.sqrt(wanted - weight * weight)
 
 
-def _check(where: str, mean, threshold, share, synaptic, membrane, step, **_) -> None:
+def _check(
+    where: str, mean, threshold, share, synaptic, membrane, step, **others: Any
+) -> None:
+    refuse_traced(where, mean, threshold, share, synaptic, membrane, step, others)
     if not mean < threshold:
         raise ValueError(
             f"`{where}` needs `mean` below `threshold`. Got {mean=} and {threshold=}."

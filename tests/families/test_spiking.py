@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -28,6 +29,9 @@ def test_a_weight_has_the_stated_law():
 def test_the_example_of_the_paper():
     assert fluctuation_driven(10.0).std((100, 8)) == pytest.approx(0.6**0.5)
     assert fluctuation_driven(10.0).mean((100, 8)) == 0.0
+    for step in (1e-20, 1e-10, 1e-7):
+        fine = fluctuation_driven(10.0, step=step).std((100, 8))
+        assert fine == pytest.approx(0.6**0.5, rel=1e-4)
 
 
 @pytest.mark.parametrize("step", [0.0, 1e-3, 5e-3])
@@ -90,6 +94,11 @@ def test_what_no_inputs_can_do_is_refused():
         fluctuation_driven(10.0, mean=1.0)
     with pytest.raises(ValueError, match=r"`share` above 0 and up to 1. Got 1.5"):
         fluctuation_driven(10.0, share=1.5)
+    with pytest.raises(TypeError, match=r"fluctuation_driven` needs numbers that are"):
+        jax.jit(lambda x: fluctuation_driven(x)(key(), (3, 4)))(10.0)
+    for far in ({"synaptic": 1e-200}, {"threshold": 1e300}, {"distance": 1e-200}):
+        with pytest.raises(ValueError, match=r"needs more inputs"):
+            fluctuation_driven(10.0, **far).std((3, 4))
     few = fluctuation_driven(1.0, mean=0.9, distance=5.0)
     with pytest.raises(ValueError, match=r"`jinit.spiking.fluctuation_driven` needs m"):
         few(key(), (3, 4))

@@ -96,9 +96,10 @@ def test_what_no_inputs_can_do_is_refused():
         fluctuation_driven(10.0, share=1.5)
     with pytest.raises(TypeError, match=r"fluctuation_driven` needs numbers that are"):
         jax.jit(lambda x: fluctuation_driven(x)(key(), (3, 4)))(10.0)
-    for far in ({"synaptic": 1e-200}, {"threshold": 1e300}, {"distance": 1e-200}):
+    ends = {"synaptic": 1e-200, "threshold": 1e300, "distance": 1e-200}
+    for name, far in ends.items():
         with pytest.raises(ValueError, match=r"needs more inputs"):
-            fluctuation_driven(10.0, **far).std((3, 4))
+            fluctuation_driven(10.0).configure(**{name: far}).std((3, 4))
     few = fluctuation_driven(1.0, mean=0.9, distance=5.0)
     with pytest.raises(ValueError, match=r"`jinit.spiking.fluctuation_driven` needs m"):
         few(key(), (3, 4))

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from .arguments import public
+from .foreign import entries, from_keras
 from .initializer import Initializer, laws
 from .settings import check, Finite, is_number, requirement
 from .text import shown
@@ -20,7 +21,7 @@ def get(spec: Any) -> Initializer:
 
     Args:
         spec: A name (`"he_normal"`), a call as text (`"he_normal(mode='fan_out')"`,
-            parsed and never evaluated), a mapping from `to_config()`, a number
+            parsed and never evaluated), a mapping as `from_config` takes, a number
             (`jinit.constant`), an array (`jinit.from_array`), a function
             `(key, shape, dtype)`, or an initializer. A name that you have given to a
             law of your own means yours, and `"jinit.he_normal"` always ours.
@@ -44,10 +45,12 @@ def get(spec: Any) -> Initializer:
 
 @public()
 def from_config(config: Mapping[str, Any]) -> Initializer:
-    """The initializer whose `to_config()` is `config`.
+    """The initializer whose `to_config()` is `config`, or which Keras writes so.
 
     Args:
-        config: `{"name": ..., "settings": {...}}`, plain JSON values.
+        config: `{"name": ..., "settings": {...}}`, plain JSON values; or, as Keras has
+            it, `{"class_name": ..., "config": {...}}` with Keras's names and defaults.
+            Seeds are left out: a key is given when weights are drawn.
 
     Returns:
         An `Initializer`.
@@ -61,6 +64,8 @@ def from_config(config: Mapping[str, Any]) -> Initializer:
         {'name': 'normal', 'settings': {'stddev': 0.02}}
         >>> jinit.from_config({"name": "normal", "settings": {"stddev": 0.02}})
         normal(stddev=0.02)
+        >>> jinit.from_config({"class_name": "RandomNormal", "config": {"seed": 1}})
+        normal(stddev=0.05)
     """
     return _from_config("jinit.from_config", config)
 
@@ -71,7 +76,7 @@ def as_initializer(where: str, spec: Any) -> Initializer:
         return spec
     if isinstance(spec, str):
         return _Text(where, spec).read()
-    if isinstance(spec, Mapping):
+    if entries(spec) is not None:
         return _from_config(where, spec)
     if isinstance(spec, np.ndarray | jax.Array | np.generic) and np.ndim(spec):
         return laws.lookup("jinit.from_array")(spec)
@@ -102,24 +107,27 @@ def _base(where: str, what: str, value: Any) -> Initializer:
 Base = Annotated[Initializer, _base]  # a setting that is an initializer itself
 
 
-def _from_config(where: str, config: Any) -> Initializer:
-    if not isinstance(config, Mapping) or not set(config) <= {"name", "settings"}:
+def _from_config(where: str, spec: Any) -> Initializer:
+    config = entries(spec) or {}
+    if "class_name" in config:
+        config = entries(from_keras(where, config)) or {}
+    name, given = config.get("name"), entries(config.get("settings", {}))
+    odd = {*config} - {"name", "settings"}
+    if not isinstance(name, str) or given is None or odd:
         raise ValueError(
-            f"`{where}` needs a mapping of `name` and `settings`. Got {shown(config)}."
+            f"`{where}` needs a mapping of `name` and `settings`. Got {shown(spec)}."
         )
-    found = laws.lookup(config.get("name", ""), where)
-    settings = {
-        name: _setting(where, value)
-        for name, value in config.get("settings", {}).items()
-    }
+    settings = {key: _setting(where, value) for key, value in given.items()}
+    found = laws.lookup(name, where)
     return found.configure(**settings) if settings else found
 
 
 def _setting(where: str, value: Any) -> Any:
     """A setting of a config: the initializers in it are configs themselves."""
-    if isinstance(value, Mapping):
+    if entries(value) is not None:
         return _from_config(where, value)
-    if isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+    several = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if several and any(entries(each) is not None for each in value):
         return tuple(_setting(where, each) for each in value)
     return value
 

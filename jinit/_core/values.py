@@ -1,6 +1,7 @@
 """The plain form of a setting: hashable and comparable, as source text, as JSON."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -40,7 +41,7 @@ class Frozen:
 
 
 def plain(value: Any) -> Any:
-    """Lists as tuples, and array scalars as Python numbers: hashable, comparable."""
+    """Sequences as tuples, array scalars as Python numbers: hashable, comparable."""
     try:
         return _plain(value)
     except Exception:  # too deep, a key, an array that is gone: no setting
@@ -50,7 +51,7 @@ def plain(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Tracer):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return tuple(map(_plain, value))
     if isinstance(value, np.generic | np.ndarray | jax.Array) and not np.ndim(value):
         return np.asarray(value).item()

@@ -1,6 +1,7 @@
 """The peer itself is beside every test: Keras on JAX."""
 
 import functools
+import json
 from typing import Any
 
 import jax
@@ -37,6 +38,56 @@ def test_a_seed_gives_the_weights_that_keras_draws(pair):
     theirs, ours = pair
     expected = theirs((6, 4))
     np.testing.assert_allclose(wrap(ours, SEED)((6, 4)), expected, rtol=1e-6)
+
+
+# Every initializer of Keras that has a law, with settings of its own and without.
+THEIRS = [
+    *(theirs for theirs, _ in PAIRS if type(theirs) is not INITIALIZERS.Identity),
+    INITIALIZERS.Identity(),  # whose gain Keras does not write
+    INITIALIZERS.RandomNormal(seed=SEED),
+    INITIALIZERS.RandomUniform(seed=SEED),
+    INITIALIZERS.GlorotNormal(SEED),
+    INITIALIZERS.HeUniform(SEED),
+    INITIALIZERS.LecunUniform(SEED),
+    INITIALIZERS.VarianceScaling(seed=SEED),
+    INITIALIZERS.VarianceScaling(2.0, "fan_out", "normal", SEED),
+    INITIALIZERS.VarianceScaling(0.5, "fan_avg", "untruncated_normal", SEED),
+]
+
+
+@pytest.mark.parametrize("theirs", THEIRS, ids=lambda init: type(init).__name__)
+def test_what_keras_writes_is_read_as_the_same_law(theirs):
+    config = json.loads(json.dumps(INITIALIZERS.serialize(theirs)))
+    for ours in (jinit.from_config(config), jinit.get(config)):
+        if ours.law == jinit.orthogonal.law:
+            ours = ours(method="qr")
+        found, expected = wrap(ours, SEED)((6, 4)), theirs((6, 4))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_short_names_are_those_of_keras():
+    for name in ["normal", "uniform", "zero", "one", "he_normal", "random_normal"]:
+        theirs = INITIALIZERS.get({"class_name": name, "config": {}})
+        theirs.seed = SEED
+        ours = jinit.get({"class_name": name, "config": {}})
+        found = wrap(ours, SEED)((6, 4))
+        np.testing.assert_allclose(found, theirs((6, 4)), rtol=1e-6)
+
+
+def test_what_wrap_writes_is_read_too():
+    init = jinit.scaled(jinit.he_normal(gain="gelu"), 0.5)
+    assert jinit.get(INITIALIZERS.serialize(wrap(init, 3))) == init
+
+
+def test_what_keras_writes_and_has_no_law_here():
+    with pytest.raises(ValueError, match=r"`jinit.from_config` .*'stft'"):
+        jinit.from_config(INITIALIZERS.serialize(INITIALIZERS.STFT()))
+    axes = INITIALIZERS.VarianceScaling(input_axes=[0], output_axes=[1])
+    with pytest.raises(ValueError, match=r"`input_axes` to be None.*`batch_axis`"):
+        jinit.get(INITIALIZERS.serialize(axes))
+    for odd in [{"class_name": 3}, {"class_name": "Zeros", "config": 3}]:
+        with pytest.raises(ValueError, match="needs a text as `class_name`"):
+            jinit.get(odd)
 
 
 def test_it_is_an_initializer_of_keras():

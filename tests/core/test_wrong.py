@@ -81,10 +81,21 @@ def test_a_keyless_call_is_explained(init, given):
         init((3, 3), *given)
 
 
+def may_be_set_to(init: Any, shape: Any) -> bool:
+    """Whether a shape could be the first setting; sizes so large are no axes."""
+    try:
+        is_made = isinstance(init(shape), jinit.Initializer)
+    except (TypeError, ValueError):
+        return False
+    return is_made and "axis" not in next(iter(init.law.parameters))
+
+
 @pytest.mark.parametrize("name", sorted(LAWS))
 def test_a_shape_and_a_dtype_are_a_call_without_a_key(name):
     init = LAWS[name]
     for shape in [(16, 8), [3, 4, 16, 8]]:
+        if may_be_set_to(init, shape):
+            continue
         calls: list[Any] = [
             lambda shape=shape: init(shape, jnp.float32),  # as Haiku
             lambda shape=shape: init(shape, dtype="float32"),  # as Keras

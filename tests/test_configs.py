@@ -138,7 +138,7 @@ def test_ml_collections():
         config = ml_collections.ConfigDict({"text": repr(init), "value": init})
         config.mapping = init.to_config()
         assert config.value == jinit.get(config.text) == jinit.get(config.mapping)
-    frozen = ml_collections.FrozenConfigDict(init=INITS[2].to_config())
+    frozen = ml_collections.FrozenConfigDict({"init": INITS[2].to_config()})
     assert jinit.get(frozen.init) == INITS[2]
 
 

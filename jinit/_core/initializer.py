@@ -18,7 +18,7 @@ from .fans import Fans
 from .host import ours
 from .law import Law
 from .marginal import Marginal
-from .misplaced import refuse_misplaced, WRAPPED
+from .misplaced import refuse_misplaced
 from .registry import Registry
 from .settings import check, Values
 from .signature import CALL, CONFIGURE, Signature, signed
@@ -296,14 +296,6 @@ class Initializer(Generic[P]):
     def _name(self) -> str:
         """What `jinit.get` finds the law by: its name, and its module where it must."""
         return laws.spell(self.law.home, self.law.name)
-
-    def __jax_array__(self) -> jax.Array:
-        """Refuses to stand for weights: only a draw makes them."""
-        raise TypeError(
-            f"`{self.law.public_name}` needs a key and a shape to make an array. Got "
-            f"neither. To draw, write `{self.law.name}(key, shape)`. For Keras and "
-            f"Haiku, {WRAPPED}."
-        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(

@@ -49,12 +49,9 @@ def refuse_misplaced(
             f"`{law.public_name}` needs a key, or None where nothing is random, before "
             f"the shape, also where Keras and Haiku give none. Got "
             f"{shown(shape)} alone. To draw, write "
-            f"`{law.name}({key}, {shown(shape)})`. For Keras and Haiku, {WRAPPED}."
+            f"`{law.name}({key}, {shown(shape)})`. For Keras and Haiku, wrap it: "
+            "`jinit.compat.keras.wrap`, `jinit.compat.haiku.wrap`."
         )
-
-
-# What gives a framework without keys what it asks for.
-WRAPPED = "wrap it: `jinit.compat.keras.wrap`, `jinit.compat.haiku.wrap`"
 
 
 def _has_dtype(law: Law, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

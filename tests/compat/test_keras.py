@@ -216,8 +216,7 @@ def test_what_is_no_initializer():
 
 
 @pytest.mark.parametrize("init", [jinit.he_normal, jinit.zeros, jinit.constant(0.5)])
-@pytest.mark.parametrize("sizes", [(4, 16), (2, 3)])
-def test_an_initializer_without_it_says_what_to_do(init, sizes):
-    dense = keras.layers.Dense(sizes[1], kernel_initializer=init)
+def test_an_initializer_without_it_says_what_to_do(init):
+    dense = keras.layers.Dense(8, kernel_initializer=init)
     with pytest.raises(TypeError, match=r"jinit\.compat\.keras\.wrap"):
-        dense.build((None, sizes[0]))
+        dense.build((None, 4))

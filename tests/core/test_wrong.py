@@ -113,13 +113,6 @@ def test_settings_that_look_like_a_shape_may_have_a_dtype():
     assert jinit.normal(0.5, "float32").settings["stddev"] == 0.5
 
 
-def test_an_initializer_is_no_array():
-    # Small sizes could be axes: Keras then asks JAX for an array of the initializer.
-    init: Any = jinit.he_normal((2, 3), dtype="float32")
-    with pytest.raises(TypeError, match=r"`jinit.he_normal` .*jinit\.compat\.keras"):
-        jnp.asarray(init)
-
-
 def test_fans_of_what_is_no_kernel():
     for shape in NO_SHAPES:
         refused(lambda shape=shape: fans(shape), "jinit.fans")

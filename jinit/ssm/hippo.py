@@ -62,7 +62,7 @@ def hippo(
     keeps all of the past on Legendre polynomials and is the choice of S4. "legt" and
     "fout" keep a window of length 2, "lmu" one of length 1, on Legendre polynomials and
     on waves; "lmu" is "legt" in another scale of the states. "lagt", "glagt" and "foud"
-    forget exponentially. States of different size are read with `jinit.ssm.log_step`.
+    forget exponentially. Time runs at the pace that `jinit.ssm.log_step` sets.
 
     Args:
         measure: One of the seven above.

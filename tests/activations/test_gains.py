@@ -196,7 +196,7 @@ def test_the_gain_carries_a_signal_through_ten_layers(name):
         (lambda x: jnp.exp(1j * x), "complex128"),
         (lambda x: jnp.exp(x**2), "grows too fast"),
         (lambda x: jnp.sin(1e6 * x), "oscillates too fast"),
-        ("geglue", "'swiglu'. Got 'geglue'. Did you mean 'geglu'?"),
+        ("geglue", "'rrelu'. Got 'geglue'. Did you mean 'geglu'?"),
         (-1.0, "Got -1.0"),
         (math.nan, "Got nan"),
         (math.inf, "Got inf"),

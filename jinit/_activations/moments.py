@@ -110,7 +110,7 @@ class Asked:
         if dropout == 1:
             raise ValueError(f"`{where}` needs `dropout` below 1. Got {dropout}.")
         activation, param = with_parameter(activation, param)
-        if activation in SEVERAL:
+        if isinstance(activation, str) and activation in SEVERAL:
             known = moments_of_several(where, activation, param)
             return cls(where, activation, _none, False, known, 1 - dropout)
         pair = gated_pair(activation)

@@ -46,18 +46,17 @@ def _bias(p: Any, activation: str) -> np.ndarray:
     return np.log(p) if activation == "softmax" else np.log(p) - np.log1p(-p)
 
 
-def _require_fit(bias: np.ndarray, shape: tuple[int, ...]) -> None:
-    if bias.ndim and bias.shape != shape[-1:]:
+def _require_fit(p: Any, shape: tuple[int, ...]) -> None:
+    if np.ndim(p) and np.shape(p) != shape[-1:]:
         raise ValueError(
             "`jinit.prior_bias` needs a `p` for each unit of the last axis, or one for "
-            f"all. Got {bias.shape} for {shape}."
+            f"all. Got {np.shape(p)} for {shape}."
         )
 
 
 def _marginal(shape: tuple[int, ...], p: Any, activation: str) -> Marginal:
-    bias = _bias(p, activation)
-    _require_fit(bias, shape)
-    return marginal.values(bias)
+    _require_fit(p, shape)
+    return marginal.values(_bias(p, activation))
 
 
 @law(marginal=_marginal, check=_adds_up)
@@ -102,9 +101,9 @@ def prior_bias(
         Lin, Goyal, Girshick, He, Dollár. Focal loss for dense object detection. ICCV
         2017, section 3.3. https://arxiv.org/abs/1708.02002
     """
+    _require_fit(p, shape)
     if isinstance(p, Tracer):
         bias = jnp.log(p) - (0 if activation == "softmax" else jnp.log1p(-p))
     else:
         bias = _bias(p, activation)
-    _require_fit(bias, shape)
     return jnp.broadcast_to(jnp.asarray(bias, dtype), shape)

@@ -304,7 +304,6 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "pretrain.transfer": {"layers": [], "params": WEIGHTS, "paths": []},
     "pretrain.unroll": {"layers": []},
-    "recipes.claim": {"make": jinit.recipes.gpt2},
     "recipes.deepnorm_alpha": {"encoder_layers": 2, "decoder_layers": 2},
     "recurrent.unitary_factors": {"key": RAW, "size": 4},
     "sparsity.erk": {"tree": WEIGHTS, "density": 0.1, "method": "erk"},

@@ -86,6 +86,7 @@ from .text import (
     digits as digits,
     memory as memory,
     named as named,
+    nearest as nearest,
     NONE as NONE,
     percent as percent,
     printable as printable,

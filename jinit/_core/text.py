@@ -1,5 +1,6 @@
 """Numbers and tables as text: how every record, plan, report and figure prints."""
 
+import difflib
 import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -141,3 +142,17 @@ def rich_table(
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+LONGEST = 200  # letters of a pattern that are compared
+
+
+def nearest(text: str, choices: Sequence[str]) -> str:
+    """What comes nearest, as the end of a message; nothing where nothing is near."""
+    # By the ends: a pattern may leave out where a path begins. Longer ones take long.
+    text = text[-LONGEST:]
+    likeness = lambda other: difflib.SequenceMatcher(
+        None, text[::-1], other[::-1][: len(text) + 4]
+    ).ratio()
+    near = max(choices, key=likeness, default=None)
+    return f": nearest is {near!r}" if near and likeness(near) > 0.5 else ""

@@ -8,7 +8,6 @@ from .rules import (
     closes_residual as closes_residual,
     is_kernel as is_kernel,
     Leaf as Leaf,
-    nearest as nearest,
     path as path,
     role as role,
     Rule as Rule,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from .._core import named
+from .._core import named, nearest
 from .._reading import Own, Trace
 from .own import kept, NOTHING, Owns
 from .plan import Choice, Plan
@@ -12,7 +12,6 @@ from .rules import (
     checked,
     Leaf,
     leaves_of,
-    nearest,
     resolve,
     Rule,
     Rules,

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .._core import at_once, public, shown, working
+from .._core import at_once, nearest, public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
 from .._reading import read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
@@ -13,7 +13,7 @@ from .auto.sizing import predict
 from .by_rules import plan_by_rules
 from .own import NOTHING, Owns
 from .plan import Plan, warn_of_none_used
-from .rules import as_test, leaves_of, nearest, no_trace, Rules
+from .rules import as_test, leaves_of, no_trace, Rules
 
 
 @public()

@@ -39,8 +39,8 @@ def materialize(
     A pattern is a glob over `/` paths that may match the end of a path alone (`*` stays
     within a name, `**` spans any number of them), or a condition: `jinit.role("bias")`,
     `jinit.closes_residual()`, `jinit.path("mlp/**")`, any function of a `Leaf`, joined
-    with `&`, `|` and `~`. In the place of the initializer, a number, a function
-    `(key, shape, dtype)` or a function of the `Leaf` will do.
+    with `&`, `|` and `~`. In the place of the initializer, its name, a number, a
+    function `(key, shape, dtype)` or a function of the `Leaf` will do.
 
     Each parameter's own key depends on its path alone, so that adding a layer changes
     no other. Equal parameters share one compiled program; each device makes its own

@@ -1,17 +1,25 @@
 """Rules: which initializer each parameter of a model gets, by path or by role."""
 
 import dataclasses
-import difflib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, get_args, NamedTuple, TypeAlias
 
 import numpy as np
 from jax.core import Tracer
 
-from .._core import choose, glob, Initializer, is_number, named_arrays, public, shown
+from .._core import (
+    as_initializer,
+    choose,
+    glob,
+    Initializer,
+    is_number,
+    named_arrays,
+    public,
+    shown,
+)
 from .._reading import Role, Row, Trace
 from .._schemes import constant, from_callable
 
@@ -122,8 +130,8 @@ class Rule(NamedTuple):
 
     Attributes:
         pattern: A glob of `/` paths, a `Selector`, or any function of a `Leaf`.
-        value: An initializer, a number, a function `(key, shape, dtype)`, or a function
-            of a `Leaf` that returns one of these.
+        value: An initializer or its name, a number, a function `(key, shape, dtype)`,
+            or a function of a `Leaf` that returns one of these.
         required: Whether it is an error if no parameter matches.
         yields: Whether what the model itself starts a parameter with goes before.
     """
@@ -271,19 +279,20 @@ def _pair(rule: Any, where: str) -> Any:
             f"Got {shown(rule)}."
         )
     check_pattern(where, "a rule's pattern", rule[0])
-    _value(where, rule[1])
-    return rule
+    pattern, value, *rest = rule
+    return (pattern, _value(where, value), *rest)
 
 
 def _value(where: str, value: Any) -> Any:
     """The right side of a rule, if it may be one."""
     if callable(value) or (isinstance(value, Tracer) and not value.ndim):
         return value
+    if isinstance(value, str):
+        return as_initializer(where, value)
     if not is_number(value) or isinstance(value, bool | np.bool_):
         raise TypeError(
-            f"`{where}` needs a rule's value to be an initializer, a number or a "
-            f"function. Got {shown(value)}. For a name, write "
-            f"`jinit.get({shown(value)})`."
+            f"`{where}` needs a rule's value to be an initializer or its name, a "
+            f"number or a function. Got {shown(value)}."
         )
     if not abs(value) < math.inf:
         raise ValueError(
@@ -315,20 +324,6 @@ def text_of(pattern: Any) -> str:
     if isinstance(pattern, Selector):
         return repr(pattern)
     return getattr(pattern, "__name__", repr(pattern))
-
-
-LONGEST = 200  # letters of a pattern that are compared
-
-
-def nearest(text: str, choices: Sequence[str]) -> str:
-    """What comes nearest, as the end of a message; nothing where nothing is near."""
-    # By the ends: a pattern may leave out where a path begins. Longer ones take long.
-    text = text[-LONGEST:]
-    likeness = lambda other: difflib.SequenceMatcher(
-        None, text[::-1], other[::-1][: len(text) + 4]
-    ).ratio()
-    near = max(choices, key=likeness, default=None)
-    return f": nearest is {near!r}" if near and likeness(near) > 0.5 else ""
 
 
 def no_trace(where: str) -> Callable[[], Trace]:

@@ -8,11 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
-from .._core import is_typed_key, named, named_leaves, public, replaced, shown, Tree
+from .._core import (
+    is_typed_key,
+    named,
+    named_leaves,
+    nearest,
+    public,
+    replaced,
+    shown,
+    Tree,
+)
 from .._reading import Trace
 from .by_rules import plan_by_rules
 from .keys import key_for
-from .rules import as_test, check_pattern, Leaf, nearest, no_trace, Rules, Selector
+from .rules import as_test, check_pattern, Leaf, no_trace, Rules, Selector
 from .shardings import places
 from .units import as_masks, mixed, without_outgoing
 from .zeros import warn_of_zero_products

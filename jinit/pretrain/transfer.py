@@ -6,8 +6,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core import glob, Listed, named_leaves, public, replaced, shown, Texts, Tree
-from .._model import nearest
+from .._core import (
+    glob,
+    Listed,
+    named_leaves,
+    nearest,
+    public,
+    replaced,
+    shown,
+    Texts,
+    Tree,
+)
 from .autoencoder import Autoencoder
 from .dense import Dense
 from .machine import RBM

@@ -2,6 +2,7 @@
 
 import pickle
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,12 +82,21 @@ def test_a_rule_behind_one_that_takes_all_it_matches_is_an_error():
     jinit.materialize(TREE, None, [("**", 0), Rule("bias", 1, required=False)])
 
 
+def test_a_law_may_be_named():
+    tree = {"A_log": jnp.zeros((16, 4)), "kernel": jnp.zeros((8, 8))}
+    rules = [("A_log", "ssm.mamba_a_log"), ("kernel", "normal(0.02)")]
+    twin = [("A_log", jinit.ssm.mamba_a_log), ("kernel", jinit.normal(0.02))]
+    drawn, expected = (jinit.materialize(tree, KEY, r) for r in (rules, twin))
+    chex.assert_trees_all_equal(drawn, expected)
+
+
 @pytest.mark.parametrize(
     ("rules", "error", "said"),
     [
         ({"kernel": jinit.zeros}, TypeError, "pairs"),
         (["kernel"], TypeError, "pair"),
-        ([("kernel", "zeros")], TypeError, "jinit.get"),
+        ([("kernel", "zeross")], ValueError, "Did you mean 'zeros'"),
+        ([("kernel", True)], TypeError, "initializer or its name"),
         ([(3, jinit.zeros)], TypeError, "glob"),
         ([(jinit.closes_residual, 0)], TypeError, "Call it: `closes_residual()`"),
         ([("**", float("nan"))], ValueError, "finite. Got nan"),

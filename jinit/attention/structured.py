@@ -40,7 +40,7 @@ def _basis(positions: Any, size: int) -> tuple[jax.Array, jax.Array]:
         raise ValueError(
             f"`{_NAME}` needs `positions` that span the {size} entries of a head. Got "
             f"{shown(positions)} of rank {int((s > least).sum())} once normalized. "
-            "Draw a random table, and give `size` or more heads."
+            "Draw a random table, or give a smaller `size`."
         )
     kept = s[:size] > least
     return Eh[:size].T, jnp.where(kept, U[:, :size] / jnp.where(kept, s[:size], 1), 0)
@@ -121,7 +121,8 @@ def structured(
     def factors(drawn: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         T = _target(drawn[0], drawn[1], grid, peak, noise, C.dtype)
         U, S, Vh = jnp.linalg.svd(product(C.T, product(T, C)))
-        root = jnp.sqrt(S / S.sum()) * scale
+        # A head may have nowhere to look: in a grid of one row, those of up and down.
+        root = jnp.sqrt(S / jnp.maximum(S.sum(), jnp.finfo(S.dtype).tiny)) * scale
         return product(E, U * root), product(E, Vh.T * root)
 
     steps = jnp.array([_STEPS[head % len(_STEPS)] for head in range(heads)])
@@ -134,9 +135,10 @@ def structured(
 def _size(positions, grid, heads: int, size: int | None) -> int:
     """The entries of a head; refuses what does not fit together."""
     cells = math.prod(grid)
-    if len(grid) != 2 or positions.ndim != 2 or len(positions) != cells:
+    is_table = positions.ndim == 2 and not jnp.iscomplexobj(positions)
+    if len(grid) != 2 or not is_table or len(positions) != cells:
         raise ValueError(
-            f"`{_NAME}` needs `positions` `(rows · columns, width)` for a `grid` "
+            f"`{_NAME}` needs real `positions` `(rows · columns, width)` for a `grid` "
             f"`(rows, columns)`. Got {shown(positions)} for {tuple(grid)}."
         )
     width = positions.shape[1]

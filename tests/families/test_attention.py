@@ -151,6 +151,14 @@ def test_layouts_of_positions():
     assert np.isclose(stated.std, table.std())
 
 
+def test_a_head_that_has_nowhere_to_look_is_zero_and_not_nan():
+    P = np.random.default_rng(0).standard_normal((4, 12)).astype(np.float32)
+    query, key_ = structured(key(), P, (1, 4), 3, 2, noise=0.0)
+    assert jnp.isfinite(query).all()
+    norms = np.linalg.norm(np.asarray(key_), axis=(0, 2))
+    np.testing.assert_allclose(norms, [7, 0, 7], rtol=1e-4)  # itself, up, right
+
+
 STEPS = [(0, 0), (-1, 0), (0, 1), (0, -1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)]
 
 

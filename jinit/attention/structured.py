@@ -46,14 +46,14 @@ def _basis(positions: Any, size: int) -> tuple[jax.Array, jax.Array]:
     return Eh[:size].T, jnp.where(kept, U[:, :size] / jnp.where(kept, s[:size], 1), 0)
 
 
-def _target(key, step, grid, peak, noise, dtype) -> jax.Array:
-    """The logits that a head should have: a peak one step away, else noise."""
+def _target(key, step, grid, noise, dtype) -> jax.Array:
+    """The logits that a head should have: 1 for the cell one step away, else noise."""
     row, column = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
     to = row - row[:, None], column - column[:, None]
     is_there = (to[0] == step[0]) & (to[1] == step[1])
     # A unit of 0.6, cut at 2.
     z = 0.6 * sampling.truncated_normal(key, is_there.shape, dtype, -2 / 0.6, 2 / 0.6)
-    return jnp.where(is_there, dtype.type(peak), noise * z)
+    return jnp.where(is_there, 1, noise * z)
 
 
 @public("jinit.attention")
@@ -119,7 +119,7 @@ def structured(
     product = functools.partial(jnp.matmul, precision="highest")
 
     def factors(drawn: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        T = _target(drawn[0], drawn[1], grid, peak, noise, C.dtype)
+        T = _target(drawn[0], drawn[1], grid, noise / peak, C.dtype)
         U, S, Vh = jnp.linalg.svd(product(C.T, product(T, C)))
         # A head may have nowhere to look: in a grid of one row, those of up and down.
         root = jnp.sqrt(S / jnp.maximum(S.sum(), jnp.finfo(S.dtype).tiny)) * scale

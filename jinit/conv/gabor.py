@@ -43,8 +43,8 @@ def _bank(shape, wavelength, phase, aspect, bandwidth) -> np.ndarray:
     along = x * np.cos(theta) + y * np.sin(theta)
     across = y * np.cos(theta) - x * np.sin(theta)
     octaves = math.tanh(bandwidth * math.log(2) / 2)  # (2ᵇ − 1) / (2ᵇ + 1)
-    spread = wavelength / math.pi * math.sqrt(math.log(2) / 2) / octaves
-    window = np.exp(-(along**2 + (aspect * across) ** 2) / (2 * spread**2))
+    sharpness = octaves * math.pi / math.sqrt(math.log(2) / 2) / wavelength  # 1 / s
+    window = np.exp(-(along**2 + (aspect * across) ** 2) * sharpness**2 / 2)
     w = window * np.cos(2 * np.pi * along / wavelength + phase)
     w = w - w.mean((0, 1))
     return w / np.sqrt((w**2).sum((0, 1)))

@@ -82,7 +82,10 @@ def actnorm(
     """
     x = _channels(batch, axis)
     mean = x.mean(0)
-    std = jnp.sqrt(((x - mean) ** 2).mean(0))
-    log_scale = jnp.log(scale / (std + eps)) / factor
+    x, tiny = x - mean, jnp.finfo(x.dtype).tiny
+    most = jnp.abs(x).max(0) + tiny  # whose square may be more than a float holds
+    std = most * jnp.sqrt(((x / most) ** 2).mean(0))
+    std = std + jnp.maximum(eps, tiny)
+    log_scale = (jnp.log(scale) - jnp.log(std)) / factor
     dtype = batch.dtype if jnp.issubdtype(batch.dtype, jnp.floating) else x.dtype
     return ActNorm(-mean.astype(dtype), log_scale.astype(dtype))

@@ -130,6 +130,13 @@ def test_gabor_responds_within_its_bandwidth(bandwidth):
     assert abs(response.argmax() / size - 1 / 8) < 0.002
 
 
+def test_a_band_may_be_as_narrow_as_a_single_wave():
+    w = conv.gabor(4.0, 0.0, bandwidth=5e-324)(None, (4, 4, 1, 1))[:, :, 0, 0]
+    x = np.arange(4) - 1.5
+    expected = np.broadcast_to(np.cos(np.pi * x / 2), (4, 4))
+    np.testing.assert_allclose(w, expected / np.linalg.norm(expected), atol=1e-6)
+
+
 def test_impulses_shift_and_boxes_sum():
     x = image(1, 8, 8, 6)
     w = np.asarray(conv.impulse(gain=1.0)(key(1), (3, 3, 1, 6)))

@@ -79,6 +79,12 @@ def test_a_channel_that_does_not_vary_stays_finite_and_dtypes_are_kept():
     np.testing.assert_allclose(traced.bias, bias, rtol=1e-2)
 
 
+def test_a_batch_near_the_largest_float_has_a_scale():
+    x = np.array([[1e30, 1.0], [-1e30, 1.0]], np.float32)
+    log_scale = actnorm(x, factor=1.0, eps=1e-300).log_scale
+    np.testing.assert_allclose(log_scale, np.log([1e-30, 2.0**126]), rtol=1e-5)
+
+
 def test_a_coupling_that_ends_in_zeros_is_the_identity_and_learns():
     x = jnp.asarray(np.random.default_rng(0).standard_normal((7, 4)), "float32")
     parts = [zero_conv(None, shape) for shape in ((4, 2), (2,), (2,))]

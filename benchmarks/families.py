@@ -83,7 +83,7 @@ def sparse() -> Peers:
     """A sparse start: nine tenths of every column are 0."""
     import torch
 
-    init = jinit.compat.torch.sparse(0.9)
+    init = jinit.compat.torch.sparse_(0.9)
     return {
         "jinit": lambda: init(KEY, (N, N)),
         "torch": lambda: torch.nn.init.sparse_(torch.empty(N, N), 0.9),

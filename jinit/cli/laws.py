@@ -10,7 +10,7 @@ from .._core import aligned, claim, FAMILIES, Initializer, laws
 
 
 # Beside the families of laws, schemes that are functions of weights or of trees.
-_MODULES = [*FAMILIES]
+_MODULES = sorted([*FAMILIES, "growth", "low_rank"])
 
 
 def add(commands: Any) -> None:
@@ -80,12 +80,16 @@ def _function(scheme: Any) -> Callable[..., Any]:
 
 def _explained(name: str) -> str:
     """The settings of a scheme and its docstring."""
-    family = name.removeprefix("jinit.").partition(".")[0]
+    family = name.removeprefix("jinit.").rpartition(".")[0]
     found = schemes(family) if family in _MODULES else {}
     scheme = found.get(name.removeprefix("jinit.")) or laws.lookup(name, "jinit laws")
     if isinstance(scheme, Initializer):
         return str(scheme.__doc__)
-    return f"{scheme.__name__}{inspect.signature(scheme)}\n\n{inspect.getdoc(scheme)}"
+    arguments = inspect.signature(scheme).parameters.values()
+    bare = inspect.Signature(
+        [each.replace(annotation=each.empty) for each in arguments]
+    )
+    return f"{scheme.__name__}{bare}\n\n{inspect.getdoc(scheme)}"
 
 
 def _page() -> str:

@@ -32,7 +32,8 @@ def _diagonal(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> jax.Array:
 
 
 def _irnn_marginal(shape: tuple[int, ...], gain: float) -> Marginal:
-    return marginal.two_points(gain, 1 / square("jinit.recurrent.irnn", shape))
+    n = square("jinit.recurrent.irnn", shape)
+    return marginal.two_points(gain, 1 / max(n, 1))
 
 
 @law(marginal=_irnn_marginal)
@@ -76,7 +77,7 @@ def irnn(
 
 
 def _near_marginal(shape: tuple[int, ...], noise: float, gain: float) -> Marginal:
-    n = square("jinit.recurrent.near_identity", shape)
+    n = max(square("jinit.recurrent.near_identity", shape), 1)
     share, std = 1 / n, noise / math.sqrt(n)
     spread = gain**2 * share * (1 - share)  # of whether a weight is on the diagonal
     fourth = spread * gain**2 * (1 - 3 * share * (1 - share))

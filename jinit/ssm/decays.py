@@ -6,16 +6,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from .. import marginal
 from .._core import law
 from ..settings import Flag, Floating, Positive
 from .shapes import last, repeated
-from .statements import ordered
+from .statements import of_table, ordered
+from .steps import log
 
 
-def _hyena(shape: tuple[int, ...], fast: float, slow: float, target: float):
+def _hyena(shape: tuple[int, ...], fast: Any, slow: Any, target: Any) -> Any:
     channels = last("jinit.ssm.hyena_decay", shape, "(*batch, channels)")
-    return np.linspace(math.log(target) / slow, math.log(target) / fast, channels)
+    slowest, fastest = log(target) / slow, log(target) / fast
+    return slowest + (fastest - slowest) * np.linspace(0, 1, channels)
 
 
 def _hyena_check(where: str, fast: float, slow: float, target: float) -> None:
@@ -25,7 +26,7 @@ def _hyena_check(where: str, fast: float, slow: float, target: float) -> None:
 
 
 @law(
-    marginal=lambda shape, **settings: marginal.values(_hyena(shape, **settings)),
+    marginal=lambda shape, **settings: of_table(_hyena(shape, **settings)),
     check=_hyena_check,
 )
 def hyena_decay(
@@ -75,7 +76,7 @@ def _retnet(shape: tuple[int, ...], log: bool) -> np.ndarray:
     return np.log1p(-lost) if log else 1 - lost
 
 
-@law(marginal=lambda shape, log: marginal.values(_retnet(shape, log)))
+@law(marginal=lambda shape, log: of_table(_retnet(shape, log)))
 def retnet_decay(
     _: Any,
     shape: tuple[int, ...],
@@ -111,14 +112,14 @@ def retnet_decay(
 
 def _alibi(shape: tuple[int, ...]) -> np.ndarray:
     heads = last("jinit.ssm.alibi_slopes", shape, "(*batch, heads)")
-    whole = 1 << (heads.bit_length() - 1)  # the largest power of 2 within
+    whole = 2 ** int(math.log2(max(heads, 1)))  # the largest power of 2 within
     h = np.arange(heads, dtype=np.float64)
     # Beyond it, every other slope of twice as many heads.
     power = np.where(h < whole, 8 * (h + 1), 4 * (2 * (h - whole) + 1))
     return np.exp2(-power / whole)
 
 
-@law(marginal=lambda shape: marginal.values(_alibi(shape)))
+@law(marginal=lambda shape: of_table(_alibi(shape)))
 def alibi_slopes(
     _: Any, shape: tuple[int, ...], /, *, dtype: Floating = None
 ) -> jax.Array:

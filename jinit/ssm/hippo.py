@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import marginal
 from .._core import law
 from ..marginal import Marginal
 from ..settings import Inexact
 from . import measures
 from .measures import Measure, RANKS, WAVES
 from .shapes import last, last_two, places
+from .statements import of_table
 
 
 def even_for_waves(where: str, size: int, measure: str) -> int:
@@ -37,7 +37,7 @@ def _square(shape: tuple[int, ...], measure: str) -> tuple[int, int]:
 
 def _hippo_marginal(shape: tuple[int, ...], measure: str) -> Marginal:
     n, k = np.indices(_square(shape, measure), np.float64)
-    return marginal.values(measures.matrix(measure, n, k))
+    return of_table(measures.matrix(measure, n, k))
 
 
 @law(marginal=_hippo_marginal)
@@ -102,7 +102,7 @@ def _states(shape: tuple[int, ...], measure: str) -> int:
 
 def _input_marginal(shape: tuple[int, ...], measure: str) -> Marginal:
     n = np.arange(_states(shape, measure), dtype=np.float64)
-    return marginal.values(measures.vector(measure, n))
+    return of_table(measures.vector(measure, n))
 
 
 @law(marginal=_input_marginal)
@@ -170,7 +170,7 @@ def _rows(shape: tuple[int, ...], measure: str) -> tuple[int, int]:
 
 def _correction_marginal(shape: tuple[int, ...], measure: str) -> Marginal:
     row, n = np.indices(_rows(shape, measure), np.float64)
-    return marginal.values(measures.correction(measure, row, n))
+    return of_table(measures.correction(measure, row, n))
 
 
 @law(marginal=_correction_marginal, check=_has_correction)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import law, Numbers, public, sampling, scalar, widened
+from .._core import law, Numbers, public, sampling, scalar, shown, widened
 from ..marginal import Marginal
 from ..settings import Floating, Fraction, Positive
 from .ring import decay, ring
@@ -133,6 +133,11 @@ def lru_gamma(nu: Numbers) -> jax.Array:
         Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De. Resurrecting recurrent
         neural networks for long sequences. ICML 2023. https://arxiv.org/abs/2303.06349
     """
+    if jnp.iscomplexobj(nu):
+        raise TypeError(
+            f"`jinit.ssm.lru_gamma` needs `nu` to be real. Got {shown(nu)}. Give it "
+            "what `jinit.ssm.lru_nu` draws, not the poles."
+        )
     wide = widened(nu)
     rate = 2 * jnp.exp(jnp.maximum(wide, -30))
     # Below −30 the square is 2 e^ν to all digits, and falls with ν.

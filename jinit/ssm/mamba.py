@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import marginal
 from .._core import law, sampling, scalar
 from ..marginal import Marginal
 from ..settings import Floating, NonNegative, Positive
 from .shapes import last, repeated
-from .statements import of_uniform, ordered
+from .statements import of_table, of_uniform, ordered
 
 
 def _rates(shape: tuple[int, ...]) -> np.ndarray:
@@ -20,7 +19,7 @@ def _rates(shape: tuple[int, ...]) -> np.ndarray:
     return np.log(np.arange(1.0, states + 1))
 
 
-@law(marginal=lambda shape: marginal.values(_rates(shape)))
+@law(marginal=lambda shape: of_table(_rates(shape)))
 def mamba_a_log(
     _: Any, shape: tuple[int, ...], /, *, dtype: Floating = None
 ) -> jax.Array:

@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 import jax
 import numpy as np
 
-from .. import marginal
 from .._core import sampling
 from ..marginal import Marginal
 from .dplr import LARGEST, legs_frequencies
 from .shapes import last, repeated
+from .statements import of_table
 
 
 Part = Literal["real", "imag", "log_decay"]
@@ -50,7 +50,7 @@ def stated(
             f"`{where}` needs a `part` to state the law of one weight: 'real', 'imag' "
             "or 'log_decay'. Got poles, which are complex."
         )
-    return marginal.values(_part(poles, part))
+    return of_table(_part(poles, part))
 
 
 def legs(where: str, poles: int) -> np.ndarray:

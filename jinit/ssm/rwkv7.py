@@ -5,11 +5,10 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from .. import marginal
 from .._core import law, Whole
 from ..settings import Count, Floating
 from .shapes import last, repeated
-from .statements import one_of_the_layers
+from .statements import of_table, one_of_the_layers
 
 
 Parameter = Literal[
@@ -50,7 +49,7 @@ def _table(
 
 
 @law(
-    marginal=lambda shape, **settings: marginal.values(_table(shape, **settings)),
+    marginal=lambda shape, **settings: of_table(_table(shape, **settings)),
     check=one_of_the_layers,
 )
 def rwkv7(

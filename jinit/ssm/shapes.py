@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from .._core import sampling
 
@@ -21,7 +22,7 @@ def last_two(where: str, shape: tuple[int, ...], axes: str) -> tuple[int, int]:
     return shape[-2], shape[-1]
 
 
-def repeated(table: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
+def repeated(table: ArrayLike, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
     """A table of the last axes, the same along all others."""
     return jnp.broadcast_to(jnp.asarray(table, dtype), shape)
 

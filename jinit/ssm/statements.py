@@ -5,7 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from .. import marginal
 from ..marginal import Marginal
+
+
+def of_table(table: np.ndarray) -> Marginal:
+    """An entry of a table, picked at random; where there is none, 0."""
+    return marginal.values(table if table.size else 0.0)
 
 
 def ordered(low: str, high: str) -> Callable[..., None]:

@@ -5,11 +5,10 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from .. import marginal
 from .._core import law, Whole
 from ..settings import Count, Floating
 from .shapes import last, repeated
-from .statements import one_of_the_layers
+from .statements import of_table, one_of_the_layers
 
 
 Cell = Literal["mlstm", "slstm"]
@@ -25,7 +24,7 @@ def _bias(shape: tuple[int, ...], cell: str, layer: int, layers: int) -> np.ndar
 
 
 @law(
-    marginal=lambda shape, **settings: marginal.values(_bias(shape, **settings)),
+    marginal=lambda shape, **settings: of_table(_bias(shape, **settings)),
     check=one_of_the_layers,
 )
 def xlstm_forget_bias(

@@ -77,6 +77,8 @@ def test_lru_gamma_makes_the_variance_of_states_1():
     low = ssm.lru_gamma(jnp.array([-200.0, -40.0, 5.0]))
     np.testing.assert_allclose(low, [-99.653427, -19.653427, 0.0], rtol=1e-6)
     assert ssm.lru_gamma(jnp.zeros(2, jnp.bfloat16)).dtype == jnp.bfloat16
+    with pytest.raises(TypeError, match=r"`jinit.ssm.lru_gamma` needs `nu` to be real"):
+        ssm.lru_gamma(1j)
 
 
 @pytest.mark.parametrize("power", [1, 8])  # of RecurrentGemma's code, of Griffin's text
@@ -136,6 +138,8 @@ def test_hyena_windows_fall_to_their_target_in_time():
     np.testing.assert_allclose(rates[[0, -1]], [-3.0701, -15.3506], atol=1e-4)
     np.testing.assert_allclose(np.exp(rates[[0, -1]] * [1.5, 0.3]), 0.01)
     np.testing.assert_allclose(np.diff(rates, 2), 0, atol=1e-12)
+    traced = jax.jit(lambda fast: ssm.hyena_decay(fast)(None, (64,)))(0.3)
+    np.testing.assert_allclose(traced, rates, rtol=1e-6)
 
 
 def test_xlstm_forget_gates():

@@ -102,7 +102,8 @@ def _metric(C: jax.Array, damping: Any, power: float) -> tuple[jax.Array, jax.Ar
     n = C.shape[-1]
     mean = jnp.trace(C, axis1=-2, axis2=-1).real[..., None, None] / n
     C = C / jnp.where(mean > 0, mean, 1).astype(C.dtype)
-    lengths, Q = jnp.linalg.eigh(C + damping * jnp.eye(n, dtype=C.dtype))
+    identity = jnp.broadcast_to(jnp.eye(n, dtype=C.dtype), C.shape)
+    lengths, Q = jnp.linalg.eigh(C + damping * identity)
     smallest = n * jnp.finfo(C.dtype).eps * lengths[..., -1:]
     seen = lengths > jnp.maximum(smallest, 0)
     forward = jnp.where(seen, lengths, 0) ** power

@@ -1,12 +1,11 @@
 """Weights in two parts: how large each unit is, and where it points."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from .._core import Key, Numbers, public, widened
+from .._core import Base, Key, Numbers, public, widened
 from ..settings import Count, Inexact, Positive
 from .factors import Adapted, LowRank
 from .lora import lora
@@ -43,7 +42,7 @@ def dora(
     rank: Count,
     alpha: Positive | None = None,
     rslora: bool = False,
-    init: Any = None,
+    init: Base | None = None,
     dtype: Inexact = None,
 ) -> Adapted:
     """DoRA: LoRA of the directions of the units, whose lengths are trained beside it.
@@ -83,8 +82,9 @@ def dora(
         Liu, Wang, Yin, Molchanov, Wang, Cheng, Chen. DoRA: weight-decomposed low-rank
         adaptation. ICML 2024. https://arxiv.org/abs/2402.09353
     """
-    settings = {"rank": rank, "alpha": alpha, "rslora": rslora, "init": init}
-    base, plain = lora(w, key, **settings, dtype=dtype)
+    base, plain = lora(
+        w, key, rank=rank, alpha=alpha, rslora=rslora, init=init, dtype=dtype
+    )
     magnitude = lengths(widened(base))
     return Adapted(base, DoRA(plain.a, plain.b, plain.scale, magnitude))
 

@@ -11,7 +11,7 @@ from ..settings import Count, Inexact, Positive
 from .factors import Adapted, LowRank, product
 from .normal_float import normal_float
 from .pissa import halves
-from .weight import compiled, dtype_of, scale_of, weight_of
+from .weight import compiled, dtype_of, laid_like, scale_of, weight_of
 
 
 @public("jinit.low_rank")
@@ -76,7 +76,8 @@ def loftq(
         best, target = _turn(best, w, Q, rank=rank, scale=scale)
     _, Q, a, b = best
     dtype = dtype_of(w, dtype)
-    return Adapted(Q.astype(w.dtype), LowRank(a.astype(dtype), b.astype(dtype), scale))
+    base = laid_like(w, Q.astype(w.dtype))
+    return Adapted(base, LowRank(a.astype(dtype), b.astype(dtype), scale))
 
 
 @compiled

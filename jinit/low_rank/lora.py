@@ -1,12 +1,12 @@
 """LoRA as it was published: one random factor, and one of zeros."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import as_initializer, Initializer, Key, Numbers, public
+from .._core import Base, Initializer, Key, Numbers, public
 from .._schemes import fan_in_uniform, normal
 from ..settings import Count, Inexact, Positive
 from .factors import Adapted, LowRank
@@ -25,7 +25,7 @@ def lora(
     alpha: Positive | None = None,
     rslora: bool = False,
     layer: Layer = "linear",
-    init: Any = None,
+    init: Base | None = None,
     dtype: Inexact = None,
 ) -> Adapted:
     """LoRA: a random factor beside one of zeros, so that training starts at the model.
@@ -81,8 +81,7 @@ def lora(
     dtype, linear = dtype_of(w, dtype), layer == "linear"
     size = (rows, rank) if linear else (rank, columns)
     if init is not None:
-        law = as_initializer(where, init)
-        drawn = _independent(law, key, tuple(stack), size, dtype)
+        drawn = _independent(init, key, tuple(stack), size, dtype)
     else:
         apart = fan_in_uniform(batch_axis=tuple(range(len(stack))))
         law = apart if linear else normal(stddev=1.0)

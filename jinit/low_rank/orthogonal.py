@@ -3,9 +3,8 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from .._core import Key, Numbers, public, sampling
+from .._core import Key, Numbers, public, sampling, wide
 from .._schemes import orthogonal as haar
 from ..settings import Count, Inexact, Positive
 from .factors import Adapted, LowRank, product
@@ -76,11 +75,10 @@ def _drawn(
     shape: tuple[int, ...], rank: int, scale: float, dtype: Any,
 ) -> LowRank:  # fmt: skip
     *stack, rows, columns = shape
-    wide = jnp.promote_types(dtype, "float32")
     keys = jax.random.split(key, 3)
     rotation = haar(method="qr", batch_axis=tuple(range(len(stack))))
-    Q = rotation(keys[0], (*stack, rank, rank), wide)
-    G1 = sampling.normal(keys[1], (*stack, rows, rank // 2), wide, stddev)
-    G2 = sampling.normal(keys[2], (*stack, rank // 2, columns), wide, stddev)
+    Q = rotation(keys[0], (*stack, rank, rank), wide(dtype))
+    G1 = sampling.normal(keys[1], (*stack, rows, rank // 2), wide(dtype), stddev)
+    G2 = sampling.normal(keys[2], (*stack, rank // 2, columns), wide(dtype), stddev)
     a, b = product(G1, Q[..., 0::2, :]), product(Q[..., 1::2, :].mT.conj(), G2)
     return LowRank(a.astype(dtype), b.astype(dtype), scale)

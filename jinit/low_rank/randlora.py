@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from .._core import Counts, Key, Numbers, public, sampling
+from .._core import Counts, Key, Numbers, public, sampling, wide
 from ..settings import Count, Inexact, Positive
 from .factors import Adapted, Factors, product
 from .vera import largest
@@ -51,11 +51,11 @@ class RandLoRA(Factors):
         parts = self.lambdas, self.gammas, self.a, self.b
         lambdas, gammas, a, b = (each.astype(base.dtype) for each in parts)
         a, b = jax.lax.stop_gradient((a, b))
-        scaled = lambdas[..., None] * a * gammas[..., None, :]  # (..., n, rank, small)
+        scaled = jnp.einsum("...nr,rs,...ns->...nrs", lambdas, a, gammas)
         flat = scaled.reshape(*scaled.shape[:-3], -1, scaled.shape[-1])
         update = product(b.reshape(len(b), -1), flat)
-        wide = base.shape[-2] <= base.shape[-1]
-        return base + self.scale * (update.mT if wide else update)
+        is_wide = base.shape[-2] <= base.shape[-1]
+        return base + self.scale * (update.mT if is_wide else update)
 
 
 @public("jinit.low_rank")
@@ -151,10 +151,10 @@ def _drawn(
 
 def _unit(key: Any, shape: tuple[int, ...], k: float | None, dtype: Any) -> jax.Array:
     """Independent entries of mean 0 and variance 1; k is how sparse they are."""
-    wide = jnp.promote_types(dtype, "float32")
     if k is None:
-        bound = math.sqrt(2.0 if jnp.issubdtype(wide, jnp.complexfloating) else 3.0)
-        return (bound * sampling.symmetric_uniform(key, shape, wide)).astype(dtype)
-    u = sampling.uniform(key, shape, jnp.finfo(wide).dtype)
+        bound = math.sqrt(2.0 if jnp.issubdtype(dtype, jnp.complexfloating) else 3.0)
+        drawn = sampling.symmetric_uniform(key, shape, wide(dtype))
+        return (bound * drawn).astype(dtype)
+    u = sampling.uniform(key, shape, jnp.finfo(wide(dtype)).dtype)
     signs = jnp.where(u < 1 / (2 * k), -1, jnp.where(u >= 1 - 1 / (2 * k), 1, 0))
     return (math.sqrt(k) * signs).astype(dtype)

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._core import Counts, Finite, Key, Numbers, public, sampling
+from .._core import Counts, Finite, Key, Numbers, public, sampling, wide
 from ..settings import Count, Inexact
-from .factors import Adapted, Factors, product
+from .factors import Adapted, Factors
 from .weight import compiled, dtype_of, weight_of
 
 
@@ -38,7 +38,8 @@ class VeRA(Factors):
     def within(self, base: jax.Array) -> jax.Array:  # noqa: D102
         d, g, a, b = (x.astype(base.dtype) for x in (self.d, self.g, self.a, self.b))
         a, b = jax.lax.stop_gradient((a, b))
-        return base + product(a * d[..., None, :], b) * g[..., None, :]
+        update = jnp.einsum("ir,...r,rj,...j->...ij", a, d, b, g, precision="highest")
+        return base + update
 
 
 @public("jinit.low_rank")
@@ -124,5 +125,5 @@ def largest(where: str, w: jax.Array, size: Any) -> tuple[int, int]:
 
 
 def _uniform(key: Any, shape: tuple[int, int], bound: float, dtype: Any) -> jax.Array:
-    wide = jnp.promote_types(dtype, "float32")
-    return (bound * sampling.symmetric_uniform(key, shape, wide)).astype(dtype)
+    drawn = sampling.symmetric_uniform(key, shape, wide(dtype))
+    return (bound * drawn).astype(dtype)

@@ -1,5 +1,6 @@
 """What every method asks of a weight, and what it makes of one."""
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -9,16 +10,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.sharding import NamedSharding, PartitionSpec
 
 from .._core import shown
 from .factors import Adapted, LowRank, product
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as one program; what it takes by name alone is written into it."""
+    """The function as one program; what it takes by name alone is written into it.
+
+    Weights that lie on several devices are made whole on each, as decompositions need
+    them; a new base lies where the weight, the first argument, did.
+    """
     parameters = inspect.signature(function).parameters.values()
     static = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-    return jax.jit(function, static_argnames=static)
+    program = jax.jit(function, static_argnames=static)
+
+    @functools.wraps(function)
+    def call(first: Any, *others: Any, **settings: Any) -> Any:
+        made = program(*jax.tree.map(_whole, (first, *others)), **settings)
+        if isinstance(made, Adapted):
+            return made._replace(base=laid_like(first, made.base))
+        return made
+
+    return call
+
+
+def laid_like(w: Any, base: jax.Array) -> jax.Array:
+    """A new base on the devices of the weight."""
+    place = None if isinstance(w, Tracer) else getattr(w, "sharding", None)
+    return jax.device_put(base, place) if isinstance(place, NamedSharding) else base
+
+
+def _whole(x: Any) -> Any:
+    place = None if isinstance(x, Tracer) else getattr(x, "sharding", None)
+    if not isinstance(place, NamedSharding):
+        return x
+    return jax.device_put(x, NamedSharding(place.mesh, PartitionSpec()))
 
 
 def weight_of(where: str, w: Any, rank: int = 1, times: int = 1) -> jax.Array:

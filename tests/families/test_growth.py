@@ -14,6 +14,12 @@ KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def strict():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
 def array(*shape):
     return RNG.standard_normal(shape).astype("f")
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
 import jinit
 from jinit import low_rank
@@ -54,6 +55,12 @@ def made(name, w: Any = W, **more):
     return jax.tree.map(np.asarray, adapted)
 
 
+@pytest.fixture(autouse=True)
+def strict():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
 def singular(w):
     return np.linalg.svd(np.asarray(w), compute_uv=False)
 
@@ -88,7 +95,7 @@ def test_lora_reads_at_random_and_writes_nothing():
     assert not embedding.a.any()
     assert embedding.b.any()
     assert abs(a).max() > 0.9 * ROWS**-0.5
-    named = low_rank.lora(W[0], KEY, rank=2, init="ones").factors
+    named = low_rank.lora(W[0], KEY, rank=2, init=jinit.ones).factors
     assert np.all(np.asarray(named.a) == 1)
 
 
@@ -373,6 +380,15 @@ def test_adapt_takes_a_tree_apart_and_merge_puts_it_together():
     assert not np.allclose(base["head"]["kernel"], TREE["head"]["kernel"], atol=0.1)
     whole = low_rank.merge(base, factors)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), whole, TREE)
+
+
+def test_a_base_lies_where_the_weight_did():
+    place = NamedSharding(jax.make_mesh((8,), ("x",)), PartitionSpec(None, "x"))
+    w = jax.device_put(W[0], place)
+    base, factors = low_rank.pissa(w, rank=2)
+    assert base.sharding == place
+    assert low_rank.merge(base, factors).sharding == place
+    np.testing.assert_allclose(low_rank.merge(base, factors), W[0], atol=1e-5)
 
 
 def test_a_weight_draws_the_same_whatever_is_beside_it():

@@ -179,6 +179,9 @@ def test_normalized_vectors_have_length_one_at_any_scale():
         w = jinit.normalized(jinit.normal(scale), (0, -1))(key(), (5, 7, 4))
         lengths = np.sqrt(np.sum(np.asarray(w, np.float64) ** 2, (0, 2)))
         np.testing.assert_allclose(lengths, 1, rtol=1e-6)
+        w = jinit.normalized(jinit.normal(scale))(key(), (5, 4), "complex64")
+        lengths = np.linalg.norm(np.asarray(w, np.complex128), axis=1)
+        np.testing.assert_allclose(lengths, 1, rtol=1e-6)
     assert (jinit.normalized(jinit.zeros)(key(), (3, 2)) == 0).all()
     assert_drawn(jinit.normalized(NORMAL), (3000, 3))
     with pytest.raises(TypeError, match=r"normal base of mean 0. Got he_uniform"):

@@ -11,7 +11,7 @@ from ..marginal import Marginal
 from ..settings import Axes, Inexact
 from .base import fans_of_base
 from .laws import is_normal
-from .sums import apart, summed
+from .sums import apart, divided, summed
 
 
 def _axes(shape: tuple[int, ...], axis) -> tuple[int, ...]:
@@ -81,6 +81,6 @@ def normalized(
     w = apart(base(key, shape, dtype))
     largest = jnp.max(jnp.abs(w), axes, keepdims=True)
     # Divided by the largest first, so that no square is lost or infinite.
-    w = apart(w / jnp.where(largest > 0, largest, 1))
+    w = apart(divided(w, jnp.where(largest > 0, largest, 1)))
     square = summed(jnp.square(jnp.abs(w)), axes)
-    return w / apart(jnp.sqrt(jnp.where(square > 0, square, 1)))
+    return divided(w, apart(jnp.sqrt(jnp.where(square > 0, square, 1))))

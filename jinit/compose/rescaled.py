@@ -12,7 +12,7 @@ from ..marginal import Marginal
 from ..settings import Inexact, Positive
 from .base import fans_of_base
 from .laws import is_normal
-from .sums import apart, summed
+from .sums import apart, divided, summed
 
 
 Kind = Literal["frobenius", "rms", "max", "spectral"]
@@ -94,7 +94,7 @@ def rescaled_to(
     w = apart(base(key, shape, dtype))
     largest = jnp.max(jnp.abs(w))
     # Divided by the largest first, so that no square is lost or infinite.
-    w = apart(w / jnp.where(largest > 0, largest, 1))
+    w = apart(divided(w, jnp.where(largest > 0, largest, 1)))
     found = apart(_norm(w, kind))
     factor = scalar(norm, found.dtype) / jnp.where(found > 0, found, 1)
-    return apart(factor) * w
+    return apart(factor).astype(w.dtype) * w

@@ -17,6 +17,13 @@ def apart(w: jax.Array) -> jax.Array:
     return jnp.maximum(jax.lax.optimization_barrier(w), jnp.finfo(w.dtype).min)
 
 
+def divided(w: jax.Array, by: jax.Array) -> jax.Array:
+    """The weights over real numbers, by parts: a complex quotient squares them."""
+    if jnp.iscomplexobj(w):
+        return jax.lax.complex(w.real / by, w.imag / by)
+    return w / by
+
+
 def summed(w: jax.Array, axes: Sequence[int]) -> jax.Array:
     """The sum along axes, which stay with size 1.
 

@@ -26,4 +26,5 @@ def to_radius(w: jax.Array, radius: float, symmetric: bool = False) -> jax.Array
     largest = jnp.max(jnp.abs(values), -1, keepdims=True)[..., None]
     one = jnp.ones((), largest.dtype)
     factor = scalar(radius, largest.dtype) / jnp.where(largest > 0, largest, one)
-    return w * jnp.where(largest > 0, jax.lax.optimization_barrier(factor), one)
+    kept = jnp.where(largest > 0, jax.lax.optimization_barrier(factor), one)
+    return w * kept.astype(w.dtype)

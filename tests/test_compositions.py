@@ -119,6 +119,12 @@ def test_each_block_has_its_own_fans_and_its_own_key():
     for part, each in zip(parts, keys, strict=True):
         assert_same_bits(part, np.asarray(jinit.glorot_uniform(each, part.shape)))
     equal = jinit.blocks(jinit.glorot_uniform, 4)
+    for axis in (0, 1, 2):
+        w = np.asarray(jinit.blocks(NORMAL, 2, axis)(key(), (4, 6, 8)))
+        for part, each in zip(
+            np.split(w, 2, axis), jax.random.split(key()), strict=True
+        ):
+            assert_same_bits(part, np.asarray(NORMAL(each, part.shape)))
     assert equal.fans((16, 8)) == jinit.Fans(16, 2)
     assert_drawn(equal, (100, 200))
     with pytest.raises(ValueError, match=r"states the fans.*fan_out=4.*fan_out=2"):

@@ -21,6 +21,7 @@ def _sizes(where: str, what: str, value: Any) -> int | tuple[int, ...]:
     return tuple(check(where, what, Count, each) for each in value)
 
 
+MANY = 16  # blocks, from where on one draw of all costs less than one of each
 Sizes = Annotated[int | tuple[int, ...], _sizes]
 
 
@@ -114,6 +115,11 @@ def blocks(
     """
     parts = _parts(shape, base, sizes, axis)
     keys = jax.random.split(key, len(parts))
+    init, part = parts[0]
+    alike = not isinstance(base, tuple) and all(other == part for _, other in parts)
+    if alike and len(parts) > MANY:
+        w = jax.vmap(lambda key: init(key, part, dtype))(keys)
+        return jnp.moveaxis(w, 0, axis % len(shape)).reshape(shape)
     drawn = [
         init(key, part, dtype) for key, (init, part) in zip(keys, parts, strict=True)
     ]

@@ -1,6 +1,5 @@
 """HiPPO systems in the basis in which they are diagonal, but for a low rank."""
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -13,7 +12,7 @@ from .hippo import needed_rank
 from .measures import Measure, WAVES
 
 
-LARGEST = 8192  # states, whose eigenvalues take minutes
+LARGEST = 2048  # states, whose eigenvectors take a minute
 
 
 class DPLR(NamedTuple):
@@ -54,7 +53,7 @@ def dplr(measure: Measure = "legs", size: Count = 64) -> DPLR:
         64-bit mode.
 
     Raises:
-        ValueError: For "lmu", or for a `size` that is odd or above 8192.
+        ValueError: For "lmu", or for a `size` that is odd or above 2048.
 
     Example:
         >>> import jax.numpy as jnp, jinit
@@ -80,12 +79,6 @@ def dplr(measure: Measure = "legs", size: Count = 64) -> DPLR:
     poles = -measures.DECAYS[measure] + 1j * frequencies
     parts = poles, P @ V.conj(), np.abs(b) + 0j, V
     return DPLR(*map(jnp.asarray, parts))
-
-
-@functools.lru_cache(maxsize=8)
-def legs_frequencies(size: int) -> np.ndarray:
-    """The falling positive imaginary parts of the eigenvalues of LegS + Pᵀ P."""
-    return np.linalg.eigvalsh(_hermitian("legs", size))[: size // 2 - 1 : -1]
 
 
 def _eigenbasis(measure: str, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import sampling
 from ..marginal import Marginal
-from .dplr import LARGEST, legs_frequencies
+from .legs import LARGEST, legs_frequencies
 from .shapes import last, repeated
 from .statements import of_table
 
@@ -55,12 +55,12 @@ def stated(
 
 def legs(where: str, poles: int) -> np.ndarray:
     """Half of the eigenvalues of HiPPO-LegS without its low-rank part."""
-    if 2 * poles > LARGEST:
+    if poles > LARGEST:
         raise ValueError(
-            f"`{where}` needs at most {LARGEST // 2} poles, the eigenvalues of one "
-            f"matrix. Got {poles}. For more, use `jinit.ssm.s4d_inv`."
+            f"`{where}` needs at most {LARGEST} poles, which are found one by one. "
+            f"Got {poles}. For more, use `jinit.ssm.s4d_inv`."
         )
-    return -0.5 + 1j * legs_frequencies(2 * poles)
+    return -0.5 + 1j * legs_frequencies(poles)
 
 
 def _count(where: str, shape: tuple[int, ...]) -> int:

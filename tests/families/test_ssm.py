@@ -9,6 +9,7 @@ import pytest
 from scipy import linalg, special, stats
 
 from jinit import ssm
+from jinit.ssm.legs import legs_frequencies
 
 from ..helpers import exact, key
 
@@ -131,6 +132,10 @@ def test_frequencies_of_64_states():
     np.testing.assert_allclose(
         poles, above[np.argsort(-above.imag)], rtol=1e-9, atol=1e-9
     )
+    for poles in (1, 2, 3, 40):  # in closed form, against the eigensolver of `dplr`
+        with jax.enable_x64(True):
+            expected = np.imag(ssm.dplr("legs", 2 * poles).poles)
+        np.testing.assert_allclose(legs_frequencies(poles), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("law", [ssm.s4d_lin, ssm.s4d_inv, ssm.s4d_legs, ssm.s4d_quad])

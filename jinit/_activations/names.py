@@ -112,7 +112,7 @@ def activation_function(
         >>> float(activation_function("leaky_relu", 0.5)(-4.0))
         -2.0
     """
-    choose(where, what, name, (*_FUNCTIONS, *SEVERAL, *GATES))
+    choose(where, what, name, (*_FUNCTIONS, *GATES, *SEVERAL))
     if name in SEVERAL:
         raise ValueError(
             f"`{where}` needs an activation of one number here, one output for each. "

@@ -10,7 +10,6 @@ from ..marginal import Marginal
 
 _FAR = 40  # standard deviations, beyond which no law has weight that matters
 _POINTS = 2**16
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
 
 
 def mixture(laws: Sequence[Marginal], shares: Sequence[float]) -> Marginal:
@@ -91,7 +90,8 @@ def averaged_out(of: Marginal, n: int) -> Marginal:
     rest = of.std / n * (n - 1) ** 0.5 * factor
     width = own * (of.support[1] - of.support[0])
     excess = (of.kurtosis - 3) * (own**4 + (n - 1) * (factor / n) ** 4)
-    sums = list(zip(_WEIGHTS / _WEIGHTS.sum(), rest * _NODES, strict=True))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    sums = list(zip(weights / weights.sum(), rest * nodes, strict=True))
     cdf = lambda x: sum(
         (share * of.cdf(of.mean + (x - z) / own) for share, z in sums), np.zeros(())
     )

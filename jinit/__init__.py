@@ -57,17 +57,6 @@ from ._schemes import (
     zeros as zeros,
     zeros_init as zeros_init,
 )
-from .compose import (
-    blocks as blocks,
-    centered as centered,
-    clipped as clipped,
-    masked as masked,
-    normalized as normalized,
-    repeated as repeated,
-    rescaled_to as rescaled_to,
-    scaled as scaled,
-    stacked as stacked,
-)
 
 
 __version__ = "0.1.0"
@@ -89,6 +78,9 @@ _HOMES = {
     "._model.shardings": "estimate",
     "._model.surgery": "duplicates fill_missing reinit",
     "._reading.trace": "trace",
+    ".compose": (
+        "blocks centered clipped masked normalized repeated rescaled_to scaled stacked"
+    ),
     ".data.gradinit": "gradinit",
     ".data.lsuv": "lsuv",
     ".data.metainit": "metainit",
@@ -145,6 +137,17 @@ if TYPE_CHECKING:
         reinit as reinit,
     )
     from ._reading.trace import trace as trace
+    from .compose import (
+        blocks as blocks,
+        centered as centered,
+        clipped as clipped,
+        masked as masked,
+        normalized as normalized,
+        repeated as repeated,
+        rescaled_to as rescaled_to,
+        scaled as scaled,
+        stacked as stacked,
+    )
     from .data.gradinit import gradinit as gradinit
     from .data.lsuv import lsuv as lsuv
     from .data.metainit import metainit as metainit

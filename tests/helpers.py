@@ -40,7 +40,8 @@ def from_another_library(key, shape, dtype):
 
 def public_names() -> set[str]:
     """Every initializer that a user finds: exported, or registered by a scheme."""
-    exported = {n for n, v in vars(jinit).items() if isinstance(v, Initializer)}
+    every = {name: getattr(jinit, name) for name in dir(jinit)}
+    exported = {n for n, v in every.items() if isinstance(v, Initializer)}
     home = lambda name: laws.lookup(name).law.home
     return exported | {n for n in laws.names() if is_ours(home(n))}
 

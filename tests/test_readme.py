@@ -18,7 +18,8 @@ def rows(title: str) -> list[str]:
 
 def test_every_initializer_has_its_row():
     listed = re.findall(r"`(\w+)`", " ".join(rows("All initializers")))
-    exported = {n for n, v in vars(jinit).items() if isinstance(v, jinit.Initializer)}
+    every = {name: getattr(jinit, name) for name in dir(jinit)}
+    exported = {n for n, v in every.items() if isinstance(v, jinit.Initializer)}
     assert sorted(listed) == sorted(exported)
 
 

@@ -3,7 +3,8 @@
 A bare name means the law that a user registered under it, the last one where there are
 several, and else the law of jinit. So no law that jinit adds takes a name from a user.
 `jinit.name` always means ours, and `module.name` that of any other module. The laws of
-a family are named by it, `ssm.s4d_inv`, and load when one of them is asked for.
+a family are named by it, `ssm.s4d_inv`, and load when one of them is asked for, as do
+those that are made of other laws.
 """
 
 import difflib
@@ -36,6 +37,9 @@ FAMILIES = (
     "spiking",
     "ssm",
 )
+
+# The module of laws that are made of others, which are named in jinit itself.
+COMPOSED = "compose"
 
 
 def home_of(module: str) -> str:
@@ -76,17 +80,17 @@ class Registry(Generic[T]):
 
     def classical(self) -> dict[str, T]:
         """What is named in jinit itself and not in a family, sorted."""
+        _load(COMPOSED)
         return {k: v for k, v in sorted(self._ours.items()) if "." not in k}
 
     def names(self) -> tuple[str, ...]:
         """The names, sorted; an alias is found under its law's own name."""
-        for family in FAMILIES:
-            _load(family)
+        for module in (*FAMILIES, COMPOSED):
+            _load(module)
         return tuple(sorted({*self._ours, *self._users}))
 
     def lookup(self, name: str, where: str = "jinit.get") -> T:
         """What a bare or dotted name means; an unknown one lists the nearest."""
-        _load(_own(name).rpartition(".")[0])
         for _, found in self._meanings(name):
             return found
         near = " or ".join(map(repr, self._near(name)))
@@ -110,6 +114,8 @@ class Registry(Generic[T]):
             yield module, users[module]
         if not module:
             yield from reversed(users.items())
+        if _own(text) not in self._ours:
+            _load(_own(text).rpartition(".")[0] or COMPOSED)
         own = self._aliases.get(_own(text), _own(text))
         if own in self._ours:
             yield OURS, self._ours[own]
@@ -126,6 +132,6 @@ def _own(text: str) -> str:
     return text.removeprefix(f"{OURS}.")
 
 
-def _load(family: str) -> None:
-    if family in FAMILIES:
-        importlib.import_module(f"{OURS}.{family}")
+def _load(module: str) -> None:
+    if module in (*FAMILIES, COMPOSED):
+        importlib.import_module(f"{OURS}.{module}")

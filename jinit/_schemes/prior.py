@@ -1,11 +1,13 @@
 """Biases by which a network starts from what is known before it is trained."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from .. import marginal
 from .._core import check, law, requirement, shown
@@ -29,7 +31,7 @@ def _probabilities(where: str, what: str, value: Any) -> Any:
     return p
 
 
-Probabilities = Annotated[Any, _probabilities]
+Probabilities = Annotated[ArrayLike | Sequence[float], _probabilities]
 
 
 def _adds_up(where: str, p: Any, activation: str) -> None:

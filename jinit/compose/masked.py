@@ -1,16 +1,18 @@
 """Weights of which a mask takes some away."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from .. import marginal
 from .._core import Base, check, Initializer, law, requirement, shown
 from ..marginal import Marginal
-from ..settings import AnyDType, Frozen, Values
+from ..settings import AnyDType, Values
 from .base import fans_of_base, one_weight
 from .laws import mixture
 
@@ -28,7 +30,7 @@ def _mask(where: str, what: str, value: Any) -> Any:
     return mask
 
 
-Mask = Annotated[Frozen, _mask]
+Mask = Annotated[ArrayLike | Sequence[Any], _mask]
 
 
 def _require_fit(mask: Any, shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import jinit
 from jinit._activations import GATES, gaussian_moments, squared_gain
+from jinit._activations.gains import Mode
 
 
 # E φ, E φ², E φ′²; all from the published constants to six decimals.
@@ -255,7 +256,7 @@ def test_modes_and_params_are_checked():
 @pytest.mark.parametrize("q", [0.01, 0.5, 4.0])
 def test_a_gain_at_another_second_moment(q):
     second, slope = (1 - math.exp(-2 * q)) / 2, (1 + math.exp(-2 * q)) / 2  # of a sine
-    closed = {
+    closed: dict[Mode, float] = {
         "forward": q / second,
         "backward": 1 / slope,
         "both": 2 / (second / q + slope),

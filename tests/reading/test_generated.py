@@ -76,7 +76,8 @@ def test_the_main_network_keeps_its_signal():
     sizes = []
     for i in range(8):
         params = jinit.initialize(OneHead(), jax.random.key(i), x, c)
-        sizes.append(jnp.mean(jnp.square(OneHead().apply(params, x, c))))
+        y = jnp.asarray(OneHead().apply(params, x, c))
+        sizes.append(jnp.mean(jnp.square(y)))
     assert 0.2 < np.median(sizes) < 1.0  # half of 1, but for relu's and c's chance
     plan = jinit.explain(OneHead(), x, c)
     assert "makes a kernel of fan_in 64" in str(plan)

@@ -20,6 +20,7 @@ def reads(prepare, x):
     )
     weights = jax.ShapeDtypeStruct((3, 3, 3, 8), "float32")
     (choice,) = jinit.explain((apply, weights), x)
+    assert choice.reads is not None
     return choice.reads
 
 

@@ -11,6 +11,7 @@ from flax import linen as nn
 
 import jinit
 from jinit import recipes
+from jinit._core import claim
 from tests.zoo.adapters import shapes
 from tests.zoo.entry import image, normals, text
 from tests.zoo.language import GPT
@@ -288,7 +289,7 @@ def test_every_recipe_names_itself_and_its_source(name):
     make = recipes.RECIPES[name]
     assert getattr(recipes, name) is make
     assert repr(make()) == f"jinit.recipes.{name}()"
-    assert recipes.claim(make).endswith((".", "!"))
+    assert claim(make).endswith((".", "!"))
     assert make.__doc__ is not None
     assert "References:" in make.__doc__
     assert "at 0x" not in str(inspect.signature(make))

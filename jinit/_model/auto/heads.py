@@ -39,10 +39,14 @@ class Heads:
         self._asked: dict[str, list[float]] = {}
         biases = {each.bias.path for each in generated if each.bias}
         self.targets = dict.fromkeys(biases, 0.5)
-        self.makes = dict.fromkeys(biases, "makes a bias")
+        fans: dict[str, dict[str, None]] = {}  # in order, each once
         for each in generated:
-            fan_in = count(each.kernel.fan_in)
-            self.makes[each.head.path] = f"makes a kernel of fan_in {fan_in}"
+            own = fans.setdefault(each.head.path, {})
+            own |= {count(each.kernel.fan_in): None}
+        self.makes = dict.fromkeys(biases, "makes a bias") | {
+            path: f"makes a kernel of fan_in {' and '.join(own)}"
+            for path, own in fans.items()
+        }
 
     def resized(self, op: Op, scope: Scope, made: Samples) -> Samples:
         """What an operation makes once the kernel that it reads has its size."""

@@ -91,7 +91,7 @@ def orthogonal_without_sign_fix(key, shape, dtype, /):
 
 
 @jinit.law(marginal=lambda shape: marginal.truncated_normal(0.0, 1.0))
-def clipped(key, shape, dtype, /):
+def cut_off(key, shape, dtype, /):
     return jnp.clip(normal(key, shape, dtype), -2, 2)
 
 
@@ -123,7 +123,7 @@ MUTANTS = [
     (slices_that_share_one_draw, (2, 300, 500), {}, "repeated values"),
     (key_ignored, SHAPE, {}, "the same for two keys"),
     (orthogonal_without_sign_fix, (4, 4), {"draws": 10_000}, "its mean as 0 "),
-    (clipped, SHAPE, {}, "its standard deviation as"),
+    (cut_off, SHAPE, {}, "its standard deviation as"),
     (right_moments_wrong_shape, SHAPE, {}, "distance"),
     (beyond_its_bound, SHAPE, {}, "its support as"),
     (not_a_number, SHAPE, {}, "finite"),

@@ -34,12 +34,18 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         print(_page())
     elif name is None:
-        print(_listed(laws.classical()), *map(_family, _MODULES), sep="\n\n")
+        print(_listed(_classical()), *map(_family, _MODULES), sep="\n\n")
     elif name in _MODULES:
         print(_family(name))
     else:
         print(_explained(name))
     return 0
+
+
+def _classical() -> dict[str, Any]:
+    """The laws that `jinit` itself exports, by name, sorted."""
+    exported = dir(importlib.import_module("jinit"))
+    return {k: v for k, v in laws.classical().items() if k in exported}
 
 
 def schemes(family: str) -> dict[str, Any]:
@@ -95,7 +101,7 @@ def _explained(name: str) -> str:
 def _page() -> str:
     """Every scheme and its source, as Markdown."""
     about = "The classical laws, and laws that are made of others."
-    tables = [_table("jinit", about, laws.classical())]
+    tables = [_table("jinit", about, _classical())]
     tables += [_table(f"jinit.{n}", _about(n), schemes(n)) for n in _MODULES]
     return "\n\n".join([_HEAD, *tables])
 

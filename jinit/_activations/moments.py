@@ -127,7 +127,10 @@ class Asked:
 
     def moments(self, variance: float = 1.0) -> Moments:
         """E φ(z), E φ(z)² and E φ′(z)² for z ~ N(0, `variance`), after dropout."""
-        mean, second, slope = self._moments(float(variance))
+        found = self._moments(float(variance))
+        if self.keep == 1:
+            return found
+        mean, second, slope = found
         return Moments(mean, second / self.keep, slope / self.keep)
 
     def _moments(self, variance: float) -> Moments:

@@ -175,6 +175,10 @@ def rows(width: int = 4) -> jax.Array:
         return jax.device_put((X[:, :width] > 0).astype("f"))
 
 
+def wrapped() -> Any:
+    return jinit.compat.keras.wrap(jinit.he_normal, seed=0)
+
+
 def unrolled() -> Any:
     return jinit.pretrain.unroll([rbm()])
 
@@ -193,6 +197,7 @@ METHODS: dict[str, Callable[[], Any]] = {
         jinit.sparse(0.5).marginal((3, 4)).cdf(np.array(0.1))
     ),
     "Initializer.to_config": lambda: jinit.from_array(X).to_config(),
+    "compat.keras.Wrapped.get_config": lambda: wrapped().get_config(),
     "data.Standardization.inverse": lambda: inverted("data.standardize"),
     "data.Whitening.inverse": lambda: inverted("data.whiten"),
     "pretrain.Autoencoder.encode": lambda: autoencoder().encode(rows()),

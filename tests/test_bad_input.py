@@ -412,9 +412,12 @@ def call(name: str, parameter: str, wrong: Any) -> None:
 def called(name: str, given: dict[str, Any]) -> Any:
     """What a function of `CALLS` returns for arguments by name."""
     given = dict(given)
-    inputs = [given.pop("inputs")] if "inputs" in given else []
-    first = [given.pop(each) for each in ("model", "key") if inputs and each in given]
-    return FUNCTIONS_OF_OURS[name](*first, *inputs, **given)
+    function = FUNCTIONS_OF_OURS[name]
+    parameters = inspect.signature(function).parameters.values()
+    if not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return function(**given)
+    first = [given.pop(each) for each in ("model", "key", "inputs") if each in given]
+    return function(*first, **given)
 
 
 class Reached(BaseException):

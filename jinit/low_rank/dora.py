@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from .._core import Base, Key, Numbers, public, widened
 from ..settings import Count, Inexact, Positive
 from .factors import Adapted, LowRank
-from .lora import lora
+from .lora import beside_zeros
 
 
 @jax.tree_util.register_dataclass
@@ -27,8 +27,8 @@ class DoRA(LowRank):
 
     magnitude: jax.Array
 
-    def within(self, base: jax.Array) -> jax.Array:  # noqa: D102
-        V = super().within(base)
+    def _within(self, base: jax.Array) -> jax.Array:
+        V = super()._within(base)
         length = jax.lax.stop_gradient(lengths(V))
         ratio = self.magnitude.astype(length.dtype) / jnp.where(length > 0, length, 1)
         return V * ratio[..., None, :].astype(V.dtype)
@@ -82,8 +82,9 @@ def dora(
         Liu, Wang, Yin, Molchanov, Wang, Cheng, Chen. DoRA: weight-decomposed low-rank
         adaptation. ICML 2024. https://arxiv.org/abs/2402.09353
     """
-    base, plain = lora(
-        w, key, rank=rank, alpha=alpha, rslora=rslora, init=init, dtype=dtype
+    where = "jinit.low_rank.dora"
+    base, plain = beside_zeros(
+        where, w, key, rank, alpha, rslora, "linear", init, dtype
     )
     magnitude = lengths(widened(base))
     return Adapted(base, DoRA(plain.a, plain.b, plain.scale, magnitude))

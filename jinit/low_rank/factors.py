@@ -40,18 +40,18 @@ class Factors:
     def merged(self, base: Any) -> jax.Array:
         """The weight that the base and these factors make, in the base's dtype."""
         shape = tuple(base.shape)
-        if not (self.fits(shape) if self.axes is None else shape == self.axes.shape):
+        if not (self._fits(shape) if self.axes is None else shape == self.axes.shape):
             raise ValueError(
                 "`jinit.low_rank.merge` needs factors of the base's shape. Got "
                 f"{_shapes(self)} for a base of shape {shape}."
             )
         return _merged(base, self)
 
-    def fits(self, shape: tuple[int, ...]) -> bool:
+    def _fits(self, shape: tuple[int, ...]) -> bool:
         """Whether these are factors of matrices of this shape."""
         raise NotImplementedError
 
-    def within(self, base: jax.Array) -> jax.Array:
+    def _within(self, base: jax.Array) -> jax.Array:
         """The same for matrices `(..., in, out)`, of float32 at least."""
         raise NotImplementedError
 
@@ -63,7 +63,7 @@ def _shapes(factors: Factors) -> str:
 @jax.jit
 def _merged(base: jax.Array, factors: Factors) -> jax.Array:
     matrices = base if factors.axes is None else factors.axes.read(base)
-    whole = factors.within(widened(matrices)).astype(matrices.dtype)
+    whole = factors._within(widened(matrices)).astype(matrices.dtype)
     return whole if factors.axes is None else factors.axes.write(whole)
 
 
@@ -86,10 +86,10 @@ class LowRank(Factors):
     b: jax.Array
     scale: float = dataclasses.field(metadata={"static": True})
 
-    def fits(self, shape: tuple[int, ...]) -> bool:  # noqa: D102
+    def _fits(self, shape: tuple[int, ...]) -> bool:
         return shape == (*self.a.shape[:-1], self.b.shape[-1])
 
-    def within(self, base: jax.Array) -> jax.Array:  # noqa: D102
+    def _within(self, base: jax.Array) -> jax.Array:
         a, b = (each.astype(base.dtype) for each in (self.a, self.b))
         return base + self.scale * product(a, b)
 

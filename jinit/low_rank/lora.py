@@ -1,6 +1,6 @@
 """LoRA as it was published: one random factor, and one of zeros."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +76,21 @@ def lora(
         2023. https://arxiv.org/abs/2312.03732 (α/√r)
     """
     where = "jinit.low_rank.lora"
+    return beside_zeros(where, w, key, rank, alpha, rslora, layer, init, dtype)
+
+
+def beside_zeros(
+    where: str,
+    w: Any,
+    key: jax.Array,
+    rank: int,
+    alpha: float | None,
+    rslora: bool,
+    layer: Layer,
+    init: Initializer | None,
+    dtype: Any,
+) -> Adapted:
+    """The same, in the name of the public function `where`."""
     w, scale = weight_of(where, w), scale_of(where, rank, alpha, rslora)
     *stack, rows, columns = w.shape
     dtype, linear = dtype_of(w, dtype), layer == "linear"

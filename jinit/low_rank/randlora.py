@@ -43,11 +43,11 @@ class RandLoRA(Factors):
     b: jax.Array
     scale: float = dataclasses.field(metadata={"static": True})
 
-    def fits(self, shape: tuple[int, ...]) -> bool:  # noqa: D102
+    def _fits(self, shape: tuple[int, ...]) -> bool:
         sides = self.a.shape[1], len(self.b)
         return shape in {(*self.lambdas.shape[:-2], *s) for s in (sides, sides[::-1])}
 
-    def within(self, base: jax.Array) -> jax.Array:  # noqa: D102
+    def _within(self, base: jax.Array) -> jax.Array:
         parts = self.lambdas, self.gammas, self.a, self.b
         lambdas, gammas, a, b = (each.astype(base.dtype) for each in parts)
         a, b = jax.lax.stop_gradient((a, b))

@@ -32,10 +32,10 @@ class VeRA(Factors):
     a: jax.Array
     b: jax.Array
 
-    def fits(self, shape: tuple[int, ...]) -> bool:  # noqa: D102
+    def _fits(self, shape: tuple[int, ...]) -> bool:
         return shape == (*self.g.shape[:-1], len(self.a), self.b.shape[1])
 
-    def within(self, base: jax.Array) -> jax.Array:  # noqa: D102
+    def _within(self, base: jax.Array) -> jax.Array:
         d, g, a, b = (x.astype(base.dtype) for x in (self.d, self.g, self.a, self.b))
         a, b = jax.lax.stop_gradient((a, b))
         update = jnp.einsum("ir,...r,rj,...j->...ij", a, d, b, g, precision="highest")

@@ -87,7 +87,7 @@ def scale_of(where: str, rank: int, alpha: float | None, rslora: bool) -> float:
     """α/r, or α/√r for rank-stabilized adapters; α is the rank where it is None."""
     if isinstance(alpha, Tracer):
         raise TypeError(
-            f"`{where}` needs `alpha` as a number that is there. Got {shown(alpha)}. "
+            f"`{where}` needs numbers that are there. Got {shown(alpha)} as `alpha`. "
             "Make it static under `jax.jit`."
         )
     alpha = rank if alpha is None else alpha

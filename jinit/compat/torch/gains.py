@@ -2,7 +2,7 @@
 
 import math
 
-from ..._core import check, choose, Finite
+from ..._core import check, choose, Finite, refuse_traced
 
 
 GAINS = {
@@ -43,7 +43,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         The gain.
 
     Raises:
-        TypeError: When the negative slope is not a number.
+        TypeError: When the negative slope is not a number, or is traced.
         ValueError: When torch has no gain for `nonlinearity`.
 
     Example:
@@ -56,6 +56,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         https://docs.pytorch.org/docs/stable/nn.init.html
     """
     where = "jinit.compat.torch.calculate_gain"
+    refuse_traced(where, param)
     try:
         choose(where, "nonlinearity", nonlinearity, GAINS)
     except ValueError as error:

@@ -25,7 +25,7 @@ def _pairs(key, count: int, width: int, rank: int, alpha, beta, noise, dtype) ->
             Z = sampling.uniform(key, (width, width), dtype, -bound, bound)
         M = scalar(alpha, dtype) * Z + scalar(beta, dtype) * jnp.eye(width, dtype=dtype)
         U, S, Vh = jnp.linalg.svd(M)
-        root = jnp.sqrt(S[:rank])
+        root = jnp.sqrt(S[None, :rank])
         return U[:, :rank] * root, Vh[:rank].T * root
 
     return jax.lax.map(factors, jax.random.split(key, count))

@@ -34,7 +34,7 @@ def _table(where: str, shape, base: int, layout: Layout, dtype) -> jax.Array:
     first = -(rows // 2) if where == "relative_positions" else 0
     frequency = float(base) ** (-2 * np.arange(waves) / width)
     a = np.arange(first, first + rows, step)[:, None, None] * frequency
-    b = np.arange(step)[:, None] * frequency
+    b = np.arange(step)[None, :, None] * frequency
     waves_of = np.sin(a), np.cos(a), np.sin(b), np.cos(b)
     sin_a, cos_a, sin_b, cos_b = (jnp.asarray(each, dtype) for each in waves_of)
     sin = (sin_a * cos_b + cos_a * sin_b).reshape(-1, waves)[:rows]

@@ -32,7 +32,7 @@ def diagonal(taps: np.ndarray, shape, groups: int, dtype: np.dtype) -> jax.Array
     """The kernel that filters each channel by `taps`, and does not mix channels."""
     *_, n_in, n_out = shape
     channels = jnp.tile(jnp.eye(n_in, n_out // groups, dtype=dtype), groups)
-    return jnp.asarray(taps, dtype)[..., None, None] * channels
+    return jnp.asarray(taps, dtype)[..., None, None] * jnp.broadcast_to(channels, shape)
 
 
 def diagonal_marginal(taps: np.ndarray, shape, groups: int) -> Marginal:

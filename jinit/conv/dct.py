@@ -84,6 +84,6 @@ def dct(
     """
     filters = jnp.asarray(_of_outputs("jinit.conv.dct", shape), dtype)
     *_, n_in, n_out = shape
-    reads = jnp.arange(n_in)[:, None] == jnp.arange(n_out) % n_in
-    w = scalar(gain_of(gain), dtype) * filters[:, None, :] * reads
+    reads = jnp.arange(n_in)[:, None] == (jnp.arange(n_out) % n_in)[None]
+    w = scalar(gain_of(gain), dtype) * filters[:, None] * reads[None].astype(dtype)
     return w.reshape(shape)

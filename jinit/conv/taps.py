@@ -71,8 +71,9 @@ def impulse(
     taps = require_spatial("jinit.conv.impulse", shape)
     *_, n_in, n_out = shape
     place = sampling.bits(key, (n_in, n_out), _WORD) % _WORD.type(taps)
-    here = lax.broadcasted_iota(_WORD, (taps, n_in, n_out), 0) == place
-    return (scalar(_tap(shape, gain, 1), dtype) * here).reshape(shape)
+    here = lax.broadcasted_iota(_WORD, (taps, n_in, n_out), 0) == place[None]
+    tap = scalar(_tap(shape, gain, 1), dtype)
+    return jnp.where(here, tap, 0).reshape(shape)
 
 
 def _box_marginal(shape, taps: int, gain) -> Marginal:
@@ -122,4 +123,4 @@ def box(
     words = sampling.bits(key, (places, *shape[-2:]), _WORD)
     rank = jnp.argsort(jnp.argsort(words, axis=0), axis=0)
     tap = scalar(_tap(shape, gain, min(taps, places)), dtype)
-    return (tap * (rank < taps)).reshape(shape)
+    return jnp.where(rank < taps, tap, 0).reshape(shape)

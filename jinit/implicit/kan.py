@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .. import marginal
@@ -86,7 +87,7 @@ def kan_spline(
     knots = (*shape[:-1], intervals + 1)
     values = sampling.symmetric_uniform(key, knots, dtype)
     values *= scalar(noise / (2 * intervals), dtype)
-    fit = _fit(intervals, order).astype(dtype)
+    fit = jnp.broadcast_to(_fit(intervals, order).astype(dtype), (*shape, knots[-1]))
     return (values[..., None, :] * fit).sum(-1)
 
 

@@ -100,4 +100,5 @@ def sparse_fans(
     rows = kept.reshape(-1, shape[-1])
     fan = rows.sum(0) if per == "unit" else rows.mean(1).sum()
     std = scalar(gain_of(gain), dtype) / jnp.sqrt(jnp.maximum(fan, 1).astype(dtype))
-    return jnp.where(kept, std * sampling.normal(key, shape, dtype), 0)
+    w = jnp.broadcast_to(std, shape) * sampling.normal(key, shape, dtype)
+    return jnp.where(kept, w, 0)

@@ -56,22 +56,27 @@ def torch_default() -> tuple[Rule, ...]:
 
     A bias takes the fan_in of the kernel whose product it is added to, as the
     computation shows. All of a recurrent cell takes 1/√units. Of a transposed
-    convolution with a stride, k² · out counts as the fan_in.
+    convolution with a stride, k² · out counts as the fan_in. Queries, keys and values
+    of an attention of width d in a residual branch are Glorot uniform as one kernel
+    (d, 3 d), fused or not; all of its biases are 0.
 
     Returns:
         A recipe; norm scales are 1 and offsets 0.
 
     References:
-        PyTorch: torch.nn.Linear, _ConvNd, RNNBase and Embedding, `reset_parameters`.
+        PyTorch: torch.nn.Linear, _ConvNd, RNNBase, Embedding and MultiheadAttention,
+        `reset_parameters`.
     """
 
     def kernel(leaf: Leaf) -> Initializer:
-        fan_in = _torch_fan(leaf.row, leaf.trace)
-        return traced(fan_in_uniform)(leaf)(fans=(fan_in, leaf.row.fan_out))
+        row, fan_in = leaf.row, _torch_fan(leaf.row, leaf.trace)
+        if row.attention and not row.closes_residual and row.fan_in:
+            return glorot_uniform(fans=(row.fan_in, 3 * row.fan_in))
+        return traced(fan_in_uniform)(leaf)(fans=(fan_in, row.fan_out))
 
     def bias(leaf: Leaf) -> Initializer:
         row = kernel_of(leaf)
-        fan_in = _torch_fan(row, leaf.trace) if row else None
+        fan_in = _torch_fan(row, leaf.trace) if row and not row.attention else None
         return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
 
     return rules(

@@ -3,6 +3,7 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -49,6 +50,34 @@ def test_torch_default_of_a_cell_is_by_its_units_and_transposed_by_outputs():
     for path, law in found.items():
         fan_in = 4 * 6 if "/up/" in path else 16
         assert law.support((8, 8))[1] == pytest.approx(fan_in**-0.5), path
+
+
+class Attention(nn.Module):
+    fused: bool
+
+    @nn.compact
+    def __call__(self, x):
+        if not self.fused:
+            heads = nn.MultiHeadDotProductAttention(4, qkv_features=32, name="att")
+            return x + heads(x, x)
+        split = nn.Dense(96, name="qkv")(x).reshape(*x.shape[:-1], 3, 4, 8)
+        q, k, v = (split[..., i, :, :] for i in range(3))
+        shares = nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", q, k) / 8**0.5)
+        y = jnp.einsum("bhqk,bkhd->bqhd", shares, v)
+        return x + nn.DenseGeneral(32, axis=(-2, -1), name="out")(y)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_torch_default_draws_queries_keys_and_values_as_one_kernel(fused):
+    model = shapes(Attention(fused), image(2, 6, 32))
+    found = laws(model, recipes.torch_default())
+    for path, law in found.items():
+        if path.endswith("bias"):
+            assert law == jinit.zeros, path
+        elif "out" in path:
+            assert law == jinit.fan_in_uniform(fans=(32, 32)), path
+        else:
+            assert law == jinit.glorot_uniform(fans=(32, 96)), path
 
 
 def test_keras_default_is_glorot_with_orthogonal_recurrence():

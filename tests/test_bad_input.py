@@ -64,7 +64,7 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "attention.structured": {
         "key": RAW,
-        "positions": X,
+        "positions": np.random.default_rng(0).normal(size=(8, 4)).astype("f"),
         "grid": (2, 4),
         "heads": 2,
         "size": None,

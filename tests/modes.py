@@ -42,7 +42,6 @@ CHANGING: dict[str, dict[str, Any]] = {
     "threefry in one part": {"threefry_partitionable": False},
     "rbg": {"default_prng_impl": "rbg"},
     "unsafe rbg": {"default_prng_impl": "unsafe_rbg"},
-    "32 bits": {"default_dtype_bits": "32"},
     "bfloat16 products": {"default_matmul_precision": "bfloat16"},
 }
 # What a call may be made in.

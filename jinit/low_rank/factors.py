@@ -1,5 +1,6 @@
 """What is trained beside a frozen weight, and the weight that both make."""
 
+import abc
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ class Adapted(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Factors:
+class Factors(abc.ABC):
     """What is trained beside a weight `(..., in, out)`; a pytree.
 
     Attributes:
@@ -47,13 +48,13 @@ class Factors:
             )
         return _merged(base, self)
 
+    @abc.abstractmethod
     def _fits(self, shape: tuple[int, ...]) -> bool:
         """Whether these are factors of matrices of this shape."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _within(self, base: jax.Array) -> jax.Array:
         """The same for matrices `(..., in, out)`, of float32 at least."""
-        raise NotImplementedError
 
 
 def _shapes(factors: Factors) -> str:

@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import sys
 
 import chex
@@ -9,6 +10,8 @@ import jax
 import pytest
 
 from jinit.cli import main
+from jinit.cli.sources import authors, brief
+from jinit.recipes import RECIPES
 
 
 SMALL = ["report", "--data", "digits", "--width", "32", "--depth", "3"]
@@ -366,6 +369,52 @@ def test_rules_lists_the_recipes_and_explains_one(capsys):
     assert "Did you mean 'fixup'?" in capsys.readouterr().err
 
 
+def test_rules_lists_a_recipe_with_its_kind_and_its_source(capsys):
+    assert main(["rules"]) == 0
+    (_, of_language), *_ = re.findall(
+        r"^(Language models)\n\n(.*?)\n\n", capsys.readouterr().out, re.M | re.S
+    )
+    assert re.search(r"^gpt2 .* Radford et al. 2019$", of_language, re.M)
+    assert re.search(r"^t5 .* Raffel et al. 2020, arXiv:1910.10683$", of_language, re.M)
+    assert "fixup" not in of_language
+
+
+def test_rules_prints_what_a_recipe_gives_a_model(models, capsys):
+    tokens = ["--input-shape", "2,5", "--input-dtype", "int32"]
+    model = ["--model", f"{models}:tokens"]
+    assert main(["rules", "gpt2(stddev=0.5)", *model, *tokens]) == 0
+    head, embedding, *_ = capsys.readouterr().out.splitlines()
+    assert head.split()[0] == "parameter"
+    assert "normal(stddev=0.5)" in embedding
+    for missing in (tokens, [*model, *tokens], ["gpt2", *model], ["gpt2", *tokens]):
+        assert main(["rules", *missing]) == 2
+        assert "needs a RECIPE, a --model and" in capsys.readouterr().err
+    assert main(["rules", "gpt2(", *model, *tokens]) == 2
+    assert "RECIPE needs a recipe such as" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_authors_and_a_year(name):
+    cited = authors(RECIPES[name])
+    assert re.fullmatch(r"[^.]+( al\.)? (19|20)\d\d|PyTorch|Keras", cited)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Ba, Ma, Yu. On x. ICML 2017. https://arxiv.org/abs/1.23v2", "Ba et al. 2017"),
+        ("Ba, Ma. On x. 2017, and\n    https://arxiv.org/pdf/1.23, 1.", "Ba, Ma 2017"),
+        ("Ba. On x. 2017. http://github.com/b/x/blob/main/y.py. Z. W.", "Ba 2017"),
+        ("Ba et al. On x. 2017. https://www.a.org/b", "Ba et al. 2017"),
+    ],
+)
+def test_a_reference_is_cited_in_brief(text, said):
+    make = lambda: None
+    make.__doc__ = f"A.\n\nReferences:\n    {text}\n\nB."
+    places = "arXiv:1.23", "arXiv:1.23", "github.com/b/x", "a.org/b"
+    assert brief(make) in {f"{said}, {place}" for place in places}
+
+
 def test_laws_lists_the_schemes_by_family_and_explains_one(capsys):
     assert main(["laws"]) == 0
     listed = capsys.readouterr().out
@@ -381,10 +430,13 @@ def test_laws_lists_the_schemes_by_family_and_explains_one(capsys):
     assert "Did you mean 'ssm.s4d_inv'" in said
 
 
-def test_the_page_of_schemes_is_what_the_command_prints(capsys):
-    page = pathlib.Path(__file__).parents[1] / "docs" / "schemes.md"
-    assert main(["laws", "--markdown"]) == 0
-    assert capsys.readouterr().out == page.read_text()
+@pytest.mark.parametrize(
+    ("command", "page"), [("laws", "schemes.md"), ("rules", "recipes.md")]
+)
+def test_a_page_is_what_its_command_prints(command, page, capsys):
+    assert main([command, "--markdown"]) == 0
+    docs = pathlib.Path(__file__).parents[1] / "docs"
+    assert capsys.readouterr().out == (docs / page).read_text()
 
 
 def test_theory_prints_tables_and_draws_the_phase_diagram(tmp_path, capsys):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core import aligned, claim, FAMILIES, Initializer, laws
+from .output import markdown_table
+from .sources import reference
 
 
 # Beside the families of laws, schemes that are functions of weights or of trees.
@@ -113,21 +115,11 @@ Made by `jinit laws --markdown`; `jinit laws NAME` says all about one."""
 
 
 def _table(title: str, about: str, found: dict[str, Any]) -> str:
-    head = [
-        f"## {title}",
-        "",
-        about,
-        "",
-        "| name | what it is | source |",
-        "|---|---|---|",
-    ]
-    rows = [f"| `{n}` | {_claim(s)} | {_source(s)} |" for n, s in found.items()]
-    return "\n".join(head + rows)
+    rows = [(f"`{n}`", _claim(s), _source(s)) for n, s in found.items()]
+    table = markdown_table(("name", "what it is", "source"), rows)
+    return f"## {title}\n\n{about}\n\n{table}"
 
 
 def _source(scheme: Any) -> str:
     """Authors, title and year of the first reference of a docstring."""
-    text = inspect.getdoc(_function(scheme)) or ""
-    reference = text.partition("References:\n")[2].partition("\n\n")[0]
-    first = " ".join(reference.split()).partition("http")[0]
-    return first.strip()
+    return reference(_function(scheme))[0]

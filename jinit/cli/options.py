@@ -11,10 +11,10 @@ class RefusalError(Exception):
     """A command line that can not be run."""
 
 
-def add_model(add: Callable[..., Any]) -> None:
-    """The model and its input."""
+def add_model(add: Callable[..., Any], name: str = "model") -> None:
+    """The model and its input; `name` is --model where it may be left out."""
     add(
-        "model",
+        name,
         metavar="MODULE:FACTORY",
         help="a function that returns a model of any framework, or one that makes it "
         "with `rngs` or `key`; also path/to/file.py:FACTORY",
@@ -23,7 +23,7 @@ def add_model(add: Callable[..., Any]) -> None:
         "--input-shape",
         type=shape,
         metavar="N,N,...",
-        required=True,
+        required=name == "model",
         help="the shape of the input, such as 1,224,224,3",
     )
     add(

@@ -3,6 +3,7 @@
 import importlib
 import pathlib
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._core import printable
@@ -38,3 +39,10 @@ def say(text: str) -> None:
     """Tells how the work goes, beside what it prints."""
     lines = "\n".join(map(printable, text.split("\n")))
     print(f"jinit: {lines}", file=sys.stderr, flush=True)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as a table of a page."""
+    escaped = lambda cell: cell.replace("|", "\\|")
+    line = lambda cells: f"| {' | '.join(map(escaped, cells))} |"
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])

@@ -27,6 +27,8 @@ def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
         kernels Glorot uniform,   convolutions LeCun normal,   head 0
         biases of MLPs N(0, 10⁻¹²),   class token N(0, 10⁻¹²),   positions N(0, 0.02²)
 
+    Assumes Adam with warm-up, and pre-norm blocks.
+
     Args:
         classes_prior: Whether the head's bias starts at −log(classes).
 
@@ -59,6 +61,8 @@ def torch_default() -> tuple[Rule, ...]:
     convolution with a stride, k² · out counts as the fan_in. Queries, keys and values
     of an attention of width d in a residual branch are Glorot uniform as one kernel
     (d, 3 d), fused or not; all of its biases are 0.
+
+    Assumes no optimizer or norm in particular.
 
     Returns:
         A recipe; norm scales are 1 and offsets 0.
@@ -93,6 +97,8 @@ def keras_default() -> tuple[Rule, ...]:
 
     The forget gate's bias of an LSTM is 0 as well, where Keras has 1.
 
+    Assumes no optimizer or norm in particular.
+
     Returns:
         A recipe; norm scales are 1.
 
@@ -116,7 +122,7 @@ def spectral() -> tuple[Rule, ...]:
 
         σ = √(fan_out / fan_in) / (√fan_in + √fan_out)
 
-    Learning rates are to be scaled by fan_out/fan_in (SGD) or 1/fan_in (Adam).
+    Assumes learning rates in proportion to fan_out/fan_in (SGD) or 1/fan_in (Adam).
 
     Returns:
         A recipe; embeddings are N(0, 1), biases 0 and norm scales 1.

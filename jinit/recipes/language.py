@@ -15,6 +15,8 @@ def gpt2(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
 
         σ = 0.02,   σ = 0.02 / √N for a kernel that closes one of N = 2 L branches
 
+    Assumes Adam, pre-norm blocks, and a head tied to the embedding.
+
     Args:
         stddev: The standard deviation of all other kernels and embeddings.
 
@@ -39,6 +41,8 @@ def gpt2(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
 def bert(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
     """BERT: every weight from N(0, 0.02²), cut at two standard deviations.
 
+    Assumes Adam with warm-up, post-norm blocks, and a head tied to the embedding.
+
     Args:
         stddev: The standard deviation before the cut.
 
@@ -59,6 +63,9 @@ def t5(
     """T5: σ = 1/√fan_in, queries smaller by √d_k as logits are not scaled; embedding 1.
 
         σ(q) = 1 / √(d · d_k),   σ = 1 / √fan_in for all other kernels
+
+    Assumes Adafactor, pre-norm blocks with RMS norms, and logits that are not divided
+    by √d_k; a head that is tied to the embedding reads the stream times 1/√d.
 
     Args:
         head_size: d_k; by default the last axis of a query kernel, if its heads have
@@ -103,6 +110,8 @@ def small_init() -> tuple[Rule, ...]:
         σ = √(2 / (5 d)),   σ = 2 / (L √d)
 
     d is the width of the residual stream and L the number of transformer layers.
+
+    Assumes Adam, pre-norm blocks, and a head of its own.
 
     Returns:
         A recipe; biases are 0 and norm scales 1.

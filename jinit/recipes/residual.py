@@ -17,6 +17,8 @@ def resnet() -> tuple[Rule, ...]:
 
     Every block starts as its skip connection.
 
+    Assumes SGD with momentum and warm-up, and a batch norm at the end of every branch.
+
     Returns:
         A recipe; other norm scales are 1 and biases 0.
 
@@ -40,6 +42,8 @@ def fixup() -> tuple[Rule, ...]:
 
     The model should have a scalar bias before each layer and activation and one scalar
     multiplier per branch, which start at 0 and 1.
+
+    Assumes SGD with momentum, no norms, and a tenth of the rate for the scalars.
 
     Returns:
         A recipe; a kernel outside of branches is He's.
@@ -67,6 +71,8 @@ def skipinit(alpha: Finite = 0.0) -> tuple[Rule, ...]:
 
         α = 0,   kernels σ² = 2 / fan_in,   the head σ² = 1 / fan_in
 
+    Assumes SGD with momentum and no norms.
+
     Args:
         alpha: The start of the multipliers; 1/√N for N branches works as well.
 
@@ -91,6 +97,8 @@ def rezero() -> tuple[Rule, ...]:
 
         α = 0,   kernels σ² = 2 / fan_in,   the head σ² = 1 / fan_in
 
+    Assumes no norms; the optimizer is free, and warm-up not needed.
+
     Returns:
         A recipe, for models with a multiplier on every branch.
 
@@ -111,6 +119,8 @@ def depth_mup(a: Finite = 1.0) -> tuple[Rule, ...]:
         σ² = 1 / fan_in,   σ² = a² / (L · fan_in) for a kernel that closes one of L
 
     With Adam, divide the learning rate of the branches by √L as well: `jinit.mup`.
+
+    Assumes branches of one layer, and SGD or Adam.
 
     Args:
         a: The multiplier of a single branch.

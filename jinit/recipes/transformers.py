@@ -22,6 +22,8 @@ def t_fixup() -> tuple[Rule, ...]:
     What has `decoder` in its path is of the decoder, with three branches per layer if
     there is an encoder too, or else two.
 
+    Assumes Adam without warm-up, and no norms.
+
     Returns:
         A recipe; biases are 0.
 
@@ -64,6 +66,8 @@ def deepnorm(encoder_layers: Count | None = None) -> tuple[Rule, ...]:
     N and M are the layers of the encoder and decoder; the first line holds where there
     is only one of the two. `jinit.recipes.deepnorm_alpha` gives the model's α. What has
     `decoder` in its path is of the decoder.
+
+    Assumes Adam with warm-up, and post-norm blocks that multiply the stream by α.
 
     Args:
         encoder_layers: N, for a model that has a decoder as well; by default as the
@@ -115,6 +119,8 @@ def magneto(encoder_layers: Count | None = None) -> tuple[Rule, ...]:
 
         γ = √(log 2N)
         encoder γ = √(log 3M · log 2N / 3),   decoder γ = √(log 3M)
+
+    Assumes Adam with warm-up, and two norms in every branch: before it and inside.
 
     Args:
         encoder_layers: N, for a model that has a decoder as well; by default as the

@@ -92,8 +92,8 @@ Made by `jinit rules --markdown`. A recipe is how the authors of a run or a pape
 started their models: `jinit.initialize(model, key, x, rules=jinit.recipes.gpt2())`. \
 `jinit rules gpt2` says all about one, with its formulas and settings; `jinit rules \
 gpt2 --model package.module:factory --input-shape 8,128` says what it gives each \
-parameter of your model. A model of no such run is best off without a recipe: `jinit.initialize` \
-then takes what its computation asks for."""
+parameter of your model. A model of no such run is best off without a recipe: \
+`jinit.initialize` then takes what its computation asks for."""
 
 
 def _table(found: list[Callable[..., Any]]) -> str:

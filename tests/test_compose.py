@@ -52,6 +52,17 @@ def test_moments_and_fans_follow_the_base_at_every_shape():
         assert init.std(shape) == pytest.approx(0.7 * base.std(shape), rel=1e-15)
 
 
+def test_an_array_of_factors_is_one_for_each_slice():
+    init, shape = scaled(jinit.normal(1.0), [[[1.0]], [[-2.0]], [[0.0]]]), (3, 200, 100)
+    w, plain = init(key(), shape), jinit.normal(1.0)(key(), shape)
+    for slice, own, factor in zip(w, plain, (1, -2, 0), strict=True):
+        assert_same_bits(slice, own * factor)
+    assert init.std(shape) == pytest.approx((5 / 3) ** 0.5, rel=1e-15)
+    assert jinit.get(repr(init)) == jinit.from_config(init.to_config()) == init
+    with pytest.raises(ValueError, match=r"factors of shape \(3, 1, 1\) for \(2, 4\)"):
+        init(key(), (2, 4))
+
+
 def test_it_is_made_of_whatever_makes_an_initializer():
     twin = scaled("he_normal(mode='fan_out')", 2)
     assert twin == scaled(jinit.he_normal(mode="fan_out"), 2.0)
@@ -68,6 +79,7 @@ def test_it_is_made_of_whatever_makes_an_initializer():
         (lambda: scaled("he_normol"), ValueError, "Did you mean 'he_normal'"),
         (lambda: scaled(jinit.constant), TypeError, "`jinit.constant` needs 'value'"),
         (lambda: scaled(jinit.ones, jnp.inf), ValueError, "`factor`.*Got inf"),
+        (lambda: scaled(jinit.ones, [1.0, jnp.inf]), ValueError, "`factor`.*finite"),
         (lambda: scaled()(key(), (2,)), TypeError, "`jinit.scaled` needs 'base'"),
     ],
 )

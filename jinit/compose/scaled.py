@@ -1,20 +1,66 @@
-"""An initializer times a number."""
+"""An initializer times a number, or times one for each slice."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
 
-from .._core import Base, law
+from .._core import Base, check, law, requirement, shown
 from ..marginal import Marginal, values
-from ..settings import AnyDType, Finite
+from ..settings import AnyDType, Finite, Values
 from .base import fans_of_base
+from .laws import mixture
 
 
-def _marginal(shape: tuple[int, ...], base, factor: float) -> Marginal:
+@requirement("a finite real number, or an array of them")
+def _factor(where: str, what: str, value: Any) -> Any:
+    if not np.ndim(value):
+        return check(where, what, Finite, value)
+    factors = check(where, what, Values, value)
+    if isinstance(factors, Tracer):
+        return factors
+    if not (np.isrealobj(factors.array) and np.isfinite(factors.array).all()):
+        raise ValueError(
+            f"`{where}` needs `{what}` to be finite real numbers. Got {shown(value)}."
+        )
+    return factors
+
+
+Factor = Annotated[ArrayLike | Sequence[Any], _factor]
+
+
+def _marginal(shape: tuple[int, ...], base, factor) -> Marginal:
+    of = base.marginal(shape)
+    if not np.ndim(factor):
+        return _times(of, factor)
+    each, counts = np.unique(_fitting(shape, factor), return_counts=True)
+    laws = [_times(of, one) for one in each.tolist()]
+    return mixture(laws, (counts / counts.sum()).tolist())
+
+
+def _fitting(shape: tuple[int, ...], factor: Any) -> np.ndarray:
+    factors = np.asarray(factor)
+    try:
+        fits = np.broadcast_shapes(factors.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            "`jinit.scaled` needs a `factor` that broadcasts to the shape. "
+            f"Got factors of shape {factors.shape} for {shape}."
+        )
+    return factors
+
+
+def _times(of: Marginal, factor: float) -> Marginal:
+    """The law of a weight times a number."""
     if not factor:
         return values(0.0)
-    of = base.marginal(shape)
     low, high = sorted(factor * end for end in of.support)
     mean, std = factor * of.mean, abs(factor) * of.std
     cdf = lambda x: of.cdf(x / factor)
@@ -29,7 +75,7 @@ def scaled(
     shape: tuple[int, ...],
     /,
     base: Base,
-    factor: Finite = 1.0,
+    factor: Factor = 1.0,
     dtype: AnyDType = None,
 ) -> jax.Array:
     """The weights of another initializer, times a factor.
@@ -41,7 +87,8 @@ def scaled(
 
     Args:
         base: The other initializer, or what `jinit.get` takes for one.
-        factor: The factor.
+        factor: The factor, or an array of them that broadcasts to the shape: of shape
+            (layers, 1, 1), one for each layer of a stack.
         dtype: The dtype to draw when a call names none; that of `base` is not asked.
 
     Returns:
@@ -49,6 +96,7 @@ def scaled(
 
     Raises:
         TypeError: If `base` is no initializer.
+        ValueError: If an array of factors does not broadcast to the shape.
 
     Example:
         >>> import jinit
@@ -60,4 +108,7 @@ def scaled(
         0.5
     """
     # A factor of its own: XLA would join it with another where both are known.
-    return factor * jax.lax.optimization_barrier(base(key, shape, dtype))
+    w = jax.lax.optimization_barrier(base(key, shape, dtype))
+    if np.ndim(factor):
+        factor = jnp.asarray(_fitting(shape, factor), w.dtype)
+    return factor * w

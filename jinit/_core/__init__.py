@@ -77,6 +77,7 @@ from .settings import (
     NonNegative as NonNegative,
     Positive as Positive,
     requirement as requirement,
+    Text as Text,
     Whole as Whole,
 )
 from .spelling import as_initializer as as_initializer, Base as Base, get as get

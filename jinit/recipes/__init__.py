@@ -8,6 +8,14 @@ from .defaults import (
 )
 from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
 from .recipe import Recipe as Recipe, RECIPES as RECIPES
+from .reinforcement import (
+    ddpg as ddpg,
+    ppo as ppo,
+    ppo_rnn as ppo_rnn,
+    sac as sac,
+    simba as simba,
+    simba_v2 as simba_v2,
+)
 from .residual import (
     depth_mup as depth_mup,
     fixup as fixup,
@@ -21,3 +29,4 @@ from .transformers import (
     magneto as magneto,
     t_fixup as t_fixup,
 )
+from .world_models import dreamer as dreamer

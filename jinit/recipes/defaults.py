@@ -16,7 +16,7 @@ from .._schemes import (
     symmetric_uniform,
     zeros,
 )
-from .leaves import convolution, kernel_of, published_fans
+from .leaves import cell_of, convolution, kernel_of, published_fans
 from .recipe import recipe, rules
 
 
@@ -142,11 +142,8 @@ def spectral() -> tuple[Rule, ...]:
 
 def _torch_fan(row: Row, trace: Trace) -> float | None:
     """What PyTorch counts as the fan_in of a kernel."""
-    cell = lambda path: path.removesuffix("/kernel").rpartition("/")[0]
-    for other in trace:
-        is_recurrent = other.role == "recurrent kernel" and other.fan_out == row.fan_out
-        if is_recurrent and cell(other.path) == cell(row.path):
-            return other.fan_in  # the units
+    if cell := cell_of(row, trace):
+        return cell.fan_in  # the units
     n_in, n_out = published_fans(row)
     is_transposed = row.fan_in is not None and row.fan_in < n_in
     return n_out if is_transposed else row.fan_in

@@ -3,7 +3,7 @@
 import math
 
 from .._model import Leaf, Selector
-from .._reading import Row
+from .._reading import Row, Trace
 from .recipe import UnfitError
 
 
@@ -56,6 +56,16 @@ queries_and_keys = Selector("queries and keys", _is_query_or_key)
 def kernel_of(leaf: Leaf) -> Row | None:
     """The kernel whose product a bias is added to."""
     return leaf.trace[leaf.row.kernel] if leaf.row.kernel else None
+
+
+def cell_of(row: Row, trace: Trace) -> Row | None:
+    """The recurrent kernel of the cell that a kernel is in; none of one outside."""
+    home = lambda path: path.removesuffix("/kernel").rpartition("/")[0]
+    for other in trace:
+        is_recurrent = other.role == "recurrent kernel" and other.fan_out == row.fan_out
+        if is_recurrent and home(other.path) == home(row.path):
+            return other
+    return None
 
 
 def layers(leaf: Leaf) -> float:

@@ -28,7 +28,9 @@ def of_variance(row: Row, square: float, law: Law, direction: Direction) -> Init
     fans = float(row.fan_in or 1), float(row.fan_out or 1)
     if law == "orthogonal" and row.in_axes and row.out_axes:
         fan = {"forward": fans[0], "backward": fans[1], "both": sum(fans) / 2}
-        return _orthogonal(row, square / fan[direction], row.in_axes, row.out_axes)
+        # Entries of an orthogonal matrix have the variance 1 / max(rows, columns).
+        sizes = (math.prod(row.shape[k] for k in axes) for axes in _matrix(row))
+        return orthogonal_of(row, math.sqrt(square / fan[direction] * max(sizes)))
     uniform = law == "uniform"
     he, lecun = (he_uniform, lecun_uniform) if uniform else (he_normal, lecun_normal)
     settings: dict[str, Any] = {}
@@ -53,19 +55,20 @@ def by_shape(shape: tuple[int, ...]) -> Initializer:
     return lecun_normal(batch_axis=0) if len(shape) == 3 else lecun_normal
 
 
-def _orthogonal(
-    row: Row, variance: float, in_axes: tuple[int, ...], out_axes: tuple[int, ...]
-) -> Initializer:
-    # Entries of an orthogonal matrix have the variance 1 / max(rows, columns).
-    rows = (*(row.window_axes or ()), *in_axes)
-    sizes = [math.prod(row.shape[axis] for axis in axes) for axes in (rows, out_axes)]
-    gain = math.sqrt(variance * max(sizes))
+def orthogonal_of(row: Row, gain: float = 1.0) -> Initializer:
+    """A semi-orthogonal matrix from all inputs to all outputs, one in each copy."""
+    rows, columns = _matrix(row)
     settings: dict[str, Any] = {} if math.isclose(gain, 1) else {"gain": gain}
-    if (rows, out_axes) != ((0,), (1,)):
-        settings |= {"in_axis": rows, "out_axis": out_axes}
+    if (rows, columns) != ((0,), (1,)):
+        settings |= {"in_axis": rows, "out_axis": columns}
     if row.stack_axes:
         settings["batch_axis"] = row.stack_axes
     return orthogonal(**settings)
+
+
+def _matrix(row: Row) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes of rows and columns."""
+    return (*(row.window_axes or ()), *(row.in_axes or ())), row.out_axes or ()
 
 
 def in_pairs(row: Row, sides: Sides, signal: float, target: float) -> Initializer:

@@ -35,6 +35,11 @@ class Closing:
     adds: Value
     layers: tuple[LayerIndex, ...]
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Its place among the branches of the stream in every iteration, from 0."""
+        return tuple(range(self.first - 1, self.last, self.turns))
+
     def seen_from(self, graph: Graph, value: Value, op: Op) -> "Closing":
         """What an operation sees that reads this sum's value."""
         loop, own = (graph.loops.get(i, ()) for i in (value, op.outputs[0]))

@@ -9,6 +9,7 @@ import numpy as np
 from .._core import digits, sizes
 from .._graph import Activation, Told, told
 from .lookups import Head
+from .parts import Part
 from .uses import KERNELS, Role
 
 
@@ -58,6 +59,11 @@ class Row:
             branch.
         branches: How many branches the stream sums whose branch it is in; 0 if in none.
         branch_layers: How many layers that branch has.
+        places: Where that branch stands in its stream, from 0: one number for each turn
+            of the loop around it, or use of the parameter.
+        part: What the kernel is for in that branch: in φ(a) b "gate" makes a, "up" b
+            and "gate and up" both; a "router" weighs others; an "end" is the last, but
+            for a norm. Else "".
         summed: The share of its stream's branches that a kernel's signal holds already:
             0 at its start or after a normalization, 1 at its end.
         note: What else there is to know, and why where something is unknown.
@@ -91,6 +97,8 @@ class Row:
     closes_residual: bool = False
     branches: int = 0
     branch_layers: int = 0
+    places: tuple[int, ...] = ()
+    part: Part = ""
     summed: float = 0.0
     note: str = ""
 

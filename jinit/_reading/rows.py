@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from .._graph import Op, Value
+from .._graph import LayerIndex, Op, Value
 from .layers import Layer
 from .lookups import heads
 from .model import Model
+from .parts import Part, read_parts
 from .residuals import Closing
 from .row import Row
 from .uses import KERNELS, layer_use, main_use, slices_read, Use
@@ -24,13 +25,14 @@ def tell(model: Model, uses: Mapping[Value, Sequence[Use]]) -> tuple[Row, ...]:
     """
     first = sorted(uses, key=lambda leaf: model.graph.order[uses[leaf][0].op])
     order = {leaf: place for place, leaf in enumerate(first)}
-    tied, rows = heads(model, uses), []
+    tied, parts, rows = heads(model, uses), read_parts(model), []
     for path, leaf in zip(model.paths, model.graph.inputs, strict=False):
         kind = model.graph.types[leaf]
         shape, dtype = tuple(kind.shape), np.dtype(kind.dtype)
         place = order.get(leaf)
         row = Row(path, shape, dtype, "unused", order=place, head=tied.get(leaf))
-        rows.append(_row(model, row, leaf, uses.get(leaf, ())))
+        row = _row(model, row, leaf, uses.get(leaf, ()))
+        rows.append(_with_parts(model, row, uses.get(leaf, ()), parts))
     return tuple(rows)
 
 
@@ -103,6 +105,22 @@ def _with_layer(model: Model, row: Row, use: Use, layer: Layer) -> Row:
         fan_in=kernel.fan_in * count,
         fan_out=kernel.fan_out * count,
     )
+
+
+def _with_parts(
+    model: Model,
+    row: Row,
+    uses: Sequence[Use],
+    parts: Mapping[LayerIndex, Part],
+) -> Row:
+    layer = layer_use(uses).layer if row.is_kernel else None
+    if layer is None:
+        return row
+    own = (use.layer.place for use in uses if use.layer)
+    branches = (place.closing or place.branch for place in own)
+    places = tuple(place for each in branches if each for place in each.places)
+    part = parts.get(model.flow.outputs[layer.output], "")
+    return dataclasses.replace(row, places=places, part=part)
 
 
 def _with_axes(row: Row, use: Use) -> Row:

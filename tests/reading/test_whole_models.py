@@ -140,6 +140,7 @@ def test_a_trace_does_not_depend_on_the_length_of_a_scan():
             row,
             shape=row.shape[len(row.stack) :],
             branches=row.branches // max(row.stack, default=1),
+            places=row.places[: len(row.places) // max(row.stack, default=1)],
         )
         for row in facts(trace)
     ]

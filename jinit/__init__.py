@@ -71,11 +71,11 @@ _HOMES = {
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._diagnostics.results": "UnhealthyError",
+    "._model.estimate": "estimate",
     "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
     "._model.mup": "coord_check mup",
     "._model.rules": "closes_residual is_kernel path role traced UnmatchedError",
-    "._model.shardings": "estimate",
     "._model.surgery": "duplicates fill_missing reinit",
     "._reading.trace": "trace",
     ".compose": (
@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
     from ._diagnostics.results import UnhealthyError as UnhealthyError
+    from ._model.estimate import estimate as estimate
     from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize
     from ._model.mup import coord_check as coord_check, mup as mup
@@ -130,7 +131,6 @@ if TYPE_CHECKING:
         traced as traced,
         UnmatchedError as UnmatchedError,
     )
-    from ._model.shardings import estimate as estimate
     from ._model.surgery import (
         duplicates as duplicates,
         fill_missing as fill_missing,

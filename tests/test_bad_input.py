@@ -81,7 +81,13 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "duplicates": {"tree": WEIGHTS},
     "einsum_axes": {"equation": "bi,io->bo"},
-    "estimate": {"model": SHAPES, "shardings": None, "mesh": None, "limit": None},
+    "estimate": {
+        "model": SHAPES,
+        "shardings": None,
+        "mesh": None,
+        "optimizer": None,
+        "limit": None,
+    },
     "explain": {
         "model": (apply, SHAPES),
         "inputs": shape(8, 4),

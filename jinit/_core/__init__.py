@@ -42,6 +42,7 @@ from .figures import blank as blank, drawn as drawn
 from .globs import glob as glob
 from .host import (
     at_once as at_once,
+    is_traced as is_traced,
     on_host as on_host,
     ours as ours,
     refuse_traced as refuse_traced,

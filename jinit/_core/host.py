@@ -27,9 +27,13 @@ def at_once() -> Iterator[None]:
     JAX then computes whatever is constant by itself, one operation at a time: what is
     traced in here looks otherwise, and takes longer. So it is asked of no other caller.
     """
-    is_traced = _trace_state() != _no_trace()
-    with jax.ensure_compile_time_eval() if is_traced else contextlib.nullcontext():
+    with jax.ensure_compile_time_eval() if is_traced() else contextlib.nullcontext():
         yield
+
+
+def is_traced() -> bool:
+    """Whether the caller is traced, as by `jax.jit` or `jax.eval_shape`."""
+    return _trace_state() != _no_trace()
 
 
 def _trace_state() -> Any:

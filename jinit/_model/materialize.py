@@ -9,11 +9,12 @@ from .._reading import Trace
 from .auto.choice import Residual
 from .auto.laws import Direction, Law
 from .by_rules import plan_by_rules
+from .estimate import estimate
 from .explain import plan_model
 from .keys import key_for
 from .plan import Plan
 from .rules import no_trace, Rules
-from .shardings import check_devices, estimate, places
+from .shardings import check_devices, places
 
 
 @public()

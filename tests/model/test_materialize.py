@@ -116,7 +116,7 @@ def test_weights_go_where_their_shapes_say():
 
 
 def test_memory_is_checked_without_shardings_too(monkeypatch):
-    monkeypatch.setattr("jinit._model.shardings._limit", lambda found: 2**10)
+    monkeypatch.setattr("jinit._model.estimate._limit", lambda found: 2**10)
     with pytest.raises(ValueError, match="Got 2 KiB for each, of 1 KiB"):
         jinit.materialize({"w": shape(512)}, None, [("**", 1.0)])
 

@@ -71,10 +71,11 @@ _HOMES = {
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._diagnostics.results": "UnhealthyError",
+    "._model.checks": "coord_check",
     "._model.estimate": "estimate",
     "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
-    "._model.mup": "coord_check mup",
+    "._model.mup": "mup",
     "._model.rules": "closes_residual is_kernel path role traced UnmatchedError",
     "._model.surgery": "duplicates fill_missing reinit",
     "._reading.trace": "trace",
@@ -119,10 +120,11 @@ if TYPE_CHECKING:
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
     from ._diagnostics.results import UnhealthyError as UnhealthyError
+    from ._model.checks import coord_check as coord_check
     from ._model.estimate import estimate as estimate
     from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize
-    from ._model.mup import coord_check as coord_check, mup as mup
+    from ._model.mup import mup as mup
     from ._model.rules import (
         closes_residual as closes_residual,
         is_kernel as is_kernel,

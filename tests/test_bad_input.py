@@ -73,9 +73,10 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "coord_check": {
         "make": lambda width, key: (apply, WEIGHTS, None),
-        "widths": [4, 8],
+        "sizes": [4, 8],
         "batches": PAIRS,
         "loss": loss,
+        "over": "width",
         "steps": 1,
         "seeds": 1,
     },

@@ -1,7 +1,5 @@
-"""Maximal update parametrization, and the check that it does what it promises."""
+"""Maximal update parametrization: what is tuned at one width holds at all."""
 
-from .check import CoordinateCheck as CoordinateCheck
-from .coordinates import coord_check as coord_check
 from .parametrization import mup as mup
 from .record import Mup as Mup
 from .scaling import Form as Form, Kind as Kind, Scaling as Scaling, scaling as scaling

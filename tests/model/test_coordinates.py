@@ -266,7 +266,7 @@ def test_over_depth_layers_are_told_by_kind_where_their_numbers_differ():
 def test_over_depth_the_stream_moves_alike_if_branches_are_divided_by_it(power, flat):
     def make(depth, key):
         def apply(w, x):
-            body = lambda x, w: (block(x, *w, depth**-power), None)
+            body = lambda x, w: (block(x, w[0], w[1], depth**-power), None)
             return jax.lax.scan(body, x @ w["in"], w["stack"])[0] @ w["head"]
 
         keys = jax.random.split(key, (2, depth))

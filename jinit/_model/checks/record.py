@@ -142,9 +142,7 @@ class CoordinateCheck:
             The matplotlib figure.
         """
         layers = [Line(each.kind, each.changes) for each in self.curves]
-        means = [
-            Line(each.kind, each.changes, self._label(each)) for each in self.kinds
-        ]
+        means = [Line(e.kind, e.changes, self._label(e)) for e in self.kinds]
         figure = draw_check(
             [*layers, *means], self.sizes, self.over, self.headline, self.is_flat
         )

@@ -1,5 +1,11 @@
 """Whole-model initializations of publications and frameworks, as rules."""
 
+from .decoders import (
+    deepseek as deepseek,
+    llama3 as llama3,
+    olmo as olmo,
+    qwen3 as qwen3,
+)
 from .defaults import (
     keras_default as keras_default,
     spectral as spectral,

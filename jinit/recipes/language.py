@@ -5,7 +5,7 @@ import math
 from .._core import Count, Initializer, NonNegative
 from .._model import closes_residual, is_kernel, Leaf, path, Rule
 from .._schemes import normal, truncated_normal
-from .leaves import layers, queries_and_keys, weights, width
+from .leaves import fan_in, layers, queries_and_keys, weights, width
 from .recipe import recipe, rules, UnfitError
 
 
@@ -94,9 +94,9 @@ def t5(
                 f"{leaf.path} of shape {leaf.shape}, whose heads are in one axis. "
                 "Give it: `jinit.recipes.t5(head_size=...)`.",
             )
-        return normal(stddev=1 / math.sqrt(_fan_in(leaf) * size))
+        return normal(stddev=1 / math.sqrt(fan_in(leaf) * size))
 
-    others = lambda leaf: normal(stddev=1 / math.sqrt(_fan_in(leaf)))
+    others = lambda leaf: normal(stddev=1 / math.sqrt(fan_in(leaf)))
     return (
         *rules((path(query) & queries_and_keys, queries), required=True),
         *rules((is_kernel(), others)),
@@ -124,7 +124,3 @@ def small_init() -> tuple[Rule, ...]:
     small = lambda leaf: normal(stddev=math.sqrt(2 / (5 * width(leaf))))
     closing = lambda leaf: normal(stddev=2 / (layers(leaf) * math.sqrt(width(leaf))))
     return rules((is_kernel() & closes_residual(), closing), (weights, small))
-
-
-def _fan_in(leaf: Leaf) -> float:
-    return leaf.row.fan_in or 1.0

@@ -3,7 +3,7 @@
 import math
 
 from .._model import Leaf, Selector
-from .._reading import Row, Trace
+from .._reading import Part, Row, Trace
 from .recipe import UnfitError
 
 
@@ -12,6 +12,10 @@ weights = Selector(
     lambda leaf: (
         leaf.row.is_kernel or leaf.row.role in {"embedding", "positional", "token"}
     ),
+)
+heads = Selector(
+    "heads",
+    lambda leaf: leaf.row.role == "output head" or leaf.row.tied_to_head,
 )
 in_branch = Selector("in a residual branch", lambda leaf: leaf.row.branches > 0)
 convolution = Selector(
@@ -68,21 +72,46 @@ def cell_of(row: Row, trace: Trace) -> Row | None:
     return None
 
 
+def part(*parts: Part) -> Selector:
+    """Kernels that play one of these parts in their residual branch.
+
+    Raises:
+        UnfitError: When one asks for gates or what they multiply, and one kernel makes
+            both.
+    """
+
+    def plays(leaf: Leaf) -> bool:
+        if leaf.row.part == "gate and up" and not {"gate", "up"}.isdisjoint(parts):
+            raise UnfitError(
+                "a kernel that makes gates apart from one for what they multiply,",
+                f"{leaf.path} of shape {leaf.shape}, which makes both. Give it a rule "
+                f"of its own, before the recipe: `[({leaf.path!r}, "
+                "jinit.blocks((..., ...), 2)), *recipe]`.",
+            )
+        return leaf.row.part in parts
+
+    return Selector(f"part({', '.join(map(repr, parts))})", plays)
+
+
 def layers(leaf: Leaf) -> float:
     """The layers of a transformer stream, of two branches each."""
     return leaf.row.branches / 2
 
 
 def width(leaf: Leaf) -> float:
-    """The width of the residual stream: what the layers that close a branch put out."""
-    closing = [row for row in leaf.trace if row.is_kernel and row.closes_residual]
-    fans = [row.fan_out for row in closing if row.fan_out]
+    """The width of the residual stream: what the layers that end a branch put out."""
+    fans = [row.fan_out for row in leaf.trace if row.part == "end" and row.fan_out]
     if not fans:
         raise UnfitError(
             "a model with residual branches, whose width it takes,",
             f"none, at {leaf.path}. Use a recipe for networks without them.",
         )
     return max(set(fans), key=fans.count)
+
+
+def fan_in(leaf: Leaf) -> float:
+    """The terms summed into one entry of what a kernel makes."""
+    return leaf.row.fan_in or 1.0
 
 
 def published_fans(row: Row) -> tuple[float, float]:

@@ -1,0 +1,182 @@
+"""Recipes of decoders: every number of their source, unrolled and scanned alike."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jinit
+from jinit import recipes
+from jinit._model.by_rules import plan_by_rules
+from tests.recipes.decoders import decoder
+from tests.zoo.entry import image
+from tests.zoo.plans import laws
+
+
+DEPTH, D = 3, 16
+ROOTS = [(2 * (i + 1)) ** -0.5 for i in range(DEPTH)]
+# σ after the cut at ±3 over σ before.
+CUT = jinit.truncated_normal(1.0, lower=-3.0, upper=3.0).std((2, 2))
+
+
+def deviations(law, slices=DEPTH):
+    """The standard deviation before a cut in each slice of a stack."""
+    factor = np.ravel(law.settings.get("factor", 1.0))
+    base = law.settings.get("base", law)
+    std = base.std((2, 2)) / (CUT if base.settings.get("lower") == -3 else 1)
+    return std * np.broadcast_to(factor, slices)
+
+
+@functools.cache
+def traced(depth, **model):
+    """The parameters of a decoder, and its trace: read once for all recipes."""
+    apply, params, tokens = decoder(depth, D, **model)
+    return params, jinit.trace(apply, params, tokens)
+
+
+def by_kernel(recipe, depth=DEPTH, **model):
+    """The standard deviations of a kernel in all layers, by its name."""
+    params, trace = traced(depth, **model)
+    plan = plan_by_rules(params, recipe, "jinit.explain", lambda: trace)
+    found = {choice.path: choice.initializer for choice in plan}
+    if model.get("scanned"):
+        inside = {p[7:]: deviations(law) for p, law in found.items() if p[:3] == "lay"}
+    else:
+        names = [path[9:] for path in found if path.startswith("layers/0/")]
+        of = lambda i, name: deviations(found[f"layers/{i}/{name}"], 1)[0]
+        inside = {name: [of(i, name) for i in range(depth)] for name in names}
+    short = lambda path: path.removeprefix("attention/")
+    others = {
+        path: deviations(law, 1) for path, law in found.items() if "/" not in path
+    }
+    return {short(path): list(std) for path, std in (inside | others).items()}
+
+
+def check(found, expected):
+    for names, std in expected.items():
+        for name in names.split():
+            wanted = std if isinstance(std, list) else [std] * len(found[name])
+            assert found[name] == pytest.approx(wanted, rel=1e-6), name
+
+
+scans = pytest.mark.parametrize("scanned", [False, True])
+SMALL, LATE = 0.02, [0.02 * root for root in ROOTS]
+
+
+@scans
+def test_llama3_starts_later_layers_smaller(scanned):
+    found = by_kernel(recipes.llama3(), scanned=scanned)
+    check(found, {"q k v mlp/w1": SMALL, "o mlp/w2 mlp/w3": LATE})
+    check(found, {"embed": 1.0, "head": D**-0.5})
+    norms = [name for name in found if name.endswith(("norm", "before_mlp"))]
+    assert all(found[name][0] == 0 for name in norms)  # ones
+
+
+def test_a_tied_table_of_llama3_starts_as_a_head_cut_at_three_deviations():
+    found = laws(decoder(1, D, tied=True), recipes.llama3())["embed"]
+    assert found.support((4, 4)) == pytest.approx((-3 / D**0.5, 3 / D**0.5))
+
+
+@scans
+def test_deepseek_starts_routers_and_experts_by_layer_as_well(scanned):
+    model = {"scanned": scanned, "moe": True, "latent": True}
+    found = by_kernel(recipes.deepseek(), **model)
+    check(found, {"q_a q_b kv_a kv_b mlp/w1 mlp/shared/w1": SMALL})
+    check(found, {"o mlp/router mlp/w2 mlp/w3 mlp/shared/w2 mlp/shared/w3": LATE})
+    check(found, {"embed": 1.0, "head": D**-0.5})
+
+
+@scans
+def test_qwen3_starts_ends_smaller_if_there_are_experts(scanned):
+    found = by_kernel(recipes.qwen3(), scanned=scanned, tied=True)
+    check(found, {"q k v o mlp/w1 mlp/w2 mlp/w3 embed": SMALL})
+    found = by_kernel(recipes.qwen3(), scanned=scanned, moe=True)
+    check(found, {"o mlp/w2": SMALL / (2 * DEPTH) ** 0.5})
+    check(found, {"q k v mlp/router mlp/w1 mlp/w3 embed head": SMALL})
+
+
+WIDE = (2 * DEPTH) ** -0.5
+OLMO = {  # embeddings, q and the gates, what gates multiply, ends, head, experts
+    "normal": (0.02, 0.02, 0.02, 0.02, 0.02, 0.02),
+    "llama": (1.0, 0.02, 0.02 * WIDE, 0.02 * WIDE, D**-0.5, 0.02 * WIDE),
+    "llama_depth": (1.0, 0.02, LATE, LATE, D**-0.5, LATE),
+    "normalized": (D**-0.5, D**-0.5, D**-0.5, D**-0.5 * WIDE, D**-0.5, 0.02),
+}
+
+
+@scans
+@pytest.mark.parametrize("method", OLMO)
+def test_olmo_has_the_table_of_its_docstring(method, scanned):
+    embed, first, up, end, head, expert = OLMO[method]
+    recipe = recipes.olmo(method)
+    for peri in (False, True):  # OLMo 2 has norms behind its branches
+        found = by_kernel(recipe, scanned=scanned, peri=peri)
+        check(found, {"q k v mlp/w1": first, "mlp/w3": up, "o mlp/w2": end})
+        check(found, {"embed": embed, "head": head})
+    found = by_kernel(recipe, scanned=scanned, moe=True)
+    check(found, {"mlp/router mlp/w1 mlp/w2 mlp/w3": expert, "mlp/shared/w1": first})
+    tied = by_kernel(recipe, scanned=scanned, tied=True)
+    check(tied, {"embed": embed})
+
+
+@scans
+def test_olmo_by_fan_in(scanned):
+    recipe = recipes.olmo("fan_in", embed_scale=4.0)
+    found = by_kernel(recipe, scanned=scanned, moe=True)
+    check(found, {"q k v o mlp/router mlp/w1 mlp/w3 head": D**-0.5, "embed": 0.25})
+    check(found, {"mlp/w2 mlp/shared/w2": (2 * D) ** -0.5})
+
+
+def test_all_that_olmo_draws_is_cut_at_three_deviations_but_embeddings():
+    found = laws(decoder(2, D), recipes.olmo("llama_depth"))
+    cut = {path for path, law in found.items() if math.isfinite(law.support((4, 4))[1])}
+    kernels = {path for path, law in found.items() if law != jinit.ones}
+    assert cut >= kernels - {"embed"}
+    assert "embed" not in cut
+
+
+def test_parallel_branches_make_one_layer():
+    def apply(p, x):
+        for own in p:
+            q, k, v = (x @ own[name] for name in "qkv")
+            y = jax.nn.softmax(q @ k.mT) @ v @ own["o"]
+            x = x + (y + jax.nn.relu(x @ own["up"]) @ own["down"])
+        return x
+
+    shapes = dict.fromkeys("qkvo", image(8, 8)) | {
+        "up": image(8, 9),
+        "down": image(9, 8),
+    }
+    found = laws((apply, [shapes] * 3, image(2, 5, 8)), recipes.llama3())
+    for i, root in enumerate(ROOTS):
+        for name in ("o", "down"):
+            assert found[f"{i}/{name}"].std((2, 2)) == pytest.approx(0.02 * root)
+
+
+def test_a_stack_that_python_slices_has_a_law_for_each_slice():
+    def apply(p, x):
+        for up, down in zip(p["up"], p["down"], strict=True):
+            x = x + jax.nn.relu(x @ up) @ down
+        return x
+
+    model = apply, {"up": image(4, 8, 9), "down": image(4, 9, 8)}, image(2, 8)
+    found = laws(model, recipes.llama3())
+    roots = np.array([0, 0, 1, 1])  # two branches to a layer
+    expected = 0.02 / (2 * (roots + 1)) ** 0.5
+    assert deviations(found["down"], 4) == pytest.approx(expected)
+    assert deviations(found["up"], 4) == pytest.approx(0.02)
+
+
+def test_one_kernel_for_gates_and_what_they_multiply_needs_a_rule_of_its_own():
+    def apply(p, x):
+        gate, up = jnp.split(x @ p["w13"], 2, -1)
+        return x + (jax.nn.silu(gate) * up) @ p["w2"]
+
+    model = apply, {"w13": image(8, 16), "w2": image(8, 8)}, image(2, 8)
+    with pytest.raises(ValueError, match=r"llama3\(\). Got w13 of shape \(8, 16\)"):
+        laws(model, recipes.llama3())
+    assert laws(model, [("w13", 0.5), *recipes.llama3()])["w13"] == jinit.constant(0.5)
+    assert laws(model, recipes.qwen3())["w13"].std((2, 2)) == 0.02

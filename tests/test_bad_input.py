@@ -312,6 +312,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "pretrain.transfer": {"layers": [], "params": WEIGHTS, "paths": []},
     "pretrain.unroll": {"layers": []},
     "recipes.deepnorm_alpha": {"encoder_layers": 2, "decoder_layers": 2},
+    "recipes.nfnet_gain": PHI,
     "recurrent.unitary_factors": {"key": RAW, "size": 4},
     "sparsity.erk": {"tree": WEIGHTS, "density": 0.1, "method": "erk"},
     "sparsity.masks": {"tree": WEIGHTS, "key": RAW, "density": 0.1},

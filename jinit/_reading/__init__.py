@@ -29,4 +29,4 @@ from .sizes import (
     tell as tell,
 )
 from .trace import Trace as Trace, trace_model as trace_model, trace_of as trace_of
-from .uses import KERNELS as KERNELS, READ as READ, Role as Role
+from .uses import KERNELS as KERNELS, READ as READ, Role as Role, Use as Use

@@ -1,5 +1,6 @@
 """Whole-model initializations of publications and frameworks, as rules."""
 
+from .contrastive import clip as clip, siglip as siglip
 from .decoders import (
     deepseek as deepseek,
     llama3 as llama3,
@@ -10,8 +11,8 @@ from .defaults import (
     keras_default as keras_default,
     spectral as spectral,
     torch_default as torch_default,
-    vit as vit,
 )
+from .diffusion import dit as dit, edm as edm, edm2 as edm2
 from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
 from .recipe import Recipe as Recipe, RECIPES as RECIPES
 from .reinforcement import (
@@ -34,5 +35,14 @@ from .transformers import (
     deepnorm_alpha as deepnorm_alpha,
     magneto as magneto,
     t_fixup as t_fixup,
+)
+from .vision import (
+    convnext as convnext,
+    layer_scale as layer_scale,
+    mixer as mixer,
+    nfnet as nfnet,
+    nfnet_gain as nfnet_gain,
+    swin as swin,
+    vit as vit,
 )
 from .world_models import dreamer as dreamer

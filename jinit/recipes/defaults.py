@@ -3,53 +3,19 @@
 import math
 
 from .._core import Initializer
-from .._model import is_kernel, Leaf, role, Rule, Selector, traced
+from .._model import is_kernel, Leaf, role, Rule, traced
 from .._model.auto import per_gate
 from .._reading import Row, Trace
 from .._schemes import (
-    constant,
     fan_in_uniform,
     glorot_uniform,
-    lecun_normal,
     normal,
     orthogonal,
     symmetric_uniform,
     zeros,
 )
-from .leaves import cell_of, convolution, kernel_of, published_fans
+from .leaves import cell_of, kernel_of, published_fans
 from .recipe import recipe, rules
-
-
-@recipe
-def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
-    """Vision transformers as in the original JAX code: Xavier, patches LeCun, head 0.
-
-        kernels Glorot uniform,   convolutions LeCun normal,   head 0
-        biases of MLPs N(0, 10⁻¹²),   class token N(0, 10⁻¹²),   positions N(0, 0.02²)
-
-    Assumes Adam with warm-up, and pre-norm blocks.
-
-    Args:
-        classes_prior: Whether the head's bias starts at −log(classes).
-
-    Returns:
-        A recipe; other biases are 0 and norm scales 1.
-
-    References:
-        Dosovitskiy et al. An image is worth 16x16 words. ICLR 2021, and its code.
-        https://arxiv.org/abs/2010.11929
-    """
-
-    def head_bias(leaf: Leaf) -> Initializer:
-        return constant(-math.log(math.prod(leaf.shape))) if classes_prior else zeros
-
-    return rules(
-        (role("output head"), zeros),
-        (_head_bias, head_bias),
-        (_mlp_bias | role("token"), normal(stddev=1e-6)),
-        (convolution, traced(lecun_normal)),
-        (is_kernel(), traced(glorot_uniform)),
-    )
 
 
 @recipe
@@ -71,21 +37,9 @@ def torch_default() -> tuple[Rule, ...]:
         PyTorch: torch.nn.Linear, _ConvNd, RNNBase, Embedding and MultiheadAttention,
         `reset_parameters`.
     """
-
-    def kernel(leaf: Leaf) -> Initializer:
-        row, fan_in = leaf.row, _torch_fan(leaf.row, leaf.trace)
-        if row.attention and not row.closes_residual and row.fan_in:
-            return glorot_uniform(fans=(row.fan_in, 3 * row.fan_in))
-        return traced(fan_in_uniform)(leaf)(fans=(fan_in, row.fan_out))
-
-    def bias(leaf: Leaf) -> Initializer:
-        row = kernel_of(leaf)
-        fan_in = _torch_fan(row, leaf.trace) if row and not row.attention else None
-        return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
-
     return rules(
-        (is_kernel(), kernel),
-        (role("bias"), bias),
+        (is_kernel(), torch_kernel),
+        (role("bias"), torch_bias),
     )
 
 
@@ -140,6 +94,21 @@ def spectral() -> tuple[Rule, ...]:
     return rules((is_kernel(), kernel))
 
 
+def torch_kernel(leaf: Leaf) -> Initializer:
+    """What PyTorch gives a kernel."""
+    row, fan_in = leaf.row, _torch_fan(leaf.row, leaf.trace)
+    if row.attention and not row.closes_residual and row.fan_in:
+        return glorot_uniform(fans=(row.fan_in, 3 * row.fan_in))
+    return traced(fan_in_uniform)(leaf)(fans=(fan_in, row.fan_out))
+
+
+def torch_bias(leaf: Leaf) -> Initializer:
+    """What PyTorch gives a bias."""
+    row = kernel_of(leaf)
+    fan_in = _torch_fan(row, leaf.trace) if row and not row.attention else None
+    return symmetric_uniform(bound=1 / math.sqrt(fan_in)) if fan_in else zeros
+
+
 def _torch_fan(row: Row, trace: Trace) -> float | None:
     """What PyTorch counts as the fan_in of a kernel."""
     if cell := cell_of(row, trace):
@@ -147,17 +116,3 @@ def _torch_fan(row: Row, trace: Trace) -> float | None:
     n_in, n_out = published_fans(row)
     is_transposed = row.fan_in is not None and row.fan_in < n_in
     return n_out if is_transposed else row.fan_in
-
-
-def _is_head_bias(leaf: Leaf) -> bool:
-    kernel = kernel_of(leaf)
-    return kernel is not None and kernel.role == "output head"
-
-
-def _is_mlp_bias(leaf: Leaf) -> bool:
-    kernel = kernel_of(leaf)
-    return kernel is not None and kernel.branches > 0 and not kernel.attention
-
-
-_head_bias = Selector("the head's bias", _is_head_bias)
-_mlp_bias = Selector("a bias in an MLP", _is_mlp_bias)

@@ -22,6 +22,9 @@ convolution = Selector(
     "a convolution", lambda leaf: leaf.row.op == "conv_general_dilated"
 )
 
+in_attention = Selector("in an attention", lambda leaf: bool(leaf.row.attention))
+is_scalar = Selector("a scalar", lambda leaf: math.prod(leaf.shape) == 1)
+
 
 def _is_query_or_key(leaf: Leaf) -> bool:
     row = leaf.row
@@ -91,6 +94,14 @@ def part(*parts: Part) -> Selector:
         return leaf.row.part in parts
 
     return Selector(f"part({', '.join(map(repr, parts))})", plays)
+
+
+def _is_mlp_bias(leaf: Leaf) -> bool:
+    kernel = kernel_of(leaf)
+    return kernel is not None and kernel.branches > 0 and not kernel.attention
+
+
+mlp_bias = Selector("a bias in an MLP", _is_mlp_bias)
 
 
 def layers(leaf: Leaf) -> float:

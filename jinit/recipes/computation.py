@@ -1,0 +1,169 @@
+"""What a computation does with a parameter, where the row of its trace does not say."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+from .._graph import Kind, Op, sweep, Value
+from .._model import is_kernel, Leaf, role, Selector
+from .._reading import Layer, Model, Row, Use
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Computation:
+    """A model, and the uses of its parameters by number."""
+
+    model: Model
+    uses: Mapping[Value, Sequence[Use]]
+
+    def of(self, path: str) -> Sequence[Use]:
+        """The uses of a parameter."""
+        return self.uses.get(self.model.graph.inputs[self.model.paths.index(path)], ())
+
+    def layers(self, path: str) -> list[Layer]:
+        """The layers whose kernel a parameter is."""
+        return [use.layer for use in self.of(path) if use.layer]
+
+    @functools.cached_property
+    def inputs(self) -> Mapping[Value, frozenset[Value]]:
+        """The inputs that every value of data depends on."""
+        graph, data, none = self.model.graph, self.model.facts.data, frozenset[Value]()
+
+        def rule(op: Op, known: dict[Value, frozenset[Value]]) -> frozenset[Value]:
+            return none.union(*(known.get(i, none) for i in op.inputs))
+
+        start = {i: frozenset({i}) for i in data - graph.makers.keys()}
+        return sweep(graph, start, rule)
+
+    @functools.cached_property
+    def of_tokens(self) -> Set[Value]:
+        """The values that depend on an entry of a table."""
+        uses = (use for of in self.uses.values() for use in of)
+        found = (use.op.outputs[0] for use in uses if use.role == "embedding")
+        rule = lambda op, known: any(i in known for i in op.inputs) or None
+        return sweep(self.model.graph, dict.fromkeys(found, True), rule).keys()
+
+    @functools.cached_property
+    def modulations(self) -> Set[str]:
+        """The kernels whose layers scale what depends on more than they do.
+
+        So does a condition that scales the stream; the two sides of a gated pair depend
+        on the same.
+        """
+        return {
+            layer.path
+            for layer in self.model.layers
+            for other in self._multiplied(layer.output)
+            if self.inputs[other] - self.inputs[layer.signal]
+        }
+
+    @functools.cached_property
+    def conditions(self) -> frozenset[Value]:
+        """The inputs that modulations depend on."""
+        told = (each for each in self.model.layers if each.path in self.modulations)
+        return frozenset[Value]().union(*(self.inputs[each.signal] for each in told))
+
+    @functools.cached_property
+    def ends(self) -> Set[Value]:
+        """The values that are added to a stream, a token alone included."""
+        facts, readers = self.model.facts, self.model.graph.readers
+        is_token = lambda leaf: any(use.role == "token" for use in self.uses[leaf])
+        tokens = {leaf for leaf in self.uses if is_token(leaf)}
+        alone = (v for v, of in facts.leaves.items() if not tokens.isdisjoint(of))
+        sums = (op for v in alone for op in readers.get(v, ()) if op.traits.sums)
+        added = {i for op in sums for i in op.inputs if i in facts.data}
+        return added | {each.adds for each in self.model.flow.closings.values()}
+
+    def _multiplied(self, value: Value) -> Iterator[Value]:
+        """The signals that a value, or a part of it, is multiplied by."""
+        for part in self.followed(value):
+            for op in self.model.graph.readers.get(part, ()):
+                if op.traits.kind is Kind.PRODUCT:
+                    yield from ({*op.inputs} - {part}) & self.model.facts.data
+
+    def followed(self, value: Value) -> Iterator[Value]:
+        """A value, and what is linear in it and depends on no other data."""
+        graph, data = self.model.graph, self.model.facts.data
+        found, waiting = {value}, [value]
+        while waiting:
+            value = waiting.pop()
+            yield value
+            for op in graph.readers.get(value, ()):
+                if value in op.linear and {value} >= data & {*op.inputs}:
+                    waiting += set(op.outputs) - found
+                    found.update(op.outputs)
+
+
+def computation(leaf: Leaf) -> Computation:
+    """The computation that a parameter is in."""
+    source = leaf.trace.source
+    return source.model.once("recipes", lambda model: Computation(model, source.uses))
+
+
+def in_exponent(leaf: Leaf) -> bool:
+    """Whether the model takes the exponential of a parameter before it uses it."""
+    found = computation(leaf)
+    makers, leaves = found.model.graph.makers, found.model.facts.leaves
+    waiting = [use.value for use in found.of(leaf.path)]
+    while waiting:
+        op = makers.get(waiting.pop())
+        if op and op.kind == "exp":
+            return True
+        waiting += [i for i in op.inputs if i in leaves] if op else []
+    return False
+
+
+def scaled_kernels(leaf: Leaf) -> list[Row]:
+    """The kernels that a parameter is a factor of."""
+    found = computation(leaf)
+    ops = {use.op for use in found.of(leaf.path)}
+    return [leaf.trace[each.path] for each in found.model.layers if each.op in ops]
+
+
+def _reads_tokens(leaf: Leaf) -> bool:
+    found = computation(leaf)
+    path = leaf.row.kernel or leaf.path
+    return any(i in found.of_tokens for use in found.of(path) for i in use.op.inputs)
+
+
+def _is_last(leaf: Leaf) -> bool:
+    found = computation(leaf)
+    own = (value for use in found.of(leaf.path) for value in use.op.outputs)
+    rule = lambda op, known: any(i in known for i in op.inputs) or None
+    reached = sweep(found.model.graph, dict.fromkeys(own, True), rule)
+    return not any(layer.signal in reached for layer in found.model.layers)
+
+
+def _scales_a_branch(leaf: Leaf) -> bool:
+    found = computation(leaf)
+    made = (found.followed(use.op.outputs[0]) for use in found.of(leaf.path))
+    return any(value in found.ends for values in made for value in values)
+
+
+def _scales_a_kernel(leaf: Leaf) -> bool:
+    return any(use.op.traits.is_layer for use in computation(leaf).of(leaf.path))
+
+
+def _is_normalized(leaf: Leaf) -> bool:
+    uses = computation(leaf).of(leaf.path)
+    return any(use.layer and use.made.through for use in uses)
+
+
+def _modulates(leaf: Leaf) -> bool:
+    return leaf.path in computation(leaf).modulations
+
+
+def _is_of_condition(leaf: Leaf) -> bool:
+    found = computation(leaf)
+    reads = (found.inputs[layer.signal] for layer in found.layers(leaf.path))
+    alone = all(each and each <= found.conditions for each in reads)
+    return alone and not leaf.row.branches and not leaf.row.attention
+
+
+of_text = Selector("in the tower of tokens", _reads_tokens)
+past_layers = Selector("past all layers", _is_last)
+on_branch = role("gate") & Selector("on a residual branch", _scales_a_branch)
+on_kernel = role("gate") & Selector("on a kernel", _scales_a_kernel)
+normalized_kernel = is_kernel() & Selector("normalized by the model", _is_normalized)
+modulation = is_kernel() & Selector("a modulation", _modulates)
+of_condition = is_kernel() & Selector("of a condition", _is_of_condition)

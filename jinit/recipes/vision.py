@@ -65,7 +65,7 @@ def mixer() -> tuple[Rule, ...]:
 
         σ² = 1 / fan_in,   the head 0, so that the first loss is the log of the classes
 
-    Assumes Adam with warm-up, pre-norm blocks, and a head that is trained anew.
+    Assumes Adam with warm-up, and pre-norm blocks.
 
     Returns:
         A recipe; biases are 0 and norm scales 1.

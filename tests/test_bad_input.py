@@ -147,8 +147,12 @@ CALLS: dict[str, dict[str, Any]] = {
     "mup": {
         "base": SHAPES,
         "target": {"a": shape(4, 8), "b": shape(8, 3)},
+        "rule": "mup",
         "form": "init",
+        "alpha": None,
         "depth": None,
+        "batch": None,
+        "duration": None,
     },
     "path": {"pattern": "a/*"},
     "probe": {

@@ -11,6 +11,7 @@ from .elementwise import (
 from .evaluation import evaluate as evaluate, Visit as Visit
 from .forward import Forward as Forward, Scope as Scope
 from .jaxpr import flatten as flatten, has_rule as has_rule, holds_layer as holds_layer
+from .multiplied import multiplied as multiplied
 from .operations import (
     Graph as Graph,
     LayerIndex as LayerIndex,
@@ -31,6 +32,7 @@ from .sweeps import (
     compared as compared,
     data_values as data_values,
     depths as depths,
+    is_softmax as is_softmax,
     nearest as nearest,
     normalized as normalized,
     parameter_leaves as parameter_leaves,

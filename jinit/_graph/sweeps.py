@@ -140,7 +140,7 @@ def compared(
 
 def softened(graph: Graph, layers: Set[Value]) -> set[Value]:
     """The values that a softmax is taken of, back to the outputs of layers."""
-    found = {i for op in graph.steps if _is_softmax(graph, op) for i in op.inputs}
+    found = {i for op in graph.steps if is_softmax(graph, op) for i in op.inputs}
     waiting = list(found)
     while waiting:
         value = waiting.pop()
@@ -151,7 +151,7 @@ def softened(graph: Graph, layers: Set[Value]) -> set[Value]:
     return found
 
 
-def _is_softmax(graph: Graph, op: Op) -> bool:
+def is_softmax(graph: Graph, op: Op) -> bool:
     """Whether it takes exponentials that are summed."""
     if op.kind != "exp":
         kinds = {traits(e.primitive.name).kind for e in _equations(op)}

@@ -13,6 +13,7 @@ from .instances import (
 )
 from .kernels import read_kernel as read_kernel
 from .layers import Layer as Layer, Reading as Reading
+from .logits import find_logits as find_logits, Logits as Logits
 from .model import (
     Model as Model,
     read_alike as read_alike,
@@ -28,5 +29,10 @@ from .sizes import (
     run as run,
     tell as tell,
 )
-from .trace import Trace as Trace, trace_model as trace_model, trace_of as trace_of
+from .trace import (
+    Source as Source,
+    Trace as Trace,
+    trace_model as trace_model,
+    trace_of as trace_of,
+)
 from .uses import KERNELS as KERNELS, READ as READ, Role as Role, Use as Use

@@ -55,7 +55,7 @@ class Row:
         kernel: Of a bias, the path of the kernel whose product it is added to.
         attention: "scores" if its layer makes queries or keys, "values" if another
             layer of such a residual branch, else "".
-        closes_residual: Whether its layer, or the norm it scales, ends a residual
+        closes_residual: Whether its layer, or the norm that it is of, ends a residual
             branch.
         branches: How many branches the stream sums whose branch it is in; 0 if in none.
         branch_layers: How many layers that branch has.

@@ -68,7 +68,7 @@ def _with_use(model: Model, row: Row, uses: Sequence[Use]) -> Row:
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(filter(None, notes))),
     )
-    if row.role == "norm scale":
+    if row.role in {"norm scale", "norm offset"}:
         return _in_branch(row, None, model.flow.closed_by(use.op.outputs[0]))
     if row.role == "bias":
         owners = {layer.bias: layer.path for layer in model.layers}

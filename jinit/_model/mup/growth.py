@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,24 +12,50 @@ from ..._reading import Row, Trace
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """A parameter at one width.
+    """A parameter at one size of a model.
 
     Attributes:
         path: Its path in the tree.
         shape: Its shape.
         row: Its row where a trace was given.
+        branches: How many branches the stream sums whose branch it is in; 0 if in none.
+            A bias is in its kernel's, a norm in that of the kernel it comes before.
+        closes: Whether it ends that branch.
+        pairs: Whether attentions and other layers take turns in that stream.
     """
 
     path: str
     shape: tuple[int, ...]
-    row: Row | None
+    row: Row | None = None
+    branches: int = 0
+    closes: bool = False
+    pairs: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is an embedding, of which the rows are read."""
+        return self.row is not None and self.row.role == "embedding"
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it is a kernel; of a shape alone, whether it has two axes."""
+        return len(self.shape) > 1 if self.row is None else self.row.is_kernel
+
+    @property
+    def fans(self) -> tuple[float, float]:
+        """fan_in and fan_out; of a shape alone, by convention."""
+        if self.is_table:
+            return 1.0, float(self.shape[-1])
+        if self.row is not None:
+            return self.row.fan_in or 1.0, self.row.fan_out or 1.0
+        *window, n_in, n_out = (1, 1, *self.shape)
+        return float(math.prod(window) * n_in), float(n_out)
 
 
 def read_parameters(tree: Any, what: str) -> dict[str, Parameter]:
     """The parameters by path, with what is known of them."""
     if isinstance(tree, Trace):
-        rows = {row.path: Parameter(row.path, row.shape, row) for row in tree}
-        return _with_entries(rows, what)
+        return _with_entries(_told(tree), what)
     leaves = named_leaves(tree)
     is_odd = lambda leaf: not hasattr(leaf, "shape") or is_typed_key(leaf)
     odd = [path for path, leaf in leaves.items() if is_odd(leaf)]
@@ -38,8 +65,39 @@ def read_parameters(tree: Any, what: str) -> dict[str, Parameter]:
             f"things at {', '.join(map(printable, odd)) or 'the root'}. Split the "
             "model first, with `nnx.split` or `eqx.partition`."
         )
-    found = {path: Parameter(path, tuple(x.shape), None) for path, x in leaves.items()}
+    found = {path: Parameter(path, tuple(x.shape)) for path, x in leaves.items()}
     return _with_entries(found, what)
+
+
+def _told(trace: Trace) -> dict[str, Parameter]:
+    paired = {row.branches for row in trace if row.attention and row.branches}
+    after = dict(zip(trace.in_order, _kernels_after(trace), strict=True))
+
+    def parameter(row: Row) -> Parameter:
+        own = trace[row.kernel] if row.kernel else row
+        is_norm = row.role in {"norm scale", "norm offset"}
+        near = after[row] if is_norm and not own.branches else own
+        branches = near.branches if near else 0
+        return Parameter(
+            row.path,
+            row.shape,
+            row,
+            branches,
+            own.closes_residual,
+            pairs=branches in paired,
+        )
+
+    return {row.path: parameter(row) for row in trace}
+
+
+def _kernels_after(trace: Trace) -> list[Row | None]:
+    """The next kernel after each row, in the order of computation."""
+    found: list[Row | None] = []
+    kernel = None
+    for row in reversed(trace.in_order):
+        found.append(kernel)
+        kernel = row if row.is_kernel else kernel
+    return found[::-1]
 
 
 def _with_entries(found: dict[str, Parameter], what: str) -> dict[str, Parameter]:
@@ -55,17 +113,17 @@ def _with_entries(found: dict[str, Parameter], what: str) -> dict[str, Parameter
 
 def growths(
     before: Mapping[str, Parameter], after: Mapping[str, Parameter]
-) -> dict[str, tuple[float, float]]:
-    """By path, fan_in and fan_out over those at the base width.
+) -> dict[str, tuple[Parameter, float, float]]:
+    """By path, its base, and fan_in and fan_out over those of the base.
 
     Raises:
-        ValueError: When the parameters are not the same but for their sizes, or when a
-            shape does not tell; with all of them.
+        ValueError: When the parameters are not the same but for their sizes and the
+            number of layers, or when a shape does not tell; with all of them.
     """
-    _require_alike(before, after)
-    found = {path: _growth(before[path], new) for path, new in after.items()}
+    bases = _bases(before, after)
+    found = {path: _growth(bases[path], new) for path, new in after.items()}
     unclear = [
-        f"  {named(path)} {before[path].shape} → {after[path].shape}"
+        f"  {named(path)} {bases[path].shape} → {after[path].shape}"
         for path, fans in found.items()
         if fans is None
     ]
@@ -77,7 +135,46 @@ def growths(
             + "\nGive traces in their place: `jinit.trace(apply, params, *inputs)` at "
             "both widths."
         )
-    return {path: fans for path, fans in found.items() if fans}
+    return {path: (bases[path], *fans) for path, fans in found.items() if fans}
+
+
+def _bases(
+    before: Mapping[str, Parameter], after: Mapping[str, Parameter]
+) -> dict[str, Parameter]:
+    """By path of the target, the parameter of the base that it is a larger one of."""
+    traced = all(each.row for each in (*before.values(), *after.values()))
+    if not traced or before.keys() == after.keys():
+        _require_alike(before, after)
+        return {path: before[path] for path in after}
+    found = {path: _layer_like(each, before) for path, each in after.items()}
+    missing = {path: after[path] for path, base in found.items() if base is None}
+    if missing:
+        _require_alike(before, {**before, **missing})
+    return {path: base for path, base in found.items() if base}
+
+
+def _layer_like(target: Parameter, before: Mapping[str, Parameter]) -> Parameter | None:
+    """The same in the base, of the same layer or of another where it has fewer."""
+    alike = [each for each in before.values() if _alike(each, target)]
+    own = _numbers(target.path)
+
+    def distance(base: Parameter) -> tuple[int, ...]:
+        pairs = [*zip(_numbers(base.path), own, strict=True)]
+        return sum(i != j for i, j in pairs), *(abs(i - j) for i, j in pairs)
+
+    return min(alike, key=distance, default=None)
+
+
+def _alike(base: Parameter, target: Parameter) -> bool:
+    starred = lambda each: re.sub(r"\d+", "*", each.path)
+    kinds = lambda each: (
+        len(each.shape), each.row.role, each.row.attention, each.row.closes_residual
+    )  # fmt: skip
+    return starred(base) == starred(target) and kinds(base) == kinds(target)
+
+
+def _numbers(path: str) -> list[int]:
+    return [int(each) for each in re.findall(r"\d+", path)]
 
 
 def _require_alike(

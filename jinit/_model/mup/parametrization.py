@@ -101,12 +101,12 @@ def mup(
     Example:
         >>> import jax, jinit
         >>> shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
-        >>> model = lambda n: {"a": shape(32, n), "b": shape(n, n), "c": shape(n, 10)}
-        >>> print(jinit.mup(model(64), model(256)))
-        parameter  shape            class   n_in  n_out   std  forward  Adam  decay   SGD  note
-        a          32×64 → 32×256   input      1      4     1        1     1      1     4
-        b          64×64 → 256×256  hidden     4      4   0.5        1  0.25      4     1
-        c          64×10 → 256×10   output     4      1  0.25        1  0.25      4  0.25
+        >>> model = lambda n: {"a": shape(9, n), "b": shape(n, n), "c": shape(n, 5)}
+        >>> print(jinit.mup(model(16), model(64)))
+        parameter  shape          class   n_in  n_out   std  forward  Adam  decay   SGD
+        a          9×16 → 9×64    input      1      4     1        1     1      1     4
+        b          16×16 → 64×64  hidden     4      4   0.5        1  0.25      4     1
+        c          16×5 → 64×5    output     4      1  0.25        1  0.25      4  0.25
 
     References:
         Yang, Hu, Babuschkin, Sidor, Liu, Farhi, Ryder, Pachocki, Chen, Gao. Tensor
@@ -134,13 +134,14 @@ def mup(
     choose("jinit.mup", "rule", rule, PARAMETRIZATIONS)
     kind = PARAMETRIZATIONS[rule]
     before, after = read_parameters(base, "base"), read_parameters(target, "target")
-    if kind.absolute or kind.alpha is not None or alpha is not None or depth:
+    exponent = _alpha(rule, kind, alpha, depth)
+    if kind.absolute or exponent is not None:
         _require_trace(rule, after)
     request = Request(
         name=rule,
         own=kind,
         form=_form(rule, kind, form),
-        alpha=_alpha(rule, kind, alpha, depth),
+        alpha=exponent,
         depth=None if depth is None else _growth("depth", depth),
         batch=_time(rule, "batch", batch),
         duration=_time(rule, "duration", duration),

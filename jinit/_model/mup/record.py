@@ -17,7 +17,7 @@ from .logits import Attention, remarks, with_logits
 from .optimizers import Base, Factors, kind_of, named_paths
 from .parametrizations import PARAMETRIZATIONS
 from .scaling import Optimizer
-from .table import head, rows
+from .table import cells
 from .width import Width
 
 
@@ -292,12 +292,13 @@ class Mup:
         return jax.tree.map(lambda path: number(self[path]), paths)
 
     def __str__(self) -> str:
-        table = aligned([head(self, self.rule), *rows(self, self.rule)], left=3)
+        table = aligned([*cells(self.widths, self.rule)], left=3)
         return "\n".join([table, *remarks(self.attentions)])
 
     def __rich__(self) -> Any:
         from rich.console import Group
 
-        columns = range(3, len(head(self, self.rule)) - 1)
-        table = rich_table(head(self, self.rule), rows(self, self.rule), right=columns)
+        head, *rows = cells(self.widths, self.rule)
+        right = [i for i, name in enumerate(head) if i >= 3 and name != "note"]
+        table = rich_table(head, rows, right=right)
         return Group(table, *remarks(self.attentions))

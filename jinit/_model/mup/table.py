@@ -1,41 +1,44 @@
 """The table of a parametrization: a line per parameter."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from ..._core import digits, sizes
 from .parametrizations import PARAMETRIZATIONS
 from .width import Width
 
 
-_START = ("parameter", "shape", "class", "n_in", "n_out", "std", "forward", "Adam")
+Column = tuple[str, Callable[[Width], Any]]
 
 
-def head(found: Iterable[Width], rule: str) -> tuple[str, ...]:
-    """The names of the columns; those that say nothing of any parameter are out."""
-    epsilon = ("epsilon",) * _has_epsilon(found)
-    return (*_START, *epsilon, "decay", *("SGD",) * _has_sgd(rule), "note")
-
-
-def rows(found: Iterable[Width], rule: str) -> Iterator[tuple[str, ...]]:
-    """The line of each parameter under `head`."""
-    has_epsilon, has_sgd = _has_epsilon(found), _has_sgd(rule)
+def cells(found: Sequence[Width], rule: str) -> Iterator[tuple[str, ...]]:
+    """The names of the columns, then the line of each parameter."""
+    columns = [*_columns(found, rule)]
+    yield tuple(name for name, _ in columns)
     for width in found:
-        scale = width.scaling
-        numbers = [width.n_in, width.n_out, scale.std, scale.multiplier, scale.adam]
-        numbers += [scale.epsilon] * has_epsilon
-        numbers += [scale.shrink / scale.adam] + [scale.sgd] * has_sgd
-        told = (digits(x, 4) for x in numbers)
-        yield width.path, _change(width), width.kind, *told, width.note
+        values = (tell(width) for _, tell in columns)
+        yield tuple(x if isinstance(x, str) else digits(x, 4) for x in values)
+
+
+def _columns(found: Iterable[Width], rule: str) -> Iterator[Column]:
+    """The columns, without those that would say nothing of any parameter."""
+    yield "parameter", lambda width: width.path
+    yield "shape", _change
+    yield "class", lambda width: width.kind
+    yield "n_in", lambda width: width.n_in
+    yield "n_out", lambda width: width.n_out
+    yield "std", lambda width: width.scaling.std
+    yield "forward", lambda width: width.scaling.multiplier
+    yield "Adam", lambda width: width.scaling.adam
+    if any(width.scaling.epsilon != 1 for width in found):
+        yield "epsilon", lambda width: width.scaling.epsilon
+    yield "decay", lambda width: width.scaling.shrink / width.scaling.adam
+    if "sgd" in PARAMETRIZATIONS[rule].optimizers:
+        yield "SGD", lambda width: width.scaling.sgd
+    if any(width.note for width in found):
+        yield "note", lambda width: width.note
 
 
 def _change(width: Width) -> str:
     before, after = (sizes(shape) or "scalar" for shape in (width.base, width.shape))
     return before if before == after else f"{before} → {after}"
-
-
-def _has_sgd(rule: str) -> bool:
-    return "sgd" in PARAMETRIZATIONS[rule].optimizers
-
-
-def _has_epsilon(found: Iterable[Width]) -> bool:
-    return any(width.scaling.epsilon != 1 for width in found)

@@ -2,9 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from .._graph import Kind, Op, sweep, Value
+from .._graph import Kind, Op, sweep, upstream, Value
 from .._model import is_kernel, Leaf, role, Selector
 from .._reading import Layer, Model, Row, Use
 
@@ -16,70 +16,19 @@ class Computation:
     model: Model
     uses: Mapping[Value, Sequence[Use]]
 
+    @functools.cached_property
+    def numbers(self) -> Mapping[str, Value]:
+        """The parameters by path."""
+        return dict(zip(self.model.paths, self.model.graph.inputs, strict=False))
+
     def of(self, path: str) -> Sequence[Use]:
         """The uses of a parameter."""
-        return self.uses.get(self.model.graph.inputs[self.model.paths.index(path)], ())
+        return self.uses.get(self.numbers[path], ())
 
-    def layers(self, path: str) -> list[Layer]:
-        """The layers whose kernel a parameter is."""
-        return [use.layer for use in self.of(path) if use.layer]
-
-    @functools.cached_property
-    def inputs(self) -> Mapping[Value, frozenset[Value]]:
-        """The inputs that every value of data depends on."""
-        graph, data, none = self.model.graph, self.model.facts.data, frozenset[Value]()
-
-        def rule(op: Op, known: dict[Value, frozenset[Value]]) -> frozenset[Value]:
-            return none.union(*(known.get(i, none) for i in op.inputs))
-
-        start = {i: frozenset({i}) for i in data - graph.makers.keys()}
-        return sweep(graph, start, rule)
-
-    @functools.cached_property
-    def of_tokens(self) -> Set[Value]:
-        """The values that depend on an entry of a table."""
-        uses = (use for of in self.uses.values() for use in of)
-        found = (use.op.outputs[0] for use in uses if use.role == "embedding")
+    def after(self, values: Iterable[Value]) -> Set[Value]:
+        """The values that depend on any of these, and themselves."""
         rule = lambda op, known: any(i in known for i in op.inputs) or None
-        return sweep(self.model.graph, dict.fromkeys(found, True), rule).keys()
-
-    @functools.cached_property
-    def modulations(self) -> Set[str]:
-        """The kernels whose layers scale what depends on more than they do.
-
-        So does a condition that scales the stream; the two sides of a gated pair depend
-        on the same.
-        """
-        return {
-            layer.path
-            for layer in self.model.layers
-            for other in self._multiplied(layer.output)
-            if self.inputs[other] - self.inputs[layer.signal]
-        }
-
-    @functools.cached_property
-    def conditions(self) -> frozenset[Value]:
-        """The inputs that modulations depend on."""
-        told = (each for each in self.model.layers if each.path in self.modulations)
-        return frozenset[Value]().union(*(self.inputs[each.signal] for each in told))
-
-    @functools.cached_property
-    def ends(self) -> Set[Value]:
-        """The values that are added to a stream, a token alone included."""
-        facts, readers = self.model.facts, self.model.graph.readers
-        is_token = lambda leaf: any(use.role == "token" for use in self.uses[leaf])
-        tokens = {leaf for leaf in self.uses if is_token(leaf)}
-        alone = (v for v, of in facts.leaves.items() if not tokens.isdisjoint(of))
-        sums = (op for v in alone for op in readers.get(v, ()) if op.traits.sums)
-        added = {i for op in sums for i in op.inputs if i in facts.data}
-        return added | {each.adds for each in self.model.flow.closings.values()}
-
-    def _multiplied(self, value: Value) -> Iterator[Value]:
-        """The signals that a value, or a part of it, is multiplied by."""
-        for part in self.followed(value):
-            for op in self.model.graph.readers.get(part, ()):
-                if op.traits.kind is Kind.PRODUCT:
-                    yield from ({*op.inputs} - {part}) & self.model.facts.data
+        return sweep(self.model.graph, dict.fromkeys(values, True), rule).keys()
 
     def followed(self, value: Value) -> Iterator[Value]:
         """A value, and what is linear in it and depends on no other data."""
@@ -93,6 +42,81 @@ class Computation:
                     waiting += set(op.outputs) - found
                     found.update(op.outputs)
 
+    @functools.cached_property
+    def of_tokens(self) -> Set[Value]:
+        """The values that depend on an entry of a table."""
+        uses = (use for of in self.uses.values() for use in of)
+        return self.after(use.op.outputs[0] for use in uses if use.role == "embedding")
+
+    @functools.cached_property
+    def returned(self) -> Set[Value]:
+        """The values that the outputs depend on."""
+        return upstream(self.model.graph, self.model.graph.outputs)
+
+    @functools.cached_property
+    def ends(self) -> Set[Value]:
+        """The values that are added to a stream, a token alone included."""
+        facts, readers = self.model.facts, self.model.graph.readers
+        is_token = lambda leaf: any(use.role == "token" for use in self.uses[leaf])
+        tokens = {leaf for leaf in self.uses if is_token(leaf)}
+        alone = (v for v, of in facts.leaves.items() if not tokens.isdisjoint(of))
+        sums = (op for v in alone for op in readers.get(v, ()) if op.traits.sums)
+        added = {i for op in sums for i in op.inputs if i in facts.data}
+        return added | {each.adds for each in self.model.flow.closings.values()}
+
+    @functools.cached_property
+    def inputs(self) -> Mapping[Value, frozenset[Value]]:
+        """The inputs that every value of data depends on."""
+        graph, data, none = self.model.graph, self.model.facts.data, frozenset[Value]()
+
+        def rule(op: Op, known: dict[Value, frozenset[Value]]) -> frozenset[Value]:
+            return none.union(*(known.get(i, none) for i in op.inputs))
+
+        start = {i: frozenset({i}) for i in data - graph.makers.keys()}
+        return sweep(graph, start, rule)
+
+    @functools.cached_property
+    def conditions(self) -> frozenset[Value]:
+        """The inputs that are read by layers which scale what depends on more.
+
+        So does a condition that scales the stream; the two sides of a gated pair depend
+        on the same.
+        """
+        inputs = self.inputs
+        scaling = (
+            inputs[layer.signal]
+            for layer in self.model.layers
+            for other in self._met(layer.output, {Kind.PRODUCT})
+            if inputs[other] - inputs[layer.signal]
+        )
+        return frozenset[Value]().union(*scaling)
+
+    def is_of_condition(self, layer: Layer) -> bool:
+        """Whether a layer reads conditions alone."""
+        reads = self.inputs[layer.signal]
+        return bool(reads) and reads <= self.conditions
+
+    @functools.cached_property
+    def modulations(self) -> Set[str]:
+        """The kernels whose layers scale or shift the stream by a condition."""
+        kinds, flow = {Kind.PRODUCT, Kind.SUM}, self.model.flow
+        own = [layer for layer in self.model.layers if self.is_of_condition(layer)]
+        read = frozenset().union(*(flow.near(layer.signal) for layer in own))
+        return {
+            layer.path
+            for layer in own
+            for other in self._met(layer.output, kinds)
+            if self.inputs[other] - self.conditions
+            if flow.outputs[layer.output] not in read
+        }
+
+    def _met(self, value: Value, kinds: Set[Kind]) -> Iterator[Value]:
+        """The signals that a value, or a part of it, meets in such operations."""
+        for part in self.followed(value):
+            for op in self.model.graph.readers.get(part, ()):
+                if op.traits.kind in kinds:
+                    yield from ({*op.inputs} - {part}) & self.model.facts.data
+
 
 def computation(leaf: Leaf) -> Computation:
     """The computation that a parameter is in."""
@@ -102,15 +126,12 @@ def computation(leaf: Leaf) -> Computation:
 
 def in_exponent(leaf: Leaf) -> bool:
     """Whether the model takes the exponential of a parameter before it uses it."""
-    found = computation(leaf)
-    makers, leaves = found.model.graph.makers, found.model.facts.leaves
-    waiting = [use.value for use in found.of(leaf.path)]
-    while waiting:
-        op = makers.get(waiting.pop())
-        if op and op.kind == "exp":
-            return True
-        waiting += [i for i in op.inputs if i in leaves] if op else []
-    return False
+    found, own = computation(leaf), computation(leaf).numbers[leaf.path]
+    facts = found.model.facts
+    made = {i for i, of in facts.leaves.items() if own in of} & found.returned
+    return any(
+        op.kind == "exp" for i in made for op in found.model.graph.readers.get(i, ())
+    )
 
 
 def scaled_kernels(leaf: Leaf) -> list[Row]:
@@ -129,15 +150,19 @@ def _reads_tokens(leaf: Leaf) -> bool:
 def _is_last(leaf: Leaf) -> bool:
     found = computation(leaf)
     own = (value for use in found.of(leaf.path) for value in use.op.outputs)
-    rule = lambda op, known: any(i in known for i in op.inputs) or None
-    reached = sweep(found.model.graph, dict.fromkeys(own, True), rule)
-    return not any(layer.signal in reached for layer in found.model.layers)
+    return found.after(own).isdisjoint(layer.signal for layer in found.model.layers)
+
+
+def _is_returned(leaf: Leaf) -> bool:
+    found = computation(leaf)
+    return leaf.row.role == "unused" and found.numbers[leaf.path] in found.returned
 
 
 def _scales_a_branch(leaf: Leaf) -> bool:
     found = computation(leaf)
-    made = (found.followed(use.op.outputs[0]) for use in found.of(leaf.path))
-    return any(value in found.ends for values in made for value in values)
+    ops = (use.op for use in found.of(leaf.path) if not use.op.traits.is_layer)
+    made = (value for op in ops for value in found.followed(op.outputs[0]))
+    return not found.ends.isdisjoint(made)
 
 
 def _scales_a_kernel(leaf: Leaf) -> bool:
@@ -155,15 +180,16 @@ def _modulates(leaf: Leaf) -> bool:
 
 def _is_of_condition(leaf: Leaf) -> bool:
     found = computation(leaf)
-    reads = (found.inputs[layer.signal] for layer in found.layers(leaf.path))
-    alone = all(each and each <= found.conditions for each in reads)
+    layers = (use.layer for use in found.of(leaf.path) if use.layer)
+    alone = all(map(found.is_of_condition, layers))
     return alone and not leaf.row.branches and not leaf.row.attention
 
 
 of_text = Selector("in the tower of tokens", _reads_tokens)
 past_layers = Selector("past all layers", _is_last)
-on_branch = role("gate") & Selector("on a residual branch", _scales_a_branch)
+returned = Selector("returned beside the outputs of layers", _is_returned)
 on_kernel = role("gate") & Selector("on a kernel", _scales_a_kernel)
+on_branch = role("gate") & Selector("on a residual branch", _scales_a_branch)
 normalized_kernel = is_kernel() & Selector("normalized by the model", _is_normalized)
 modulation = is_kernel() & Selector("a modulation", _modulates)
 of_condition = is_kernel() & Selector("of a condition", _is_of_condition)

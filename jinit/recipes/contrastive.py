@@ -12,7 +12,7 @@ from .._schemes import (
     symmetric_uniform,
     zeros,
 )
-from .computation import in_exponent, of_text, past_layers
+from .computation import in_exponent, of_text, past_layers, returned
 from .defaults import torch_bias, torch_kernel
 from .leaves import convolution, in_attention, in_branch, is_scalar, mlp_bias
 from .recipe import recipe, rules
@@ -30,8 +30,9 @@ def clip(temperature: Positive = 0.07) -> tuple[Rule, ...]:
 
     The published code starts the blocks of a vision transformer with PyTorch's default;
     of a ResNet, it sets the last norm of every branch to 0. The tower of the text is
-    the one that reads a table of words. The logits' scale is set to 1/temperature, or,
-    where the model takes its exponential, to the logarithm.
+    the one that reads a table of words. The logits' scale, or a scalar that the model
+    returns for it, is set to 1/temperature, or, where the model takes its exponential,
+    to the logarithm.
 
     Assumes AdamW with warm-up, pre-norm blocks, and unit vectors that are compared.
 
@@ -61,7 +62,7 @@ def clip(temperature: Positive = 0.07) -> tuple[Rule, ...]:
         )
 
     return (
-        *_scale(1 / temperature),
+        *_scale(is_scalar & (_on_logits | returned), 1 / temperature),
         *rules((role("embedding"), normal(stddev=0.02)), required=True),
         *rules(
             (place & of_text, normal(stddev=0.01)),
@@ -86,7 +87,7 @@ def siglip(temperature: Positive = 0.1, bias: Finite = -10.0) -> tuple[Rule, ...
         the pooling's query U(±√(6/(1 + w))),   logits t cos + b with t = 10, b = −10
 
     Of n² pairs, n belong together: with b the first loss is small. t is set, or, where
-    the model takes its exponential, log t.
+    the model takes its exponential, log t. Both may be scalars that the model returns.
 
     Assumes Adam or Adafactor with warm-up, pre-norm blocks, and a loss that asks of
     each pair apart whether it is one.
@@ -109,8 +110,8 @@ def siglip(temperature: Positive = 0.1, bias: Finite = -10.0) -> tuple[Rule, ...
     wide = lambda leaf: normal(stddev=leaf.shape[-1] ** -0.5)
     query = lambda leaf: symmetric_uniform(bound=math.sqrt(6 / (1 + leaf.shape[-1])))
     return (
-        *_scale(1 / temperature),
-        *rules((logit_bias, constant(bias)), required=True),
+        *_scale(is_scalar & (_on_logits | returned & _in_exponent), 1 / temperature),
+        *rules((is_scalar & (_to_logits | returned), constant(bias)), required=True),
         *rules(
             (role("embedding", "positional"), wide),
             (role("token"), query),
@@ -121,22 +122,23 @@ def siglip(temperature: Positive = 0.1, bias: Finite = -10.0) -> tuple[Rule, ...
     )
 
 
-def _scale(value: float) -> tuple[Rule, ...]:
+def _scale(selector: Selector, value: float) -> tuple[Rule, ...]:
     """What the logits are multiplied by at a value, or its logarithm."""
 
     def scale(leaf: Leaf) -> Initializer:
         return constant(math.log(value) if in_exponent(leaf) else value)
 
-    return rules((logit_scale, scale), required=True)
+    return rules((selector, scale), required=True)
 
 
 def _is_past_the_first(leaf: Leaf) -> bool:
     return (leaf.row.depth or 0) > 1
 
 
+_in_exponent = Selector("in an exponent", in_exponent)
 _of_no_kernel = Selector("of no kernel", lambda leaf: leaf.row.kernel is None)
-logit_scale = role("gate", "norm scale") & is_scalar & past_layers
-logit_bias = role("bias") & is_scalar & past_layers & _of_no_kernel
+_on_logits = role("gate", "norm scale") & past_layers
+_to_logits = role("bias") & past_layers & _of_no_kernel
 projection = is_kernel() & ~in_branch & ~convolution & Selector(
     "past the first layer", _is_past_the_first
 )  # fmt: skip

@@ -26,9 +26,9 @@ def dit() -> tuple[Rule, ...]:
         other kernels U(±√(6/(fan_in + fan_out))), patches as one linear layer
         the embedding of time N(0, 0.02²),   labels N(0, 0.02²)
 
-    A kernel modulates if its layer scales a signal that depends on inputs which it does
-    not read itself; the embedding of time is what else reads those of a condition only.
-    Positions are the model's own table of sines and cosines.
+    Conditions are the inputs of layers that scale what depends on more than they do.
+    What reads no others modulates if its result meets the stream, and else is of the
+    embedding of time. Positions are the model's own table of sines and cosines.
 
     Assumes AdamW, norms without scale and offset of their own, and a frozen table of
     positions.

@@ -3,7 +3,7 @@
 import math
 
 from .._activations import Asked, Function
-from .._core import Finite, Initializer, NonNegative, Positive, public, shown
+from .._core import Count, Finite, Initializer, NonNegative, Positive, public, shown
 from .._model import closes_residual, is_kernel, Leaf, role, Rule, Selector, traced
 from .._schemes import (
     constant,
@@ -32,7 +32,7 @@ def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
     """Vision transformers as in the original JAX code: Xavier, patches LeCun, head 0.
 
         kernels Glorot uniform,   convolutions LeCun normal,   head 0
-        biases of MLPs N(0, 10⁻¹²),   class token N(0, 10⁻¹²),   positions N(0, 0.02²)
+        biases of MLPs N(0, 10⁻¹²),   class token 0,   positions N(0, 0.02²)
 
     Assumes Adam with warm-up, and pre-norm blocks.
 
@@ -43,7 +43,8 @@ def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
         A recipe; other biases are 0 and norm scales 1.
 
     References:
-        Dosovitskiy et al. An image is worth 16x16 words. ICLR 2021, and its code.
+        Dosovitskiy et al. An image is worth 16x16 words. ICLR 2021, and
+        google-research/vision_transformer, vit_jax/models_vit.py, 2022.
         https://arxiv.org/abs/2010.11929
     """
 
@@ -53,7 +54,8 @@ def vit(classes_prior: bool = False) -> tuple[Rule, ...]:
     return rules(
         (role("output head"), zeros),
         (_head_bias, head_bias),
-        (mlp_bias | role("token"), normal(stddev=1e-6)),
+        (role("token"), zeros),
+        (mlp_bias, normal(stddev=1e-6)),
         (convolution, traced(lecun_normal)),
         (is_kernel(), traced(glorot_uniform)),
     )
@@ -148,19 +150,22 @@ def swin() -> tuple[Rule, ...]:
 
 
 @recipe
-def layer_scale(value: NonNegative | None = None) -> tuple[Rule, ...]:
+def layer_scale(
+    value: NonNegative | None = None, layers: Count | None = None
+) -> tuple[Rule, ...]:
     """LayerScale, and CaiT's other weights: each branch times a small vector.
 
         γ = 0.1 to 18 layers,   10⁻⁵ to 24,   10⁻⁶ beyond,   in x + γ f(x)
         σ = 0.02,   patches U(±1/√fan_in), bias and all
 
-    The layers are those of the deepest stream, of two branches each: of CaiT not the
-    two that read out the class.
+    The layers of CaiT are not those two that read out the class.
 
     Assumes AdamW with warm-up, pre-norm blocks, and a multiplier for every channel.
 
     Args:
         value: γ; by default by depth.
+        layers: The depth; by default that of the deepest stream, with two branches in a
+            layer.
 
     Returns:
         A recipe; other biases are 0 and norm scales 1.
@@ -175,8 +180,8 @@ def layer_scale(value: NonNegative | None = None) -> tuple[Rule, ...]:
     """
 
     def by_depth(leaf: Leaf) -> Initializer:
-        layers = max(row.branches for row in leaf.trace) / 2
-        return constant(0.1 if layers <= 18 else 1e-5 if layers <= 24 else 1e-6)
+        depth = layers or max(row.branches for row in leaf.trace) / 2
+        return constant(0.1 if depth <= 18 else 1e-5 if depth <= 24 else 1e-6)
 
     gamma = by_depth if value is None else constant(value)
     return (

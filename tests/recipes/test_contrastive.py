@@ -50,7 +50,6 @@ class Towers(nn.Module):
     """A ResNet whose mean asks its places, beside blocks of text in a loop."""
 
     depth: int = 3
-    bare: bool = False  # whether the scale is used as it is
 
     @nn.compact
     def __call__(self, pixels, ids):
@@ -69,11 +68,11 @@ class Towers(nn.Module):
         y = nn.Dense(4, use_bias=False, name="projection")(y[:, -1])
         x, y = (a / jnp.linalg.norm(a, axis=-1, keepdims=True) for a in (x, y))
         scale = self.param("scale", nn.initializers.ones, ())
-        return (scale if self.bare else jnp.exp(scale)) * x @ y.T
+        return jnp.exp(scale) * x @ y.T
 
 
-def towers(**settings):
-    module, inputs = Towers(**settings), (image(2, 8, 8, 3), text(2, 5))
+def towers():
+    module, inputs = Towers(), (image(2, 8, 8, 3), text(2, 5))
     params = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     apply = lambda v, *inputs: module.apply(v, *inputs, mutable=True)[0]
     return apply, params, *inputs
@@ -92,12 +91,37 @@ def test_clip_of_a_resnet_closes_its_blocks_and_scales_its_pool():
     assert closing == pytest.approx((16 * 2 * 3) ** -0.5)  # of a loop as of blocks
 
 
-def test_the_scale_of_the_logits_is_set_as_the_model_uses_it():
-    path = "params/scale"
-    bare, in_exponent = (laws(towers(bare=each), recipes.clip(0.05))[path]
-                         for each in (True, False))  # fmt: skip
-    assert bare == jinit.constant(20.0)
-    assert in_exponent == jinit.constant(math.log(20.0))
+def cosines(params, pixels, ids):
+    """Unit vectors of two towers of one layer."""
+    towers = pixels @ params["image"], params["words"][ids].mean(1) @ params["text"]
+    return [a / jnp.linalg.norm(a, axis=-1, keepdims=True) for a in towers]
+
+
+TOWERS = {"image": image(8, 4), "words": image(9, 8), "text": image(8, 4)}
+PAIRS = image(2, 8), text(2, 3)
+USES = {
+    "times logits": lambda x, y, t, b: t * (x @ y.T) + b,
+    "times a tower": lambda x, y, t, b: t * x @ y.T + b,
+    "in an exponent": lambda x, y, t, b: jnp.exp(jnp.minimum(t, 4.6)) * (x @ y.T) + b,
+    "returned": lambda x, y, t, b: (x, y, {"t": jnp.exp(t), "raw": t, "b": b}),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_the_scale_of_the_logits_is_set_as_the_model_uses_it(use):
+    apply = lambda p, *inputs: USES[use](*cosines(p, *inputs), p["t"], p["b"])
+    params = TOWERS | {"t": image(1), "b": image(1)}
+    found = laws((apply, params, *PAIRS), recipes.siglip())
+    is_log = use in {"in an exponent", "returned"}
+    assert found["t"] == jinit.constant(math.log(10.0) if is_log else 10.0)
+    assert found["b"] == jinit.constant(-10.0)
+
+
+@pytest.mark.parametrize("scale", [jnp.exp, jnp.asarray])
+def test_clip_sets_a_scale_that_is_returned(scale):
+    apply = lambda p, *inputs: (cosines(p, *inputs), scale(p["t"]))
+    law = laws((apply, TOWERS | {"t": image()}, *PAIRS), recipes.clip(0.05))["t"]
+    assert law == jinit.constant(math.log(20.0) if scale is jnp.exp else 20.0)
 
 
 def test_siglip_believes_in_hardly_any_pair():
@@ -124,7 +148,7 @@ def test_siglip_believes_in_hardly_any_pair():
 
 @pytest.mark.parametrize(
     ("recipe", "missing"),
-    [(recipes.siglip(), "of no kernel"), (recipes.clip(), "'embedding'")],
+    [(recipes.siglip(), "role..bias.."), (recipes.clip(), "'embedding'")],
 )
 def test_what_the_model_lacks_is_said(recipe, missing):
     apply = lambda p, x: jnp.exp(p["t"]) * (x @ p["w"])

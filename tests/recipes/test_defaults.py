@@ -104,6 +104,7 @@ def test_vit_knows_heads_patches_and_mlps():
     assert found["params/head/kernel"] == jinit.zeros
     assert found["params/head/bias"] == jinit.constant(-math.log(1000))
     assert found["params/embed/kernel"].std((4, 4, 3, 16)) == pytest.approx(48**-0.5)
+    assert found["params/cls"] == jinit.zeros
     block = "params/EncoderBlock_0"
     assert found[f"{block}/Dense_0/bias"] == jinit.normal(stddev=1e-6)
     attention = f"{block}/MultiHeadDotProductAttention_0"

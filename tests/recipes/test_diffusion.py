@@ -29,12 +29,14 @@ def test_dit_closes_what_scales_the_stream_and_the_head():
     assert bound == pytest.approx(math.sqrt(6 / (64 + 192)))
 
 
-def modulated(params, x, time):
-    """Residual MLPs in a loop, scaled, shifted and gated by an embedding of time."""
-    c = jax.nn.silu(jnp.sin(time[:, None] * jnp.arange(1, 9)) @ params["time"])
+def modulated(params, x, time, label):
+    """Residual MLPs in a loop, which time and label scale, shift and gate."""
+    c = jax.nn.silu(jnp.sin(time[:, None] * jnp.arange(1, 9)) @ params["time_in"])
+    c = jax.nn.silu(c @ params["time_out"] + params["labels"][label])
 
     def block(x, p):
-        scale, shift, gate = jnp.split((c @ p["modulation"])[:, None], 3, -1)
+        scale, shift, gate = (c @ p[name] for name in ("scale", "shift", "gate"))
+        scale, shift, gate = (a[:, None] for a in (scale, shift, gate))
         h = (x / jnp.sqrt((x**2).mean(-1, keepdims=True) + 1e-6)) * (1 + scale) + shift
         a, b = jnp.split(h @ p["in"], 2, -1)
         return x + gate * ((jax.nn.silu(a) * b) @ p["out"]), None
@@ -43,29 +45,37 @@ def modulated(params, x, time):
 
 
 BLOCKS = {
-    "modulation": image(3, 8, 24),
+    **{name: image(3, 8, 8) for name in ("scale", "shift", "gate")},
     "in": image(3, 8, 32),
     "out": image(3, 16, 8),
 }
 LOOP = (
     modulated,
-    {"time": image(8, 8), "blocks": BLOCKS, "head": image(8, 4)},
+    {
+        "time_in": image(8, 8),
+        "time_out": image(8, 8),
+        "labels": image(6, 8),
+        "blocks": BLOCKS,
+        "head": image(8, 4),
+    },
     image(2, 5, 8),
     image(2),
+    text(2),
 )
 
 
 def test_dit_reads_a_loop_like_blocks_one_by_one_and_starts_each_as_the_identity():
     found = laws(LOOP, recipes.dit())
     zero = {path for path, law in found.items() if law == jinit.zeros}
-    assert zero == {"blocks/modulation", "head"}
-    assert found["time"] == jinit.normal(stddev=0.02)
+    assert zero == {"blocks/scale", "blocks/shift", "blocks/gate", "head"}
+    small = {path for path, law in found.items() if law == jinit.normal(stddev=0.02)}
+    assert small == {"time_in", "time_out", "labels"}
     assert found["blocks/in"] == jinit.glorot_uniform(fans=(8, 32))  # a gated pair
-    x, time = normals(2, 5, 8), normals(2)
+    x, *condition = normals(2, 5, 8), normals(2), jnp.array([1, 2])
     open_head = {"head": jinit.normal(stddev=1.0)}
     params = filled(LOOP, found | open_head)
-    assert jnp.array_equal(modulated(params, x, time), x @ params["head"])
-    assert not modulated(filled(LOOP, found), x, time).any()
+    assert jnp.array_equal(modulated(params, x, *condition), x @ params["head"])
+    assert not modulated(filled(LOOP, found), x, *condition).any()
 
 
 def test_dit_needs_a_condition_that_scales_the_stream():

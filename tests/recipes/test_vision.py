@@ -130,8 +130,11 @@ def test_layer_scale_is_by_depth(depth, value):
 def test_layer_scale_takes_a_value_and_needs_multipliers():
     params = {"gamma": image(3, 2, 8), "up": image(3, 2, 8, 8),
               "down": image(3, 2, 8, 8)}  # fmt: skip
-    found = laws((layers, params, image(2, 8)), recipes.layer_scale(0.01))
-    assert found["gamma"] == jinit.constant(0.01)
+    for recipe, gamma in (
+        (recipes.layer_scale(0.01), 0.01),
+        (recipes.layer_scale(layers=36), 1e-6),
+    ):
+        assert laws((layers, params, image(2, 8)), recipe)["gamma"].mean(()) == gamma
     bare = lambda p, x: x + jnp.tanh(x @ p["up"]) @ p["down"]
     model = bare, {"up": image(8, 8), "down": image(8, 8)}, image(2, 8)
     with pytest.raises(jinit.UnmatchedError, match=r"layer_scale\(\)"):
@@ -183,6 +186,18 @@ def test_nfnet_puts_the_gain_of_bare_activations_into_the_kernels_that_read_them
     linear = {"params/stem_0/gain", "params/last/gain"}  # they read no activation
     assert {path for path, law in gains.items() if law == jinit.ones} == linear
     assert {gains[path] for path in gains.keys() - linear} == {gamma}
+
+
+def test_a_gain_of_a_kernel_that_closes_a_branch_is_none_of_the_branch():
+    def apply(p, x):
+        w = p["w"] - p["w"].mean(0)
+        w = w * (p["gain"] / jnp.sqrt((w**2).sum(0) + 1e-4))
+        return x + p["skip_gain"] * (jax.nn.gelu(x) @ w)
+
+    params = {"w": image(8, 8), "gain": image(8), "skip_gain": image()}
+    found = laws((apply, params, image(2, 8)), recipes.nfnet())
+    assert found["gain"] == jinit.ones
+    assert found["skip_gain"] == jinit.constant(0.0)
 
 
 def test_nfnet_needs_kernels_that_the_model_standardizes():

@@ -54,6 +54,25 @@ def made_of(
     return made
 
 
+def shift_of(graph: Graph, value: Value, leaf: Value) -> float:
+    """The number that is added to a parameter to make `value`, if no more is done."""
+    shift = 0.0
+    while value != leaf:
+        op = graph.makers.get(value)
+        if op is None:
+            return 0.0
+        own, *others = op.inputs
+        numbers = [graph.constant(i) for i in others]
+        if op.name == "add" and numbers[0] is None:
+            (own,), numbers = others, [graph.constant(own)]
+        if op.name == "add" and numbers[0] is not None and np.size(numbers[0]) == 1:
+            shift += float(np.ravel(numbers[0])[0])
+        elif not op.traits.moves and not op.traits.spreads:
+            return 0.0
+        value = own
+    return shift
+
+
 def adds(op: Op) -> bool:
     """Whether it adds its operands, or real and imaginary parts."""
     return op.traits.kind in {Kind.SUM, Kind.COMPLEX}

@@ -1,6 +1,6 @@
 """The parts that kernels play in their residual branch: gates, routers, ends."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from .._graph import Activation, between, Kind, LayerIndex, Op, Value
@@ -21,22 +21,24 @@ def read_parts(model: Model) -> dict[LayerIndex, Part]:
     or after a norm.
     """
     products = (step for step in model.graph.steps if step.traits.kind is Kind.PRODUCT)
-    parts = dict(told for step in products for told in _paired(model, step))
+    paired = dict(told for step in products for told in _paired(model, step))
+    parts = dict(paired)
     branches: dict[Value, list[LayerIndex]] = {}
     for i, layer in enumerate(model.layers):
         if layer.place.branch:
             branches.setdefault(layer.place.branch.adds, []).append(LayerIndex(i))
     for own in branches.values():
-        parts = dict(_last(model, own)) | parts
+        parts |= dict(_last(model, own, paired))
     ends: dict[LayerIndex, Part] = dict.fromkeys(model.flow.ending, "end")
     return parts | ends
 
 
 def _paired(model: Model, step: Op) -> Iterator[_Told]:
     """The layers whose outputs an operation multiplies, one of them bent before."""
-    flow, facts = model.flow, model.facts
-    stops = {*flow.outputs, *facts.norms}
-    sides = [between(model.graph, i, stops, facts.uniform) for i in step.data]
+    graph, facts = model.graph, model.facts
+    stops = {*model.flow.outputs, *facts.norms}
+    factors = [_unspread(model, i) for i in step.data]
+    sides = [between(graph, i, stops, facts.uniform) for i in factors]
     made = [_maker(model, side) for side in sides]
     bent = [side is not None and not _is_plain(side) for side in sides]
     starts = {side.sources for side in sides if side}  # one, of x · sigmoid(x)
@@ -49,6 +51,15 @@ def _paired(model: Model, step: Op) -> Iterator[_Told]:
         yield gate, "gate"
         if up is not None:
             yield up, "up"
+
+
+def _unspread(model: Model, value: Value) -> Value:
+    """What is repeated to make a value, such as a gate for each head."""
+    maker = model.graph.makers.get(value)
+    while maker and maker.traits.spreads and value not in model.flow.outputs:
+        value = maker.inputs[0]
+        maker = model.graph.makers.get(value)
+    return value
 
 
 def _maker(model: Model, side: Activation | None) -> LayerIndex | None:
@@ -68,12 +79,15 @@ def _is_plain(side: Activation) -> bool:
     return all(op.traits.moves or op.traits.scales for op in side.ops)
 
 
-def _last(model: Model, own: Sequence[LayerIndex]) -> Iterator[_Told]:
+def _last(
+    model: Model, own: Sequence[LayerIndex], paired: Mapping[LayerIndex, Part]
+) -> Iterator[_Told]:
     """The ends of a branch, and its routers."""
     layers = [model.layers[i] for i in own]
     read = frozenset().union(*(model.flow.same[layer.signal] for layer in layers))
     experts = {size for layer in layers for size in _copies(model, layer)}
-    last = [i for i in own if i not in read and not model.layers[i].place.scores]
+    last = [i for i in own if i not in read and paired.get(i) != "gate"]
+    last = [i for i in last if not model.layers[i].place.scores]
     deepest = max((model.layers[i] for i in last), key=_depth, default=None)
     for i, layer in zip(own, layers, strict=True):
         width = layer.kernel.fan_out

@@ -39,6 +39,8 @@ class Row:
         multiple: Of a kernel, the number that it is multiplied by before it is used, as
             1/16 in `x @ (w / 16)`. Entries that a constant mask leaves out do not
             count, and are in neither fan.
+        shift: Of a norm scale or a gate, the number that is added to it before it is
+            used, as the 1 in `x * (1 + scale)`.
         uses: How often it meets the data; above 1 it is tied.
         tied_to_head: Of an embedding, whether it is the kernel of a layer as well.
         head: Of such an embedding, that head; of one whose entries are added to those
@@ -81,6 +83,7 @@ class Row:
     out_axes: tuple[int, ...] | None = None
     stack_axes: tuple[int, ...] = ()
     multiple: float = 1.0
+    shift: float = 0.0
     uses: int = 0
     tied_to_head: bool = False
     head: Head | None = None

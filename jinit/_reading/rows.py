@@ -9,6 +9,7 @@ import numpy as np
 from .._graph import LayerIndex, Op, Value
 from .layers import Layer
 from .lookups import heads
+from .made import shift_of
 from .model import Model
 from .parts import Part, read_parts
 from .residuals import Closing
@@ -40,7 +41,7 @@ def _row(model: Model, row: Row, leaf: Value, uses: Sequence[Use]) -> Row:
     if not uses:
         note = "no output depends on it" if leaf not in model.graph.outputs else ""
         return dataclasses.replace(row, note=note)
-    row = _with_use(model, row, uses)
+    row = _with_use(model, row, leaf, uses)
     use = layer_use(uses)
     if row.role == "embedding":
         row = dataclasses.replace(row, fan_in=1, fan_out=row.shape[-1])
@@ -49,7 +50,7 @@ def _row(model: Model, row: Row, leaf: Value, uses: Sequence[Use]) -> Row:
     )
 
 
-def _with_use(model: Model, row: Row, uses: Sequence[Use]) -> Row:
+def _with_use(model: Model, row: Row, leaf: Value, uses: Sequence[Use]) -> Row:
     use = main_use(uses)
     every = set(range(len(row.shape)))
     own = {k for group in use.axes.axes for k in group} if use.axes else every
@@ -68,6 +69,9 @@ def _with_use(model: Model, row: Row, uses: Sequence[Use]) -> Row:
         stack_axes=tuple(sorted(every - own)),
         note="; ".join(dict.fromkeys(filter(None, notes))),
     )
+    if row.role in {"norm scale", "gate"}:
+        shift = shift_of(model.graph, use.value, leaf)
+        row = dataclasses.replace(row, shift=shift)
     if row.role in {"norm scale", "norm offset"}:
         return _in_branch(row, None, model.flow.closed_by(use.op.outputs[0]))
     if row.role == "bias":

@@ -14,6 +14,12 @@ from .defaults import (
 )
 from .diffusion import dit as dit, edm as edm, edm2 as edm2
 from .language import bert as bert, gpt2 as gpt2, small_init as small_init, t5 as t5
+from .multiplied import (
+    cerebras as cerebras,
+    gemma as gemma,
+    minicpm as minicpm,
+    peri_ln as peri_ln,
+)
 from .recipe import Recipe as Recipe, RECIPES as RECIPES
 from .reinforcement import (
     ddpg as ddpg,

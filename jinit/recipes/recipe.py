@@ -9,8 +9,8 @@ from typing import Any, ParamSpec
 
 from .._core import bind, held, Initializer, public
 from .._model import Leaf, role, Rule, Selector
-from .._model.auto import default
-from .._schemes import normal, ones, zeros
+from .._model.auto import default, multiplier
+from .._schemes import normal, zeros
 
 
 P = ParamSpec("P")
@@ -95,7 +95,7 @@ def rules(
 
 # What no recipe is about: what the model itself starts it with goes before.
 REST = rules(
-    (role("norm scale", "gate"), ones),
+    (role("norm scale", "gate"), lambda leaf: multiplier(leaf.row, 1.0)),
     (role("bias", "norm offset"), zeros),
     (role("embedding"), normal(stddev=1.0)),
     (role("positional", "token"), normal(stddev=0.02)),

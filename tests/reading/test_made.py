@@ -69,3 +69,25 @@ def test_what_is_added_to_a_part_of_a_kernel_is_no_gate():
         "unknown",
         "part of the kernel of w, through `add`",
     )
+
+
+@pytest.mark.parametrize("shift", [1.0, 0.5, 0.0])
+def test_what_is_added_to_a_scale_before_it_multiplies(shift):
+    def apply(p, x):
+        x = x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True))
+        x = x * (shift + p["scale"])
+        return x + (p["gate"] + shift) * (x @ p["w"])
+
+    params = {"scale": image(8), "gate": image(1), "w": image(8, 8)}
+    rows = jinit.trace(apply, params, image(4, 8))
+    assert (rows["scale"].role, rows["gate"].role) == ("norm scale", "gate")
+    assert (rows["scale"].shift, rows["gate"].shift, rows["w"].shift) == (
+        shift,
+        shift,
+        0,
+    )
+    rules = [("w", 0.1), *jinit.recipes.gpt2()]
+    for plan in (None, rules):
+        found = jinit.explain(apply, params, image(4, 8), rules=plan)
+        starts = {choice.path: choice.initializer for choice in found}
+        assert starts["scale"].mean((8,)) == starts["gate"].mean((1,)) == 1 - shift

@@ -1,6 +1,5 @@
 """Recipes of decoders: every number of their source, unrolled and scanned alike."""
 
-import functools
 import math
 
 import jax
@@ -10,58 +9,13 @@ import pytest
 
 import jinit
 from jinit import recipes
-from jinit._model.by_rules import plan_by_rules
+from tests.recipes.by_kernel import by_kernel, check, D, DEPTH, deviations
 from tests.recipes.decoders import decoder
 from tests.zoo.entry import image
 from tests.zoo.plans import laws
 
 
-DEPTH, D = 3, 16
 ROOTS = [(2 * (i + 1)) ** -0.5 for i in range(DEPTH)]
-# σ after the cut at ±3 over σ before.
-CUT = jinit.truncated_normal(1.0, lower=-3.0, upper=3.0).std((2, 2))
-
-
-def deviations(law, slices=DEPTH):
-    """The standard deviation before a cut in each slice of a stack."""
-    factor = np.ravel(law.settings.get("factor", 1.0))
-    base = law.settings.get("base", law)
-    std = base.std((2, 2)) / (CUT if base.settings.get("lower") == -3 else 1)
-    return std * np.broadcast_to(factor, slices)
-
-
-@functools.cache
-def traced(depth, **model):
-    """The parameters of a decoder, and its trace: read once for all recipes."""
-    apply, params, tokens = decoder(depth, D, **model)
-    return params, jinit.trace(apply, params, tokens)
-
-
-def by_kernel(recipe, depth=DEPTH, **model):
-    """The standard deviations of a kernel in all layers, by its name."""
-    params, trace = traced(depth, **model)
-    plan = plan_by_rules(params, recipe, "jinit.explain", lambda: trace)
-    found = {choice.path: choice.initializer for choice in plan}
-    if model.get("scanned"):
-        inside = {p[7:]: deviations(law) for p, law in found.items() if p[:3] == "lay"}
-    else:
-        names = [path[9:] for path in found if path.startswith("layers/0/")]
-        of = lambda i, name: deviations(found[f"layers/{i}/{name}"], 1)[0]
-        inside = {name: [of(i, name) for i in range(depth)] for name in names}
-    short = lambda path: path.removeprefix("attention/")
-    others = {
-        path: deviations(law, 1) for path, law in found.items() if "/" not in path
-    }
-    return {short(path): list(std) for path, std in (inside | others).items()}
-
-
-def check(found, expected):
-    for names, std in expected.items():
-        for name in names.split():
-            wanted = std if isinstance(std, list) else [std] * len(found[name])
-            assert found[name] == pytest.approx(wanted, rel=1e-6), name
-
-
 scans = pytest.mark.parametrize("scanned", [False, True])
 SMALL, LATE = 0.02, [0.02 * root for root in ROOTS]
 

@@ -120,7 +120,9 @@ def _choice(row: Row, has_value: bool, options: _Options, sized: Sized) -> Choic
 
 def _shares_a_stream(row: Row, own: Own) -> bool:
     """Whether it is the scale, all 1, of a norm in which a residual branch ends."""
-    return row.role == "norm scale" and row.closes_residual and own.number == 1
+    return (
+        row.role == "norm scale" and row.closes_residual and own.number == 1 - row.shift
+    )
 
 
 def _other(
@@ -133,16 +135,21 @@ def _other(
         case "bias" | "norm offset":
             return zeros, row.role
         case "norm scale" if row.closes_residual:
-            closed = options.residual == "zero"
-            scale = zeros if closed else constant(row.branches**-0.5)
-            return scale, f"ends 1 of {row.branches} branches"
+            share = 0.0 if options.residual == "zero" else row.branches**-0.5
+            return multiplier(row, share), f"ends 1 of {row.branches} branches"
         case "norm scale":
-            return ones, row.role
+            return multiplier(row, 1.0), row.role
         case "token" if row.note == READ:
             return normal(stddev=1.0), "layers read it: entries of variance 1"
         case "positional" | "token":
             return normal(stddev=POSITION), row.role
     return None, row.role
+
+
+def multiplier(row: Row, number: float) -> Initializer:
+    """What makes a norm scale or a gate multiply by a number."""
+    start = number - row.shift
+    return {0.0: zeros, 1.0: ones}.get(start) or constant(start)
 
 
 def default(row: Row) -> Initializer:
@@ -153,7 +160,7 @@ def default(row: Row) -> Initializer:
     """
     spread = row.path.rsplit("/", 1)[-1] in {"var", "variance", "scale"}
     if row.role == "gate" or spread:
-        return ones
+        return multiplier(row, 1.0)
     is_matrix = len(row.shape) > 1 and row.role in {"unknown", "unused"}
     return by_shape(row.shape) if is_matrix else zeros
 

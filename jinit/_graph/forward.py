@@ -1,6 +1,7 @@
 """A computation on samples: every value's size, from the sizes of what goes in."""
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,8 @@ class Forward:
         self.before, self.after, self.source = before, after, source or Source()
         self.sizes: dict[Value, list[Size]] = {}
         self.doubts: dict[Value, str] = {}
+        self.constants: dict[Value, Samples] = {}
+        self.folded: dict[Op, tuple[list[Samples], list[Samples]]] = {}
         self.shifts, self.centered = shifts(graph), centered(graph)
         self.top = Scope(self, {})
 
@@ -101,7 +104,7 @@ class Scope:
             return self.outer.get(value)
         graph = self.forward.graph
         if value in graph.constants:
-            return self._put(value, _constant(graph.constants[value], self.source))
+            return self._put(value, self._constant(value))
         maker = graph.makers.get(value)
         if maker is None:
             return self._put(value, self.forward.given(value))
@@ -135,14 +138,33 @@ class Scope:
         for value, samples in zip(op.outputs, made, strict=True):
             self._put(value, self.forward.after(op, self, samples))
 
-    def _apply(self, op: Op, operands: list[Samples]) -> Sequence[Samples]:
+    def _constant(self, value: Value) -> Samples:
+        known = self.forward.constants
+        if value not in known:
+            known[value] = _constant(self.forward.graph.constants[value], self.source)
+        return known[value]
+
+    def _folded(self, op: Op, operands: list[Samples]) -> list[Samples] | None:
+        """What is known where all operands are: the same in each turn of a loop."""
+        before, made = self.forward.folded.get(op, ([], []))
+        if made and all(map(operator.is_, operands, before)):
+            return made
         types = self.forward.graph.types
         known = folded(op, operands, [types[i] for i in op.outputs])
+        if known is None:
+            return None
+        made = [self.source.array(array) for array in known]
+        self.forward.folded[op] = operands, made
+        return made
+
+    def _apply(self, op: Op, operands: list[Samples]) -> Sequence[Samples]:
+        known = self._folded(op, operands)
         if known is not None:
-            return [self.source.array(array) for array in known]
+            return known
         inner = body_jaxpr(op.equation) if op.equation else None
         if inner is not None:
             return self._called(inner, operands)
+        types = self.forward.graph.types
         if op in self.forward.shifts:
             return [shift(operands[0], types[op.outputs[0]])]
         kinds = [types[i] for i in op.inputs], [types[i] for i in op.outputs]

@@ -118,7 +118,7 @@ def _beside(x: Samples, axis: int) -> Size:
 
 def _is_smooth(x: Samples) -> bool:
     """Whether entries may be mixed: those that are known or masked may not."""
-    fourth = np.mean((x.rows - x.mean) ** 4)
+    fourth = np.mean(np.square(np.square(x.rows - x.mean)))
     is_heavy = bool(fourth >= HEAVY * x.variance**2)
     return x.array is None and x.mask is None and not is_heavy
 

@@ -45,15 +45,18 @@ def _column(number: int) -> np.ndarray:
     There are p columns; after them the rows are shuffled, and the columns come again.
     """
     epoch, a = divmod(number, P)
-    rng = np.random.default_rng(number)
-    place = (
-        np.arange(N) if not epoch else np.random.default_rng((1, epoch)).permutation(N)
-    )
-    i, j = divmod(place, P)
+    rng, (i, j) = np.random.default_rng(number), _grid(epoch)
     level = rng.permutation(P)[(a * i + j) % P]
     order = np.empty(N, np.int16)
     order[np.argsort(level + rng.random(N))] = np.arange(N)
     return order
+
+
+@functools.lru_cache(maxsize=2**6)
+def _grid(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row and the column of each sample on the grid, p × p."""
+    shuffled = np.random.default_rng((1, epoch)).permutation
+    return np.divmod(shuffled(N) if epoch else np.arange(N), P)
 
 
 @functools.cache
@@ -168,7 +171,8 @@ class Source:
         if array.size == 0:
             rows = np.zeros((1 + ndim, N), array.dtype)
             return Samples(rows, (EQUAL,) * ndim, array=array)
-        if array.size == 1 or not any(_varies(array, k) for k in range(ndim)):
+        varying = [k for k in range(ndim) if array.size > 1 and _varies(array, k)]
+        if not varying:
             one, axes = array.reshape(-1)[0], (EQUAL,) * ndim
             return Samples(np.full((1 + ndim, N), one), axes, array=array)
         along = [self._places(ndim - k, n) for k, n in enumerate(array.shape)]
@@ -177,7 +181,6 @@ class Source:
         for k, each in enumerate(along):
             every.append((*here[:k], each.there, *here[k + 1 :]))
         rows = np.stack([array[place] for place in every])
-        varying = [k for k in range(ndim) if _varies(array, k)]
         axes = tuple(along[k].axis if k in varying else EQUAL for k in range(ndim))
         sources = frozenset(-along[k].axis.number for k in varying)
         return Samples(rows, axes, sources, array, mask=mask_of(array, every))

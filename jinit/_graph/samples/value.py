@@ -184,7 +184,10 @@ class Samples:
     @functools.cached_property
     def second(self) -> float:
         """E |x|²."""
-        return float(np.mean(np.abs(self._known).astype(float) ** 2))
+        known = self._known
+        if known.dtype != float:
+            known = np.abs(known).astype(float)
+        return float(np.mean(np.square(known)))
 
     @property
     def _known(self) -> np.ndarray:

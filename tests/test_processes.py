@@ -1,19 +1,22 @@
-"""Several processes: each makes its own shards of the weights that one would make."""
+"""Several processes: each makes and writes its own shards of the same weights."""
 
 import os
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 
 CODE = """if True:
+    import os
     import sys
 
     import jax
 
-    count, number, port = map(int, sys.argv[1:])
+    count, number, port = map(int, sys.argv[1:4])
+    folder = os.path.join(sys.argv[4], "weights")
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(f"127.0.0.1:{port}", count, number)
 
@@ -49,6 +52,45 @@ CODE = """if True:
             assert not spread["normal"].is_fully_addressable
     print("same bits")
 """
+CHECKPOINT = """if True:
+    import orbax.checkpoint as ocp
+
+    from jinit._model import checkpoint
+
+    def refused(said):
+        try:
+            checkpoint.save(rows, folder)
+        except OSError as error:
+            assert said in str(error), error
+        else:
+            raise AssertionError(said)
+
+    rows, columns = (
+        jinit.materialize(tree, key, rules, spec, mesh=mesh)
+        for spec in (P("x"), P(None, "x"))
+    )
+    check_free, late = checkpoint.check_free, os.path.join(folder, "late")
+    if number == 0:  # what is there when it comes to that: all are told
+        os.makedirs(late)
+        checkpoint.check_free = lambda *_: None
+    refused("Directory not empty")
+    if number == 0:
+        os.rmdir(late)
+        os.rmdir(folder)
+        checkpoint.check_free = check_free
+    checkpoint.save(rows, folder)
+    refused("a folder that does not exist yet")
+    like = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding)
+    with ocp.StandardCheckpointer() as checkpointer:
+        loaded = checkpointer.restore(folder, jax.tree.map(like, columns))
+    for name, wanted in columns.items():
+        assert loaded[name].sharding == wanted.sharding
+        for mine, other in zip(
+            loaded[name].addressable_shards, wanted.addressable_shards, strict=True
+        ):
+            assert np.asarray(mine.data).tobytes() == np.asarray(other.data).tobytes()
+    print("same weights")
+"""
 
 
 def free_port() -> int:
@@ -58,12 +100,14 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_processes_make_their_shards_of_the_same_weights(count):
+def test_processes_make_and_keep_their_shards_of_the_same_weights(count, tmp_path):
+    writes = count == 2 and find_spec("orbax") is not None
+    code = CODE + CHECKPOINT * writes
     environment = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
     port = str(free_port())
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", CODE, str(count), str(number), port],
+            [sys.executable, "-c", code, str(count), str(number), port, str(tmp_path)],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for number in range(count)
@@ -72,7 +116,8 @@ def test_processes_make_their_shards_of_the_same_weights(count):
         for process in running:
             printed, said = process.communicate(timeout=240)
             assert process.returncode == 0, said
-            assert printed == "same bits\n"
+            ours = [line for line in printed.splitlines() if line[:4] == "same"]
+            assert ours == ["same bits", "same weights"][: 1 + writes]
     finally:
         for process in running:
             process.kill()

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -39,18 +39,14 @@ def save(
     import orbax.checkpoint as ocp
 
     target = pathlib.Path(os.path.realpath(folder))  # also of links in a circle
-    check_free(target, command)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = pathlib.Path(
-        tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
-    )
+    beside = _beside(target, command)
     written = beside / "checkpoint"
     checkpointer = ocp.StandardCheckpointer()
     with _quiet():
         try:
             checkpointer.save(written, nested(tree))
             checkpointer.wait_until_finished()
-            written.replace(target)
+            _of_the_first(lambda: written.replace(target))
         except Exception as error:
             raise OSError(
                 f"`{command}` could not write {folder}: {error}. Nothing is left there."
@@ -58,7 +54,43 @@ def save(
         finally:
             with contextlib.suppress(Exception):
                 checkpointer.close()
-            _remove(beside)
+            if jax.process_index() == 0:
+                _remove(beside)
+
+
+def _beside(target: pathlib.Path, command: str) -> pathlib.Path:
+    """A new folder beside a path that is free, the same in every process."""
+
+    def made() -> str:
+        check_free(target, command)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+
+    return pathlib.Path(_of_the_first(made))
+
+
+def _of_the_first(function: Callable[[], Any]) -> str:
+    """What a function returns as text, called by the first of all processes alone.
+
+    Where it fails there, it fails in all of them, which else would wait for each other.
+    """
+    if jax.process_count() == 1:
+        return str(function())
+    from jax.experimental import multihost_utils
+
+    failed, told = None, np.zeros(4096, np.uint8)  # whether it failed, and the text
+    if jax.process_index() == 0:
+        try:
+            text = str(function())
+        except Exception as error:
+            failed, text = error, str(error)
+        letters = np.frombuffer(text.encode()[:4095], np.uint8)
+        told[0], told[1 : 1 + letters.size] = failed is not None, letters
+    told = np.asarray(multihost_utils.broadcast_one_to_all(told)).astype(np.uint8)
+    text = told[1:].tobytes().rstrip(b"\0").decode(errors="replace")
+    if told[0]:
+        raise failed or OSError(text)
+    return text
 
 
 def _remove(folder: pathlib.Path) -> None:

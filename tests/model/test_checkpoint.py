@@ -5,10 +5,14 @@ import subprocess
 import sys
 import threading
 
+import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec as P
 
+import jinit
 from jinit._model.checkpoint import nested, save
 
 
@@ -22,6 +26,26 @@ def test_arrays_of_numpy_are_written_too():
         "1": (3,),
     }
     assert found.keys() == {"a"}
+
+
+def test_weights_come_back_on_another_mesh(tmp_path):
+    shape = jax.ShapeDtypeStruct
+    tree = {"a": {"w": shape((16, 8), "float32")}, "b": shape((8,), "bfloat16")}
+    places = {"a": {"w": P("data", "model")}, "b": P("model")}
+
+    def weights(*sizes):
+        devices = jax.devices()[: np.prod(sizes)]
+        mesh = jax.make_mesh(sizes, ("data", "model"), devices=devices)
+        rules = [("**", jinit.normal)]
+        return jinit.materialize(tree, jax.random.key(0), rules, places, mesh=mesh)
+
+    save(weights(8, 1), tmp_path / "c")
+    like = lambda x: shape(x.shape, x.dtype, sharding=x.sharding)
+    with ocp.StandardCheckpointer() as checkpointer:
+        for wanted in (weights(2, 4), weights(1, 1)):
+            loaded = checkpointer.restore(tmp_path / "c", jax.tree.map(like, wanted))
+            chex.assert_trees_all_equal(loaded, wanted)
+            assert jax.tree.map(like, loaded) == jax.tree.map(like, wanted)
 
 
 def test_an_interrupt_waits_for_what_is_written_and_removes_it(monkeypatch, tmp_path):

@@ -27,7 +27,7 @@ def given(
     """
     kind = graph.types[value]
     if stored is None and _is_any_number(argument, kind):
-        return _numbers(choices(graph, value), len(kind.shape), source)
+        return _numbers(choices(graph, value), kind.shape, source)
     return _argument(argument, kind, stored, source)
 
 
@@ -86,11 +86,11 @@ def _is_blank(argument: Any) -> bool:
     return array.size > 1 and bool((array == array.flat[0]).all())
 
 
-def _numbers(count: int | None, ndim: int, source: Source) -> Samples:
+def _numbers(count: int | None, shape: tuple[int, ...], source: Source) -> Samples:
     """Any of `count` whole numbers; 1, as in a mask, where nothing tells."""
     if count is None:
-        return source.array(np.ones((1,) * ndim, int))
-    return places(count, ndim, source)
+        return source.array(np.broadcast_to(1, shape))
+    return places(count, len(shape), source)
 
 
 def _argument(argument: Any, kind: Any, stored: str | None, source: Source) -> Samples:

@@ -9,7 +9,7 @@ import pytest
 import jinit
 from jinit._graph.samples import Samples, Source
 from jinit._reading import read_model, run
-from tests.zoo.entry import ids, normals
+from tests.zoo.entry import ids, image, normals, text
 
 
 KEY = jax.random.key(0)
@@ -250,3 +250,12 @@ def test_the_readers_of_a_small_tied_embedding_see_unit_signals():
     layers = {each.name: each for each in probe.layers}
     for i in range(2):
         assert 0.5 < layers[f"in{i}"].second_moment < 2
+
+
+def test_a_slice_of_whole_numbers_is_as_large_as_it_says():
+    def last(params, x, lengths):
+        return (x @ params["w"]) * lengths[:, -1:].squeeze(1)[:, None]
+
+    params, lengths = {"w": image(4, 8)}, text(2, 6)
+    (kernel,) = jinit.explain(last, params, image(2, 4), lengths)
+    assert kernel.makes == pytest.approx(1, rel=0.02)

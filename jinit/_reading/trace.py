@@ -79,7 +79,7 @@ class Trace:
     def _by_path(self) -> dict[str, Row]:
         return {row.path: row for row in self.rows}
 
-    @property
+    @functools.cached_property
     def in_order(self) -> tuple[Row, ...]:
         """The rows in the order of computation, unused ones last."""
         last = len(self.rows)

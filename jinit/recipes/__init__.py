@@ -21,6 +21,11 @@ from .multiplied import (
     peri_ln as peri_ln,
 )
 from .recipe import Recipe as Recipe, RECIPES as RECIPES
+from .recurrent import (
+    mamba as mamba,
+    recurrent_gemma as recurrent_gemma,
+    xlstm as xlstm,
+)
 from .reinforcement import (
     ddpg as ddpg,
     ppo as ppo,
@@ -36,6 +41,7 @@ from .residual import (
     rezero as rezero,
     skipinit as skipinit,
 )
+from .rwkv import rwkv7 as rwkv7
 from .transformers import (
     deepnorm as deepnorm,
     deepnorm_alpha as deepnorm_alpha,

@@ -20,6 +20,7 @@ from .model import (
     read_model as read_model,
     read_subject as read_subject,
 )
+from .numbers import Numbers as Numbers
 from .own import make_own as make_own, Own as Own, read_own as read_own
 from .parts import Part as Part
 from .row import count as count, Row as Row

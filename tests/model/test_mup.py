@@ -306,9 +306,9 @@ def test_a_tied_embedding_is_an_input_whose_logits_are_the_models_own(form):
         traces.append(jinit.trace(apply, params, x))
     width = mup(*traces, form=form)["embed/embedding"]
     assert width.kind == "input"
-    # The head's multiplier times the embedding's is 1/n in every form.
-    factor = float(width.note.rsplit(" ", 1)[1])
-    assert factor * width.scaling.multiplier == 1 / N
+    # What is between its entries at the base and the logits is 1/n in every form.
+    factor, scaling = float(width.note.rsplit(" ", 1)[1]), width.scaling
+    assert factor * scaling.std * scaling.multiplier == width.behind == 1 / N
 
 
 def test_the_optimizer_gives_each_parameter_its_own_rate():

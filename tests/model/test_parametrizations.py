@@ -70,7 +70,7 @@ def test_completep_is_table_1_of_its_paper(alpha):
     assert norm.adam == pytest.approx(L ** (alpha - 1))
     assert (last.adam, last.epsilon, last.std) == (1.0, 1.0, 1.0)
     table = found["tokens/embedding"]
-    assert (table.scaling.adam, table.scaling.epsilon, table.logits) == (1, 1, 1 / n)
+    assert (table.scaling.adam, table.scaling.epsilon, table.behind) == (1, 1, 1 / n)
 
 
 def test_the_depth_is_read_of_loops_and_of_lists_and_can_be_given():
@@ -160,7 +160,7 @@ def test_umup_draws_units_and_gives_each_kind_of_layer_a_third():
     assert hidden.adam == closing.adam == pytest.approx(d**-0.5 * root)
     table = found["tokens/embedding"]
     assert table.scaling.adam == d**-0.5
-    assert table.logits == 1 / d
+    assert table.behind == 1 / d
     rules = found.rules([("scale", 1.0), ("**", jinit.normal(stddev=0.02))])
     params = jinit.materialize(shapes, KEY, rules)["params"]
     assert float(jnp.std(params["blocks"]["down"]["kernel"])) == pytest.approx(
@@ -320,6 +320,95 @@ def test_the_scale_of_attention_is_found_wherever_it_is(scale, place):
     (attention,) = jinit.mup(traced(8), traced(32)).attentions
     assert attention.kernels == ("q", "k")
     assert attention.factor == pytest.approx(1 / 4 / (scale(32) / scale(8)))
+
+
+def scaled_model(n, table, head, kernel):
+    """A model whose author has factors of the width: of a table, a head, a kernel."""
+
+    def apply(p, ids):
+        x = p["table"][ids] * table(n)
+        x = x + jnp.tanh(x @ (p["a"] * kernel(n)) + p["b"])
+        x = x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True))
+        return x @ p["table"].T * head(n), (x * head(n)) @ p["head"]
+
+    sizes = {"table": (11, n), "a": (n, n), "b": (n,), "head": (n, 5)}
+    return apply, {k: jax.ShapeDtypeStruct(s, "float32") for k, s in sizes.items()}
+
+
+@pytest.mark.parametrize("form", ["init", "multiplier", "symmetric"])
+def test_what_the_model_scales_itself_is_not_scaled_again(form):
+    # A model with √n, 1/√n and 1/√n of its own is, with its factors moved, the plain.
+    own = [lambda n: n**0.5, lambda n: n**-0.5, lambda n: n**-0.5]
+    ids, logits = jnp.arange(4), []
+    for factors in (own, [lambda n: 1.0] * 3):
+        small, large = (scaled_model(n, *factors) for n in (16, 64))
+        traces = [jinit.trace(*each, ids) for each in (small, large)]
+        found = jinit.mup(*traces, form=form)
+        at = [factor(16) for factor in factors]  # what is right at the base
+        rules = [
+            ("table", jinit.normal(stddev=1 / at[0])),
+            ("a", jinit.normal(stddev=0.25 / at[2])),
+            ("b", jinit.normal(stddev=0.1)),
+            ("head", jinit.normal(stddev=0.25 / at[1])),
+        ]
+        params = jinit.materialize(large[1], KEY, found.rules(rules))
+        tied, other = jax.jit(found.forward(large[0]))(params, ids)
+        logits.append((tied * (at[0] / at[1]), other))
+        total = found["a"].scaling.std * found["a"].scaling.multiplier
+        assert total * (factors[2](64) / at[2]) == pytest.approx(0.5)
+    for a, b in zip(*logits, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3)
+
+
+def sandwich(n, depth, end):
+    """Branches that end in a norm, with a scale γ or 1 + γ or none."""
+    norm = lambda x: x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-6)
+
+    def apply(p, x):
+        x = x @ p["first"]
+        for i in range(depth):
+            h = jnp.tanh(norm(x) @ p[f"block{i}"]["w"])
+            h = norm(h @ p[f"block{i}"]["v"])
+            x = x + end(h, p[f"block{i}"].get("scale"))
+        return norm(x) @ p["head"]
+
+    shape = lambda *sizes: jax.ShapeDtypeStruct(sizes, "float32")
+    block = {"w": shape(n, n), "v": shape(n, n), "scale": shape(n)}
+    blocks = {f"block{i}": block for i in range(depth)}
+    return apply, {"first": shape(5, n), "head": shape(n, 3), **blocks}
+
+
+ENDS = {
+    "γ": (lambda h, scale: h * scale, 1.0),
+    "1 + γ": (lambda h, scale: h * (1 + scale), 0.0),
+}
+
+
+@pytest.mark.parametrize("form", ["init", "multiplier"])
+@pytest.mark.parametrize("end", ENDS)
+def test_branches_that_end_in_a_norm_are_scaled_as_those_that_do_not(end, form):
+    x = jax.random.normal(KEY, (8, 5))
+    models = [sandwich(16, depth, ENDS[end][0]) for depth in (2, 8)]
+    found = jinit.mup(
+        *(jinit.trace(*each, x) for each in models), "completep", form=form
+    )
+    rules = [("scale", ENDS[end][1]), ("**", jinit.normal(stddev=0.25))]
+    params = jinit.materialize(models[1][1], KEY, found.rules(rules))
+    plain = jinit.materialize(models[1][1], KEY, rules)
+    quarter = sandwich(16, 8, lambda h, scale: 0.25 * ENDS[end][0](h, scale))[0]
+    np.testing.assert_allclose(
+        jax.jit(found.forward(models[1][0]))(params, x),
+        jax.jit(quarter)(plain, x),
+        atol=1e-5,
+    )
+
+
+def test_a_branch_that_nothing_scales_is_refused():
+    models = [sandwich(16, depth, lambda h, scale: h) for depth in (2, 8)]
+    traces = [jinit.trace(*each, jnp.ones((4, 5))) for each in models]
+    jinit.mup(*traces)
+    with pytest.raises(ValueError, match=r"a norm with a scale.*Got one of block0/v,"):
+        jinit.mup(*traces, "completep")
 
 
 def test_a_rule_of_its_own_hides_the_logits():

@@ -15,7 +15,7 @@ from ..._core import Initializer
 from ..._schemes import normal
 from ...compose import normalized, scaled
 from ..auto import orthogonal_of
-from .growth import Parameter
+from .parameters import Parameter
 from .scaling import Kind, ONE, Scaling
 
 

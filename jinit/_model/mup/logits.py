@@ -103,12 +103,12 @@ def _kernels(model: Model, logits: Logits) -> tuple[str, ...]:
     return tuple(dict.fromkeys(model.layers[i].path for i in near))
 
 
-def with_logits(
+def with_factors(
     apply: Callable[..., Any],
     factors: Sequence[float],
-    tables: Mapping[str, float],
+    behind: Mapping[str, float],
 ) -> Callable[..., Any]:
-    """`apply` with the logits of its attentions, and of tied tables, multiplied.
+    """`apply` with logits of attentions, and results of some layers, multiplied.
 
     Its computation is traced at each call, as under `jax.jit`, and run with the factors
     in place; loops and rematerialization stay.
@@ -116,7 +116,7 @@ def with_logits(
     Args:
         apply: A function of parameters and more.
         factors: That of each attention, in order.
-        tables: The factor of each tied table by path.
+        behind: The factor of the result of a layer, by the path of its parameter.
     """
 
     def run(params: Any, *inputs: Any, **options: Any) -> Any:
@@ -131,7 +131,7 @@ def with_logits(
 
         jaxpr, shapes = jax.make_jaxpr(plain, return_shape=True)(*arrays)
         with at_once():
-            places = _places(flatten(jaxpr), leaf_paths(params), factors, tables)
+            places = _places(flatten(jaxpr), leaf_paths(params), factors, behind)
         equations = {op.equation: by for op, by in places.items() if op.equation}
         try:
             run = jaxpr_as_fun(multiplied(jaxpr, equations))
@@ -149,9 +149,9 @@ def _places(
     graph: Graph,
     paths: Sequence[str],
     factors: Sequence[float],
-    tables: Mapping[str, float],
+    behind: Mapping[str, float],
 ) -> dict[Op, float]:
-    """The operations whose result is multiplied: of attentions and of tied tables."""
+    """The operations whose result is multiplied, with the factor."""
     data = data_values(graph, len(paths))
     found = find_logits(graph, data)
     if len(found) != len(factors):
@@ -163,20 +163,20 @@ def _places(
     places = {each.op: factor for each, factor in pairs if factor != 1}
     leaves = parameter_leaves(graph, len(paths), data)
     for path, leaf in zip(bare_paths(paths), graph.inputs, strict=False):
-        if path in tables:
-            heads = _heads(graph, data, lambda i, own={leaf}: leaves.get(i) == own)
-            places |= dict.fromkeys(heads, tables[path])
+        if path in behind:
+            is_own = lambda i, own={leaf}: leaves.get(i) == own
+            places |= dict.fromkeys(_products(graph, data, is_own), behind[path])
     return places
 
 
-def _heads(
-    graph: Graph, data: Set[Value], is_table: Callable[[Value], bool]
+def _products(
+    graph: Graph, data: Set[Value], is_own: Callable[[Value], bool]
 ) -> list[Op]:
-    """The products in which data meet a table."""
+    """The operations that multiply data with one parameter."""
     return [
         op
         for op in graph.steps
-        if op.traits.is_layer
-        and any(map(is_table, op.data))
+        if (op.traits.is_layer or op.traits.scales)
+        and any(map(is_own, op.data))
         and not data.isdisjoint(op.data)
     ]

@@ -8,8 +8,8 @@ import jax
 
 from ..._core import require
 from ..._reading import Row
-from .growth import Parameter
 from .optimizers import named_paths
+from .parameters import Parameter
 from .width import Width
 
 

@@ -6,9 +6,10 @@ from typing import Any, get_args
 
 from ..._core import choose, Counts, NonNegative, public, Tree
 from ..._reading import Source, Trace
-from .growth import growths, Parameter, read_parameters
+from .growth import growths
 from .logits import Attention, attentions
 from .optimizers import named_paths
+from .parameters import Parameter, read_parameters
 from .parametrizations import Name, Parametrization, PARAMETRIZATIONS
 from .record import Mup
 from .scaling import Form
@@ -137,6 +138,7 @@ def mup(
     exponent = _alpha(rule, kind, alpha, depth)
     if kind.absolute or exponent is not None:
         _require_trace(rule, after)
+        _require_ends(rule, target)
     request = Request(
         name=rule,
         own=kind,
@@ -214,6 +216,24 @@ def _require_trace(rule: str, after: Mapping[str, Parameter]) -> None:
             f"`jinit.mup` needs `target` to be a trace for {rule!r}, which asks what "
             "each parameter is for. Got a tree. Give "
             "`jinit.trace(apply, params, *inputs)`."
+        )
+
+
+def _require_ends(rule: str, trace: Trace) -> None:
+    """Refuses residual branches that no parameter scales where they end."""
+    if not isinstance(trace.source, Source):
+        return
+    model, uses = trace.source.model, trace.source.uses.values()
+    flow = model.flow
+    norms = [use.op for each in uses for use in each if use.role == "norm scale"]
+    ended = {*flow.ending.values(), *(flow.closed_by(op.outputs[0]) for op in norms)}
+    free = [closing for closing in flow.closings.values() if closing not in ended]
+    if free:
+        near = {model.layers[i].path for closing in free for i in closing.layers}
+        raise ValueError(
+            f"`jinit.mup` needs branches that end in a kernel, or a norm with a scale, "
+            f"for {rule!r}. Got one of {', '.join(sorted(near))} that does not. Give "
+            "its norm a scale, or multiply the branch in the model and use 'mup'."
         )
 
 

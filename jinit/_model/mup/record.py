@@ -12,9 +12,9 @@ from ..._reading import Trace
 from ..rules import no_trace, Rule, Rules
 from . import muon
 from .deviations import Deviations
-from .growth import Parameter
-from .logits import Attention, remarks, with_logits
+from .logits import Attention, remarks, with_factors
 from .optimizers import Base, Factors, kind_of, named_paths
+from .parameters import Parameter
 from .parametrizations import PARAMETRIZATIONS
 from .scaling import Optimizer
 from .table import cells
@@ -104,8 +104,8 @@ class Mup:
         """`apply` with all that the parametrization asks of the computation.
 
         The parameters, its first argument, are multiplied by their multipliers, the
-        logits of attentions by their factors, so that they go as 1/d_head, and those of
-        a tied table by its factor. The model's code stays as it is: its computation is
+        logits of attentions by their factors, so that they go as 1/d_head, and so what
+        is said in the notes. The model's code stays as it is: its computation is
         traced, and run with the factors in place. Put it under `jax.jit`.
 
         Args:
@@ -119,9 +119,9 @@ class Mup:
             ValueError: When it is called and is not the computation that was traced.
         """
         factors = [attention.factor for attention in self.attentions]
-        tables = {bare(w.path): w.logits for w in self if w.logits != 1}
-        changed = any(factor != 1 for factor in factors) or bool(tables)
-        run = with_logits(apply, factors, tables) if changed else apply
+        behind = {bare(w.path): w.behind for w in self if w.behind != 1}
+        changed = any(factor != 1 for factor in factors) or bool(behind)
+        run = with_factors(apply, factors, behind) if changed else apply
 
         def multiplied(params: Any, *inputs: Any, **options: Any) -> Any:
             times = lambda factor, w: w if factor == 1 else (factor * w).astype(w.dtype)

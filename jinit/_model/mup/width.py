@@ -6,7 +6,7 @@ import math
 from ..._core import Initializer
 from ..._reading import Row
 from .absolute import modula, unit
-from .growth import Parameter
+from .parameters import Parameter
 from .parametrizations import Parametrization
 from .scaling import Form, Kind, Scaling, scaling
 
@@ -26,7 +26,9 @@ class Width:
         n_in: fan_in over that at the base.
         n_out: fan_out over that at the base.
         scaling: The factors that follow.
-        logits: Of a table that is tied to the head, what its logits are multiplied by.
+        behind: What the result of its layer is multiplied by, where that is not what it
+            is multiplied by itself: the logits of a tied table, and a branch that ends
+            in a norm with the scale 1 + γ.
         law: What it is drawn from, where the parametrization says so.
     """
 
@@ -38,15 +40,17 @@ class Width:
     n_in: float
     n_out: float
     scaling: Scaling
-    logits: float = 1.0
+    behind: float = 1.0
     law: Initializer | None = None
 
     @property
     def note(self) -> str:
         """What else there is to do."""
-        if self.logits == 1:
+        if self.behind == 1:
             return ""
-        return f"tied: multiply the logits by {self.logits:.4g}"
+        is_tied = self.kind in {"input", "finite"}
+        what = "tied: multiply the logits" if is_tied else "multiply the norm's result"
+        return f"{what} by {self.behind:.4g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +84,19 @@ class Request:
         found, law = self._found(kind, base, target, grown)
         found = self._epsilon(found, kind, target, grown)
         found = self._over_time(self._in_branch(found, base, target))
+        # What the model does itself is no more to be done.
+        before = 1.0 if self.own.absolute else base.multiple
+        multiplier, behind = found.multiplier * before / target.multiple, 1.0
+        if target.shifted:
+            multiplier, behind = 1.0, multiplier
+        found = dataclasses.replace(found, multiplier=multiplier)
         if self.form == "init":
             found = found.moved(1 / found.multiplier)
-        logits = 1.0
         if row and row.role == "embedding" and row.tied_to_head:
-            # The head reads the width, and sees the multiplier of the input.
-            logits = self._head(grown[1], target) / found.multiplier
+            total = found.std * found.multiplier
+            behind = self._logits(base, target, grown[1]) / total
         sizes = base.shape, target.shape
-        return Width(target.path, base.path, *sizes, kind, *grown, found, logits, law)
+        return Width(target.path, base.path, *sizes, kind, *grown, found, behind, law)
 
     def _found(
         self,
@@ -108,13 +117,13 @@ class Request:
             return dataclasses.replace(found, std=ratio / found.multiplier), None
         return found, None
 
-    def _head(self, grown: float, table: Parameter) -> float:
-        """What is between a table's entries and logits."""
+    def _logits(self, base: Parameter, table: Parameter, grown: float) -> float:
+        """What is to be between the entries of a tied table and logits."""
         if self.own.absolute:
-            return 1 / table.fans[1]
+            return 1 / table.fans[1] / table.as_head
         table_of = self.own.table
         at = table_of or (lambda kind, *fans: scaling(kind, "multiplier", *fans))
-        return at("output", grown, 1.0).multiplier
+        return at("output", grown, 1.0).multiplier * base.as_head / table.as_head
 
     def _epsilon(
         self,

@@ -68,7 +68,7 @@ class Numbers:
     def _passes(self, op: Op) -> bool:
         """Whether it moves one signal, or multiplies it with a number."""
         fixed = [i for i in op.data if i not in self.data]
-        scales = op.traits.scales and self.uniform.issuperset(fixed)
+        scales = op.traits.scales and self.uniform >= {*fixed}
         one = len(op.data) - len(fixed) == 1 and len(op.outputs) == 1
         return one and op.equation is not None and (op.traits.moves or scales)
 

@@ -5,6 +5,7 @@
 
 import functools
 import pickle
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -225,8 +226,8 @@ def test_the_ends_are_what_they_are_by_definition(rule):
     if rule != "standard":
         init = jinit.mup(tree(8), tree(8 * n), rule, form="init")
         assert init["b"].scaling == b.moved(1 / b.multiplier)
-        deep = lambda n: {**tree(n), "c": shape(n, n)}
     if rule == "mean_field":
+        deep = lambda n: {**tree(n), "c": shape(n, n)}
         with pytest.raises(ValueError, match=r"one hidden layer.*Got the hidden.* c\."):
             jinit.mup(deep(8), deep(32), rule)
 
@@ -283,7 +284,8 @@ def test_forward_scales_attention_and_tied_logits_in_the_models_own_code():
     assert attention.place.endswith("blocks/MultiHeadDotProductAttention_0")
     assert "times 0.7071, for 1/d_head and not 1/√d_head" in str(found)
     params = jinit.materialize(shapes, KEY, [("**", jinit.normal(stddev=0.5))])
-    apply, ids = GPT(8, 32, 2, 11).apply, jnp.arange(12).reshape(3, 4) % 11
+    apply: Any = GPT(8, 32, 2, 11).apply
+    ids = jnp.arange(12).reshape(3, 4) % 11
     ours = found.forward(apply)
     theirs = lambda p, ids: 0.5 * apply(attention_apart(p, 2**-0.5), ids)
     sums = [

@@ -22,14 +22,14 @@ def centered(graph: Graph) -> Mapping[Value, frozenset[int]]:
     return found
 
 
-_KEEPS = frozenset({"convert_element_type", "copy", "stop_gradient"})
-_PASSES = frozenset({*_KEEPS, "broadcast_in_dim", "reshape"})
+KEEPS = frozenset({"convert_element_type", "copy", "stop_gradient"})
+_PASSES = frozenset({*KEEPS, "broadcast_in_dim", "reshape"})
 
 
 def _axes(
     graph: Graph, op: Op, found: Mapping[Value, frozenset[int]]
 ) -> frozenset[int]:
-    if op.name in _KEEPS | {"neg"}:
+    if op.name in KEEPS | {"neg"}:
         return found.get(op.inputs[0], frozenset())
     if op.name == "sub":
         return _averaged(graph, *op.inputs) or _averaged_after(graph, *op.inputs)
@@ -54,19 +54,19 @@ def _averaged_of(graph: Graph, x: Value, mean: Value) -> frozenset[int]:
         if op.name == "reduce_sum":
             axes = frozenset(op.params["axes"])
             count = math.prod(graph.types[op.inputs[0]].shape[k] for k in axes)
-            same = _origin(graph, op.inputs[0], _KEEPS) == _origin(graph, x, _KEEPS)
+            same = origin(graph, op.inputs[0], KEEPS) == origin(graph, x, KEEPS)
             is_mean = same and math.isclose(factor * count, 1, rel_tol=1e-3)
             return axes if is_mean else frozenset()
         if op.name in {"mul", "div"}:
-            number = _number(graph, op.inputs[1])
-            factor *= number if op.name == "mul" else 1 / (number or math.inf)
+            known = number(graph, op.inputs[1])
+            factor *= known if op.name == "mul" else 1 / (known or math.inf)
         elif op.name not in _PASSES:
             break
         at = op.inputs[0]
     return frozenset()
 
 
-def _number(graph: Graph, value: Value) -> float:
+def number(graph: Graph, value: Value) -> float:
     """A constant number; 0 where it is none."""
     found = graph.constants.get(value)
     if found is None or isinstance(found, jax.Array) or np.ndim(found):
@@ -76,13 +76,13 @@ def _number(graph: Graph, value: Value) -> float:
 
 def _averaged_after(graph: Graph, x: Value, mean: Value) -> frozenset[int]:
     """The same of x · s − (mean of x) · s."""
-    scaled, shift = (graph.makers.get(_origin(graph, value)) for value in (x, mean))
+    scaled, shift = (graph.makers.get(origin(graph, value)) for value in (x, mean))
     if scaled is None or shift is None or {scaled.name, shift.name} != {"mul"}:
         return frozenset()
     for value, factor in _both_ways(scaled):
         for average, other in _both_ways(shift):
             axes = _averaged_of(graph, value, average)
-            same = _origin(graph, factor) == _origin(graph, other)
+            same = origin(graph, factor) == origin(graph, other)
             if same and axes and _is_even(graph, factor, axes):
                 return axes if _is_even(graph, mean, axes) else frozenset()
     return frozenset()
@@ -93,7 +93,7 @@ def _both_ways(op: Op) -> tuple[tuple[Value, Value], tuple[Value, Value]]:
     return (one, other), (other, one)
 
 
-def _origin(graph: Graph, value: Value, passes: frozenset[str] = _PASSES) -> Value:
+def origin(graph: Graph, value: Value, passes: frozenset[str] = _PASSES) -> Value:
     """The value, before it was repeated along axes or its dtype was changed."""
     while (op := graph.makers.get(value)) is not None and op.name in passes:
         value = op.inputs[0]
@@ -107,7 +107,7 @@ def _is_even(graph: Graph, value: Value, axes: frozenset[int]) -> bool:
     op = graph.makers.get(value)
     if not differ or op is None:
         return not differ
-    if op.name in _KEEPS:
+    if op.name in KEEPS:
         return _is_even(graph, op.inputs[0], frozenset(differ))
     if op.name != "broadcast_in_dim":
         return False

@@ -27,6 +27,7 @@ from .samples import (
     Source,
 )
 from .shifts import shift, shifts
+from .variances import told, variances
 
 
 TURNS = 128  # iterations of a loop that are followed one by one
@@ -65,6 +66,7 @@ class Forward:
         self.constants: dict[Value, Samples] = {}
         self.folded: dict[Op, tuple[list[Samples], list[Samples]]] = {}
         self.shifts, self.centered = shifts(graph), centered(graph)
+        self.variances = variances(graph)
         self.top = Scope(self, {})
 
     def run(self) -> "Scope":
@@ -161,6 +163,10 @@ class Scope:
         known = self._folded(op, operands)
         if known is not None:
             return known
+        variance = self.forward.variances.get(op)
+        made = told(variance, self.get, self._apply) if variance else None
+        if made is not None:
+            return [made]
         inner = body_jaxpr(op.equation) if op.equation else None
         if inner is not None:
             return self._called(inner, operands)

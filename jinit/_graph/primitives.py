@@ -66,7 +66,7 @@ _ROWS = {
     "dynamic_slice": Traits(Kind.PART, False, _FIRST, _FIRST, places.part),
     "dynamic_update_slice": Traits(Kind.CHOICE, False, _TWO, _TWO),
     "gather": Traits(Kind.PART, False, _FIRST, _FIRST, places.gathered),
-    **_each("optimization_barrier pvary", Traits(Kind.ALIAS)),
+    **_each("device_put optimization_barrier pvary", Traits(Kind.ALIAS)),
     **_each("pad rev", _linear(Kind.PART, places=places.same)),
     **_each("psum psum_invariant", _linear(Kind.DEVICES)),
     **_each("reduced_vary_cast vary_unreduced_cast", Traits(Kind.ALIAS)),

@@ -1,6 +1,6 @@
 """Values by samples of their entries, and what each primitive makes of them."""
 
-from . import functions as functions
+from . import elementwise as elementwise, functions as functions
 from .call import Call as Call, Rule as Rule
 from .choices import places as places
 from .moves import mixed as mixed

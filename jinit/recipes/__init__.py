@@ -20,6 +20,11 @@ from .multiplied import (
     minicpm as minicpm,
     peri_ln as peri_ln,
 )
+from .muon import (
+    marin as marin,
+    modded_nanogpt as modded_nanogpt,
+    nanochat as nanochat,
+)
 from .recipe import Recipe as Recipe, RECIPES as RECIPES
 from .recurrent import (
     mamba as mamba,
@@ -42,6 +47,7 @@ from .residual import (
     skipinit as skipinit,
 )
 from .rwkv import rwkv7 as rwkv7
+from .streams import hyper_connections as hyper_connections, ngpt as ngpt
 from .transformers import (
     deepnorm as deepnorm,
     deepnorm_alpha as deepnorm_alpha,

@@ -1,6 +1,7 @@
 """What a recipe gives each kernel of a decoder, layer by layer."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,17 +25,22 @@ def deviations(law, slices=DEPTH):
 
 
 @functools.cache
-def traced(depth, **model):
-    """The parameters of a decoder, and its trace: read once for all recipes."""
-    apply, params, tokens = decoder(depth, D, **model)
-    return params, jinit.trace(apply, params, tokens)
+def traced(make, *sizes, **model):
+    """The parameters of a model, and its trace: read once for all recipes."""
+    apply, params, *inputs = make(*sizes, **model)
+    return params, jinit.trace(apply, params, *inputs)
+
+
+def planned(recipe, make, *sizes, **model) -> dict[str, Any]:
+    """The law of each parameter of a model, which `make` makes, without predictions."""
+    params, trace = traced(make, *sizes, **model)
+    plan = plan_by_rules(params, recipe, "jinit.explain", lambda: trace)
+    return {choice.path: choice.initializer for choice in plan}
 
 
 def by_kernel(recipe, depth=DEPTH, **model):
     """The standard deviations of a kernel in all layers, by its name."""
-    params, trace = traced(depth, **model)
-    plan = plan_by_rules(params, recipe, "jinit.explain", lambda: trace)
-    found = {choice.path: choice.initializer for choice in plan}
+    found = planned(recipe, decoder, depth, D, **model)
     if model.get("scanned"):
         inside = {p[7:]: deviations(law) for p, law in found.items() if p[:3] == "lay"}
     else:

@@ -9,7 +9,7 @@ import pytest
 
 import jinit
 from jinit import recipes
-from tests.recipes.by_kernel import by_kernel, check, D, DEPTH, deviations
+from tests.recipes.by_kernel import by_kernel, check, D, DEPTH, deviations, planned
 from tests.recipes.decoders import decoder
 from tests.zoo.entry import image
 from tests.zoo.plans import laws
@@ -30,7 +30,7 @@ def test_llama3_starts_later_layers_smaller(scanned):
 
 
 def test_a_tied_table_of_llama3_starts_as_a_head_cut_at_three_deviations():
-    found = laws(decoder(1, D, tied=True), recipes.llama3())["embed"]
+    found = planned(recipes.llama3(), decoder, 1, D, tied=True)["embed"]
     assert found.support((4, 4)) == pytest.approx((-3 / D**0.5, 3 / D**0.5))
 
 
@@ -85,7 +85,7 @@ def test_olmo_by_fan_in(scanned):
 
 
 def test_all_that_olmo_draws_is_cut_at_three_deviations_but_embeddings():
-    found = laws(decoder(2, D), recipes.olmo("llama_depth"))
+    found = planned(recipes.olmo("llama_depth"), decoder, DEPTH, D)
     cut = {path for path, law in found.items() if math.isfinite(law.support((4, 4))[1])}
     kernels = {path for path, law in found.items() if law != jinit.ones}
     assert cut >= kernels - {"embed"}

@@ -7,7 +7,7 @@ import pytest
 
 import jinit
 from jinit import recipes
-from tests.recipes.by_kernel import by_kernel, check, D, DEPTH
+from tests.recipes.by_kernel import by_kernel, check, D, DEPTH, planned
 from tests.recipes.decoders import decoder, layer, TOKENS, VOCABULARY
 from tests.zoo.entry import image, normals
 from tests.zoo.plans import draw, laws
@@ -54,7 +54,7 @@ def test_minicpm_and_cerebras_scale_hidden_kernels_by_the_width(scanned):
 
 def test_cerebras_has_the_numbers_of_its_page():
     """Width 1088 and 14 layers: 0.0388, and 0.007333 where branches end."""
-    found = laws(decoder(14, 1088, scanned=True), recipes.cerebras())
+    found = planned(recipes.cerebras(), decoder, 14, 1088, scanned=True)
     stddev = lambda name: found[f"layers/{name}"].settings["stddev"]
     assert stddev("attention/q") == pytest.approx(0.0388, abs=5e-5)
     assert stddev("attention/o") == pytest.approx(0.007333, abs=1e-6)

@@ -71,7 +71,7 @@ _HOMES = {
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._diagnostics.results": "UnhealthyError",
-    "._model.checks": "coord_check",
+    "._model.checks": "coord_check transfer",
     "._model.estimate": "estimate",
     "._model.explain": "explain",
     "._model.materialize": "initialize materialize",
@@ -120,7 +120,7 @@ if TYPE_CHECKING:
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
     from ._diagnostics.results import UnhealthyError as UnhealthyError
-    from ._model.checks import coord_check as coord_check
+    from ._model.checks import coord_check as coord_check, transfer as transfer
     from ._model.estimate import estimate as estimate
     from ._model.explain import explain as explain
     from ._model.materialize import initialize as initialize, materialize as materialize

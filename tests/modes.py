@@ -127,10 +127,16 @@ def of_width(width: int, key: jax.Array) -> tuple[Any, ...]:
     return table.apply, jinit.materialize(shapes, key, RULES), optax.sgd(0.1)
 
 
+def at_rate(width: int, learning_rate: Any, key: jax.Array) -> tuple[Any, ...]:
+    model, params, _ = of_width(width, key)
+    return model, params, optax.sgd(learning_rate)
+
+
 SHORT = {"steps": 2, "params": W, "batches": (X, X), "key": table.RAW}
 # In the place of arguments that are right but do little.
 MORE: dict[str, dict[str, Any]] = {
     "coord_check": {"make": of_width},
+    "transfer": {"make": at_rate},
     "pretrain.unroll": {"layers": [LAYER]},
     "explain": {"rules": None},
     "fill_missing": {"key": table.RAW, "rules": RULES},

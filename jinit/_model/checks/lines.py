@@ -48,6 +48,8 @@ def label_ends(ax: Any, x: float, ends: Sequence[End], size: float = 7.5) -> Non
 
 def apart(aims: Sequence[float], gap: float) -> list[float]:
     """The places nearest to `aims`, in their order, that are a gap or more apart."""
+    if not len(aims):
+        return []
     order = np.argsort(aims, kind="stable")
     # With the gaps taken out, places only have to stay in order: isotonic regression.
     level = np.asarray(aims)[order] - gap * np.arange(len(aims))
@@ -56,7 +58,7 @@ def apart(aims: Sequence[float], gap: float) -> list[float]:
         blocks.append([each])
         while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
             blocks[-2:] = [blocks[-2] + blocks[-1]]
-    flat = np.concatenate([[np.mean(block)] * len(block) for block in blocks or [[]]])
+    flat = np.concatenate([[np.mean(block)] * len(block) for block in blocks])
     places = np.empty(len(aims))
     places[order] = flat + gap * np.arange(len(aims))
     return places.tolist()

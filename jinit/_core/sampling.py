@@ -86,6 +86,20 @@ def bits(key: jax.Array, shape: Sequence[int], word: np.dtype) -> jax.Array:
     return (high.astype(word) << word.type(32)) | low.astype(word)
 
 
+def chosen(key: jax.Array, shape: Sequence[int], count: Any) -> jax.Array:
+    """True at `count` uniformly random places along the first axis.
+
+    Those of the smallest of independent random words; of equal ones, the first.
+    """
+    words = bits(key, shape, np.dtype("uint32"))
+    last = jnp.clip(jnp.asarray(count, "int32") - 1, 0, max(shape[0] - 1, 0))
+    edge = lax.dynamic_slice_in_dim(jnp.sort(words, axis=0), last, 1)
+    below, at = words < edge, words == edge
+    more = count - jnp.sum(below, axis=0, dtype="int32", keepdims=True)
+    first = jnp.cumsum(at, axis=0, dtype="int32") <= more
+    return (below | (at & first)) & (count > 0)
+
+
 def uniform(
     key: jax.Array,
     shape: Sequence[int],

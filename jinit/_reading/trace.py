@@ -6,7 +6,15 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._core import aligned, at_once, public, rich_table, shown
+from .._core import (
+    aligned,
+    at_once,
+    bare,
+    bare_paths,
+    public,
+    rich_table,
+    shown,
+)
 from .._frameworks import read
 from .._graph import Value
 from .diagram import draw
@@ -74,6 +82,14 @@ class Trace:
         near = difflib.get_close_matches(path, self._by_path, n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise KeyError(f"`jinit.trace` has no parameter {shown(path)}.{hint}")
+
+    def find(self, path: str) -> Row | None:
+        """The row of a path, if any; a `params/` at the start of it does not count."""
+        return self._by_path.get(path, self._bare.get(bare(path)))
+
+    @functools.cached_property
+    def _bare(self) -> dict[str, Row]:
+        return dict(zip(bare_paths([*self._by_path]), self, strict=True))
 
     @functools.cached_property
     def _by_path(self) -> dict[str, Row]:

@@ -93,7 +93,5 @@ def sparse(
     key_values, key_places = jax.random.split(key)
     stddev = _stddev(stddev, connections)
     w = sampling.normal(key_values, shape, dtype, stddev).reshape(-1, shape[-1])
-    # The rank of an independent random word picks the same number in every column;
-    # ranks, unlike a threshold, are right about ties.
-    order = jnp.argsort(sampling.bits(key_places, w.shape, jnp.dtype("uint32")), axis=0)
-    return jnp.where(jnp.argsort(order, axis=0) < kept, w, 0).reshape(shape)
+    chosen = sampling.chosen(key_places, w.shape, kept)
+    return jnp.where(chosen, w, 0).reshape(shape)

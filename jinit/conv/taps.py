@@ -120,7 +120,7 @@ def box(
         transformers. 2024. https://arxiv.org/abs/2401.12511
     """
     places = require_spatial("jinit.conv.box", shape)
-    words = sampling.bits(key, (places, *shape[-2:]), _WORD)
-    rank = jnp.argsort(jnp.argsort(words, axis=0), axis=0)
-    tap = scalar(_tap(shape, gain, min(taps, places)), dtype)
-    return jnp.where(rank < taps, tap, 0).reshape(shape)
+    taps = min(taps, places)
+    chosen = sampling.chosen(key, (places, *shape[-2:]), taps)
+    tap = scalar(_tap(shape, gain, taps), dtype)
+    return jnp.where(chosen, tap, 0).reshape(shape)

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 
-from .._core import bare
 from .._model import chosen, Leaf, Selector
-from .._reading import Row, Trace
+from .._reading import Trace
 
 
 Where: TypeAlias = str | Selector | Callable[[Leaf], bool]
@@ -50,7 +49,7 @@ def units_of(
 
 def _axis(where: str, path: str, leaf: Any, trace: Trace | None, end: int) -> int:
     """The axis of the units: what the trace says, or else counted from the end."""
-    row = None if trace is None else _row(path, trace)
+    row = trace.find(path) if trace else None
     found = None if row is None else (row.out_axes if end == 1 else row.in_axes)
     if found and len(found) > 1:
         raise ValueError(
@@ -63,10 +62,6 @@ def _axis(where: str, path: str, leaf: Any, trace: Trace | None, end: int) -> in
             f"{tuple(leaf.shape)} among them."
         )
     return found[0] if found else leaf.ndim - end
-
-
-def _row(path: str, trace: Trace) -> Row | None:
-    return next((row for row in trace if bare(row.path) == bare(path)), None)
 
 
 def beside(leaf: Any, new: Any, axis: int) -> Any:

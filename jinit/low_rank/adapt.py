@@ -139,16 +139,12 @@ def _matrices(path: str, leaf: Any, trace: Trace | None) -> Matrices:
             "'**/kernel'."
         )
     *stack, last, columns = range(leaf.ndim)
-    row = None if trace is None else _row(path, trace)
+    row = trace.find(path) if trace else None
     if row is None or not row.in_axes or not row.out_axes:
         return Matrices(tuple(leaf.shape), tuple(stack), (last,), (columns,))
     rows = (*(row.window_axes or ()), *row.in_axes)
     stack = [axis for axis in range(leaf.ndim) if axis not in (*rows, *row.out_axes)]
     return Matrices(tuple(leaf.shape), tuple(stack), rows, tuple(row.out_axes))
-
-
-def _row(path: str, trace: Trace) -> Any:
-    return next((row for row in trace if bare(row.path) == bare(path)), None)
 
 
 def _adapted(method: Callable[..., Adapted], leaf: Any, axes: Matrices) -> Adapted:

@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .._core import (
@@ -89,7 +88,4 @@ def _counts(shapes: Shapes, densities: np.ndarray) -> list[int]:
 @functools.partial(jax.jit, static_argnames="shape")
 def _mask(key: jax.Array, shape: tuple[int, ...], count: int) -> jax.Array:
     """True at `count` uniformly random places."""
-    size = math.prod(shape)
-    order = jnp.argsort(sampling.bits(key, (size,), np.dtype("uint32")))
-    is_kept = jnp.arange(size) < count
-    return jnp.zeros(size, bool).at[order].set(is_kept).reshape(shape)
+    return sampling.chosen(key, (math.prod(shape),), count).reshape(shape)

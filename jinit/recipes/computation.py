@@ -102,13 +102,8 @@ class Computation:
         kinds, flow = {Kind.PRODUCT, Kind.SUM}, self.model.flow
         own = [layer for layer in self.model.layers if self.is_of_condition(layer)]
         read = frozenset().union(*(flow.near(layer.signal) for layer in own))
-        return {
-            layer.path
-            for layer in own
-            for other in self._met(layer.output, kinds)
-            if self.inputs[other] - self.conditions
-            if flow.outputs[layer.output] not in read
-        }
+        last = (layer for layer in own if flow.outputs[layer.output] not in read)
+        return {layer.path for layer in last if [*self._met(layer.output, kinds)]}
 
     def _met(self, value: Value, kinds: Set[Kind]) -> Iterator[Value]:
         """The signals that a value, or a part of it, meets in such operations."""

@@ -14,7 +14,7 @@ from .._schemes import (
 )
 from .computation import in_exponent, of_text, past_layers, returned
 from .defaults import torch_bias, torch_kernel
-from .leaves import convolution, in_attention, in_branch, is_scalar, mlp_bias
+from .leaves import convolution, fan_in, in_attention, in_branch, is_scalar, mlp_bias
 from .recipe import recipe, rules
 
 
@@ -50,28 +50,20 @@ def clip(temperature: Positive = 0.07) -> tuple[Rule, ...]:
         supervision. ICML 2021, and openai/CLIP, clip/model.py, 2021.
         https://arxiv.org/abs/2103.00020
     """
-    text, fan_in = (
-        is_kernel() & in_branch & of_text,
-        lambda leaf: leaf.row.fan_in or 1.0,
-    )
+    text = is_kernel() & in_branch & of_text
     place, token = role("positional"), role("token")
-
-    def closing(leaf: Leaf) -> Initializer:
-        return normal(
-            stddev=1 / math.sqrt((leaf.row.fan_out or 1.0) * leaf.row.branches)
-        )
-
+    closing = lambda leaf: _over(leaf.row.branches * (leaf.row.fan_out or 1.0))
     return (
         *_scale(is_scalar & (_on_logits | returned), 1 / temperature),
         *rules((role("embedding"), normal(stddev=0.02)), required=True),
         *rules(
             (place & of_text, normal(stddev=0.01)),
-            (place | token, lambda leaf: normal(stddev=leaf.shape[-1] ** -0.5)),
+            (place | token, lambda leaf: _over(leaf.shape[-1])),
             (role("norm scale") & closes_residual(), zeros),
             (text & closes_residual(), closing),
-            (text & in_attention, lambda leaf: normal(stddev=fan_in(leaf) ** -0.5)),
-            (text, lambda leaf: normal(stddev=(2 * fan_in(leaf)) ** -0.5)),
-            (projection, lambda leaf: normal(stddev=fan_in(leaf) ** -0.5)),
+            (text & in_attention, lambda leaf: _over(fan_in(leaf))),
+            (text, lambda leaf: _over(2 * fan_in(leaf))),
+            (projection, lambda leaf: _over(fan_in(leaf))),
             (is_kernel(), torch_kernel),
             (role("bias"), torch_bias),
         ),
@@ -107,7 +99,7 @@ def siglip(temperature: Positive = 0.1, bias: Finite = -10.0) -> tuple[Rule, ...
         ICCV 2023, and google-research/big_vision, models/proj/image_text, 2023.
         https://arxiv.org/abs/2303.15343
     """
-    wide = lambda leaf: normal(stddev=leaf.shape[-1] ** -0.5)
+    wide = lambda leaf: _over(leaf.shape[-1])
     query = lambda leaf: symmetric_uniform(bound=math.sqrt(6 / (1 + leaf.shape[-1])))
     return (
         *_scale(is_scalar & (_on_logits | returned & _in_exponent), 1 / temperature),
@@ -120,6 +112,11 @@ def siglip(temperature: Positive = 0.1, bias: Finite = -10.0) -> tuple[Rule, ...
             (is_kernel(), traced(glorot_uniform)),
         ),
     )
+
+
+def _over(fan: float) -> Initializer:
+    """Normal of variance 1 / fan."""
+    return normal(stddev=fan**-0.5)
 
 
 def _scale(selector: Selector, value: float) -> tuple[Rule, ...]:

@@ -23,7 +23,7 @@ from .computation import (
     scaled_kernels,
 )
 from .defaults import torch_bias, torch_kernel
-from .leaves import convolution, kernel_of, mlp_bias, weights
+from .leaves import convolution, fan_in, kernel_of, mlp_bias, weights
 from .recipe import recipe, rules
 
 
@@ -224,11 +224,12 @@ def nfnet(
         Brock, De, Smith. Characterizing signal propagation to close the performance gap
         in unnormalized ResNets. ICLR 2021. https://arxiv.org/abs/2101.08692
     """
-    gamma = activation and _gamma("jinit.recipes.nfnet", activation)
+    where = "jinit.recipes.nfnet"
+    gamma = 1.0 if activation is None else _gamma(where, activation)
 
     def gain(leaf: Leaf) -> Initializer:
         reads = {row.activation_name for row in scaled_kernels(leaf)}
-        return constant(gamma) if gamma and reads != {"identity"} else ones
+        return ones if gamma == 1 or reads == {"identity"} else constant(gamma)
 
     return (
         *_multipliers(skip_gain),
@@ -289,7 +290,7 @@ def _untruncated(leaf: Leaf) -> Initializer:
 
 
 def _haiku(leaf: Leaf) -> Initializer:
-    return truncated_normal(stddev=1 / math.sqrt(leaf.row.fan_in or 1.0))
+    return truncated_normal(stddev=1 / math.sqrt(fan_in(leaf)))
 
 
 def _is_head_bias(leaf: Leaf) -> bool:

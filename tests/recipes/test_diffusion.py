@@ -29,10 +29,18 @@ def test_dit_closes_what_scales_the_stream_and_the_head():
     assert bound == pytest.approx(math.sqrt(6 / (64 + 192)))
 
 
+def embedded(params, time):
+    waves = jnp.sin(time[:, None] * jnp.arange(1, 9))
+    return jax.nn.silu(waves @ params["time_in"]) @ params["time_out"]
+
+
 def modulated(params, x, time, label):
-    """Residual MLPs in a loop, which time and label scale, shift and gate."""
-    c = jax.nn.silu(jnp.sin(time[:, None] * jnp.arange(1, 9)) @ params["time_in"])
-    c = jax.nn.silu(c @ params["time_out"] + params["labels"][label])
+    """Residual MLPs in a loop, which time and label scale, shift and gate.
+
+    Time is added to their input besides.
+    """
+    time = embedded(params, time)
+    c, x = jax.nn.silu(time + params["labels"][label]), x + time[:, None]
 
     def block(x, p):
         scale, shift, gate = (c @ p[name] for name in ("scale", "shift", "gate"))
@@ -72,9 +80,9 @@ def test_dit_reads_a_loop_like_blocks_one_by_one_and_starts_each_as_the_identity
     assert small == {"time_in", "time_out", "labels"}
     assert found["blocks/in"] == jinit.glorot_uniform(fans=(8, 32))  # a gated pair
     x, *condition = normals(2, 5, 8), normals(2), jnp.array([1, 2])
-    open_head = {"head": jinit.normal(stddev=1.0)}
-    params = filled(LOOP, found | open_head)
-    assert jnp.array_equal(modulated(params, x, *condition), x @ params["head"])
+    params = filled(LOOP, found | {"head": jinit.normal(stddev=1.0)})
+    stream = x + embedded(params, condition[0])[:, None]
+    assert jnp.array_equal(modulated(params, x, *condition), stream @ params["head"])
     assert not modulated(filled(LOOP, found), x, *condition).any()
 
 

@@ -14,6 +14,7 @@ from .._core import (
     Initializer,
     printable,
     rich_table,
+    shown,
     sizes,
     track,
     warn,
@@ -134,7 +135,9 @@ class Plan:
         last = len(self.choices)
         place = lambda choice: last if choice.order is None else choice.order
         for choice in sorted(self.choices, key=place):
-            law = "kept" if choice.initializer is None else repr(choice.initializer)
+            law = "kept"
+            if choice.initializer is not None:
+                law = shown(choice.initializer, 100)
             moments = (_moment(each) for each in (choice.reads, choice.makes))
             doubt = f"unsure: {choice.doubt}" if choice.doubt else ""
             why = "; ".join(filter(None, (choice.reason, doubt)))

@@ -9,8 +9,17 @@ import pytest
 
 import jinit
 from jinit import recipes
-from tests.recipes.by_kernel import by_kernel, check, D, DEPTH, deviations, planned
-from tests.recipes.decoders import decoder
+from jinit._model.by_rules import plan_by_rules
+from tests.recipes.by_kernel import (
+    by_kernel,
+    check,
+    D,
+    DEPTH,
+    deviations,
+    planned,
+    traced,
+)
+from tests.recipes.decoders import decoder, layer
 from tests.zoo.entry import image
 from tests.zoo.plans import laws
 
@@ -122,6 +131,28 @@ def test_a_stack_that_python_slices_has_a_law_for_each_slice():
     expected = 0.02 / (2 * (roots + 1)) ** 0.5
     assert deviations(found["down"], 4) == pytest.approx(expected)
     assert deviations(found["up"], 4) == pytest.approx(0.02)
+
+
+def test_layers_before_a_scan_count():
+    one = decoder(1, D)[1]["layers"][0]
+    many = decoder(2, D, moe=True, scanned=True)[1]["layers"]
+
+    def apply(p, x):
+        step = lambda x, own: (layer(own, x, 2), None)
+        return jax.lax.scan(step, layer(p["dense"], x, 2), p["moe"])[0]
+
+    found = laws(
+        (apply, {"dense": one, "moe": many}, image(2, 5, D)), recipes.deepseek()
+    )
+    assert deviations(found["dense/mlp/w2"], 1) == pytest.approx(LATE[:1])
+    for name in ("attention/o", "mlp/router", "mlp/w2", "mlp/shared/w3"):
+        assert deviations(found[f"moe/{name}"], 2) == pytest.approx(LATE[1:])
+
+
+def test_the_plan_of_a_deep_stack_is_no_wider_than_that_of_a_flat_one():
+    params, trace = traced(decoder, 40, D, scanned=True)
+    plan = plan_by_rules(params, recipes.llama3(), "jinit.explain", lambda: trace)
+    assert max(map(len, str(plan).splitlines())) < 220
 
 
 def test_one_kernel_for_gates_and_what_they_multiply_needs_a_rule_of_its_own():

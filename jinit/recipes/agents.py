@@ -68,7 +68,8 @@ def scalars(log_std: float = 0.0, temperature: float | None = None) -> tuple[Rul
     chosen = rules((spread, constant(log_std)))
     if temperature is None:
         return chosen
-    warmth = path("{*log_temp*,*log_alpha*,*log_ent*}") & _no_layer
+    few = Selector("few numbers", lambda leaf: len(leaf.shape) < 2)  # needs no trace
+    warmth = path("{*log_temp*,*log_alpha*,*log_ent*}") & few
     return (*chosen, *rules((warmth, constant(math.log(temperature)))))
 
 

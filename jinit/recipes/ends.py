@@ -2,7 +2,7 @@
 
 import bisect
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .._core import Initializer
 from .._model import Leaf, Selector
@@ -36,28 +36,37 @@ def branches(trace: Trace) -> list[Branch]:
 
     Streams within a branch, such as a skip around a convolution, are others.
     """
+    known = vars(trace)  # kept with it, as a cached property is
+    if "branches" not in known:
+        known["branches"] = [*_branches(trace)]
+    return known["branches"]
+
+
+def _branches(trace: Trace) -> Iterator[Branch]:
     closing = [row for row in trace if row.closes_residual]
     most = max((row.branches for row in closing), default=0)
-    found, rows = [], list[Row]()
+    rows = list[Row]()
     for row in trace.in_order:
         rows.append(row)
         if row.closes_residual and row.branches == most:
             places = (each.places for each in rows if each.branches == most)
-            found.append(Branch(row, tuple(rows), next(filter(None, places), ())))
+            yield Branch(row, tuple(rows), next(filter(None, places), ()))
             rows = []
-    return found
 
 
 def branch_of(leaf: Leaf) -> Branch | None:
     """The branch that a parameter is in, if it is in one: a bias is in its kernel's."""
     row = kernel_of(leaf) or leaf.row
-    return next((each for each in branches(leaf.trace) if row in each.rows), None)
+    found = branches(leaf.trace)
+    last = lambda branch: branch.end.order or 0
+    place = bisect.bisect_left(found, row.order or 0, key=last)
+    is_before = row.order is not None and place < len(found)
+    return found[place] if is_before else None
 
 
 def _ends_a_branch(leaf: Leaf) -> bool:
-    return leaf.row.is_kernel and any(
-        leaf.row is each.end for each in branches(leaf.trace)
-    )
+    branch = branch_of(leaf) if leaf.row.is_kernel else None
+    return branch is not None and branch.end is leaf.row
 
 
 end_of_branch = Selector("the end of a branch", _ends_a_branch)

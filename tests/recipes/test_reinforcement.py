@@ -164,6 +164,16 @@ def test_sac_gives_critics_the_gain_of_a_layer_and_the_policy_less():
             assert choice.initializer == each
 
 
+def test_a_temperature_is_a_model_of_its_own():
+    class Temperature(nn.Module):
+        @nn.compact
+        def __call__(self):
+            return jnp.exp(self.param("log_temp", nn.initializers.zeros, ()))
+
+    (choice,) = jinit.explain(Temperature(), rules=recipes.sac(temperature=0.1))
+    assert choice.initializer == jinit.constant(math.log(0.1))
+
+
 def test_ddpg_bounds_layers_by_fan_in_and_heads_by_a_number():
     for recipe, last in ((recipes.ddpg(), 3e-3), (recipes.ddpg(3e-4), 3e-4)):
         found = laws(shapes(Atari(6), image(2, 10, 10, 3)), recipe)

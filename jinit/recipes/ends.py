@@ -91,14 +91,14 @@ def scanned_axes(leaf: Leaf) -> tuple[int, ...]:
     return leaf.row.stack_axes[:layers]
 
 
-def layer_numbers(
+def block_numbers(
     leaf: Leaf, begins: Callable[[Branch], bool]
 ) -> tuple[Sequence[int], int]:
-    """The layers that a parameter is in, from 0, and how many there are in all.
+    """The blocks that a parameter is in, from 0, and how many there are in all.
 
     Args:
-        leaf: The parameter; one that is in no branch counts as of layer 0.
-        begins: Whether a branch is the first of its layer.
+        leaf: The parameter; one that is in no branch counts as of block 0.
+        begins: Whether a branch is the first of its block.
     """
     starts = (each.places for each in branches(leaf.trace) if begins(each))
     first = sorted(place for places in starts for place in places)

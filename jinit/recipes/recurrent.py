@@ -14,7 +14,7 @@ from .ends import (
     branch_of,
     end_of_branch,
     for_each,
-    layer_numbers,
+    block_numbers,
     scanned_axes,
     stream_width,
 )
@@ -183,14 +183,14 @@ def xlstm(
         return branch.holds(lambda row: _recurs(row) or glob(forget).matches(row.path))
 
     def remembering(leaf: Leaf) -> Initializer:
-        numbers, count = layer_numbers(leaf, begins)
+        numbers, count = block_numbers(leaf, begins)
         cell = "slstm" if _in_slstm(leaf) else "mlstm"
         of = lambda i: ssm.xlstm_forget_bias(cell, layer=i, layers=count)
         whole = for_each(leaf, [of(i) for i in numbers])
         return whole if at_forget(leaf) else _in_four(leaf, gates, whole)
 
     def ending(leaf: Leaf) -> Initializer:
-        _, count = layer_numbers(leaf, begins)
+        _, count = block_numbers(leaf, begins)
         return normal(stddev=2 / (count * math.sqrt(stream_width(leaf))))
 
     small = lambda leaf: normal(stddev=math.sqrt(2 / (5 * stream_width(leaf))))

@@ -10,7 +10,7 @@ from .._core import Count, glob, Initializer, Text
 from .._model import is_kernel, Leaf, path, role, Rule, Selector
 from .._model.auto import orthogonal_of
 from .._schemes import symmetric_uniform, zeros
-from .ends import Branch, branch_of, end_of_branch, for_each, layer_numbers
+from .ends import Branch, branch_of, end_of_branch, for_each, block_numbers
 from .leaves import published_fans
 from .recipe import recipe, rules, UnfitError
 
@@ -63,7 +63,7 @@ def rwkv7(
                 sized = sized(head_size=_head_size(leaf, head_size, bonus))
             if name not in _BY_LAYER:
                 return sized
-            numbers, count = layer_numbers(leaf, _mixes_times)
+            numbers, count = block_numbers(leaf, _mixes_times)
             return for_each(leaf, [sized(layer=i, layers=count) for i in numbers])
 
         return law

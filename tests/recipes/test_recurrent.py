@@ -171,6 +171,7 @@ def test_xlstm_starts_gates_open_and_ends_by_the_number_of_blocks():
     remembers = ssm.xlstm_forget_bias("slstm", layer=1, layers=3)(None, (4, 16))
     assert bias[:, 16:32] == pytest.approx(remembers)
     assert not np.delete(bias, range(16, 32), 1).any()
+    assert found["params/block_1/down/bias"] == jinit.zeros  # 64 numbers as well
     for name in ("Embed_0/embedding", "head/kernel"):
         assert found[f"params/{name}"].std((96, d)) == pytest.approx(small)
 

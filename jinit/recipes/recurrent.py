@@ -10,11 +10,11 @@ from .._reading import Row
 from .._schemes import normal, ones, symmetric_uniform, zeros
 from ..compose import blocks
 from .ends import (
+    block_numbers,
     Branch,
     branch_of,
     end_of_branch,
     for_each,
-    block_numbers,
     scanned_axes,
     stream_width,
 )

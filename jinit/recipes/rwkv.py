@@ -10,7 +10,7 @@ from .._core import Count, glob, Initializer, Text
 from .._model import is_kernel, Leaf, path, role, Rule, Selector
 from .._model.auto import orthogonal_of
 from .._schemes import symmetric_uniform, zeros
-from .ends import Branch, branch_of, end_of_branch, for_each, block_numbers
+from .ends import block_numbers, Branch, branch_of, end_of_branch, for_each
 from .leaves import published_fans
 from .recipe import recipe, rules, UnfitError
 

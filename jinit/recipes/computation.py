@@ -79,17 +79,17 @@ class Computation:
     def conditions(self) -> frozenset[Value]:
         """The inputs that are read by layers which scale what depends on more.
 
-        So does a condition that scales the stream; the two sides of a gated pair depend
-        on the same.
+        So does a condition that scales the stream, and that is repeated for all of its
+        places; the two sides of a gated pair depend on the same.
         """
-        inputs = self.inputs
-        scaling = (
-            inputs[layer.signal]
-            for layer in self.model.layers
-            for other in self._met(layer.output, {Kind.PRODUCT})
-            if inputs[other] - inputs[layer.signal]
-        )
-        return frozenset[Value]().union(*scaling)
+        found = frozenset[Value]()
+        for layer in self.model.layers:
+            own = self.inputs[layer.signal]
+            for op, part, other in self._met(layer.output, {Kind.PRODUCT}):
+                more = self.inputs[other] - own
+                if more and (own < self.inputs[other] or self._repeats(op, part)):
+                    found |= own
+        return found
 
     def is_of_condition(self, layer: Layer) -> bool:
         """Whether a layer reads conditions alone."""
@@ -105,12 +105,20 @@ class Computation:
         last = (layer for layer in own if flow.outputs[layer.output] not in read)
         return {layer.path for layer in last if [*self._met(layer.output, kinds)]}
 
-    def _met(self, value: Value, kinds: Set[Kind]) -> Iterator[Value]:
-        """The signals that a value, or a part of it, meets in such operations."""
+    def _met(self, value: Value, kinds: Set[Kind]) -> Iterator[tuple[Op, Value, Value]]:
+        """Such operations on a value or a part of it, that, and what it meets there."""
+        data = self.model.facts.data
         for part in self.followed(value):
             for op in self.model.graph.readers.get(part, ()):
                 if op.traits.kind in kinds:
-                    yield from ({*op.inputs} - {part}) & self.model.facts.data
+                    yield from ((op, part, i) for i in op.inputs if i in data - {part})
+
+    def _repeats(self, op: Op, value: Value) -> bool:
+        """Whether the entries of an operand are repeated, before or in an operation."""
+        graph = self.model.graph
+        while value in graph.makers and graph.makers[value].traits.spreads:
+            value = graph.makers[value].inputs[0]
+        return graph.types[value].size < graph.types[op.outputs[0]].size
 
 
 def computation(leaf: Leaf) -> Computation:

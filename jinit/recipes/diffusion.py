@@ -28,7 +28,8 @@ def dit() -> tuple[Rule, ...]:
 
     Conditions are the inputs of layers that scale what depends on more than they do.
     What reads no others modulates if its result meets the stream, and else is of the
-    embedding of time. Positions are the model's own table of sines and cosines.
+    embedding of time. Positions are the model's own table of sines and cosines. Two
+    streams under one condition, as in MMDiT and Flux, are read alike.
 
     Assumes AdamW, norms without scale and offset of their own, and a frozen table of
     positions.

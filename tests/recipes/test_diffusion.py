@@ -86,6 +86,61 @@ def test_dit_reads_a_loop_like_blocks_one_by_one_and_starts_each_as_the_identity
     assert not modulated(filled(LOOP, found), x, *condition).any()
 
 
+def joint(params, image, words, time, summary):
+    """Two streams that attend to each other, under one condition (MMDiT, Flux)."""
+    c = jax.nn.silu(embedded(params, time) + summary @ params["summary"])[:, None]
+    streams = {"image": image @ params["patches"], "words": words @ params["tokens"]}
+    parts, gates = [], {}
+    for name, x in streams.items():
+        p = params[name]
+        shift, scale, gates[name] = jnp.split(c @ p["modulation"], 3, -1)
+        parts.append((x * (1 + scale) + shift) @ p["qkv"])
+    q, k, v = jnp.split(jnp.concatenate(parts, 1), 3, -1)
+    y = jax.nn.softmax(q @ k.mT / 8**0.5) @ v
+    y = {"image": y[:, : image.shape[1]], "words": y[:, image.shape[1] :]}
+    x, z = (streams[n] + gates[n] * (y[n] @ params[n]["out"]) for n in streams)
+    return x @ params["head"], z
+
+
+def test_dit_of_two_streams_closes_both_and_leaves_what_makes_them():
+    own = {"modulation": image(8, 24), "qkv": image(8, 24), "out": image(8, 8)}
+    params = {"time_in": image(8, 8), "time_out": image(8, 8), "summary": image(6, 8),
+              "patches": image(4, 8), "tokens": image(5, 8), "image": own,
+              "words": own, "head": image(8, 4)}  # fmt: skip
+    inputs = image(2, 4, 4), image(2, 3, 5), image(2), image(2, 6)
+    found = laws((joint, params, *inputs), recipes.dit())
+    zero = {path for path, law in found.items() if law == jinit.zeros}
+    assert zero == {"image/modulation", "words/modulation", "head"}
+    small = {path for path, law in found.items() if law == jinit.normal(stddev=0.02)}
+    assert small == {"time_in", "time_out", "summary"}
+    assert found["tokens"] == jinit.glorot_uniform(fans=(5, 8))
+
+
+def test_dit_knows_a_condition_by_its_places_where_it_scales_but_once():
+    def once(p, x, time):
+        c = (time[:, None] @ p["time"])[:, None]
+        return jnp.tanh(x @ p["in"]) * (1 + jax.nn.silu(c) @ p["scale"]) @ p["head"]
+
+    params = {"time": image(1, 8), "in": image(4, 8), "scale": image(8, 8),
+              "head": image(8, 4)}  # fmt: skip
+    found = laws((once, params, image(2, 3, 4), image(2)), recipes.dit())
+    assert found["scale"] == found["head"] == jinit.zeros
+    assert found["time"] == jinit.normal(stddev=0.02)
+
+
+def test_dit_knows_a_condition_where_there_are_no_places():
+    def vectors(p, x, time):
+        c = jax.nn.silu(time[:, None] @ p["time"])
+        h = jnp.tanh(x @ p["in"]) * (1 + c @ p["scale"])
+        return (x + (c @ p["gate"]) * (h @ p["out"])) @ p["head"]
+
+    params = {"time": image(1, 8), "scale": image(8, 16), "gate": image(8, 8),
+              "in": image(8, 16), "out": image(16, 8), "head": image(8, 8)}  # fmt: skip
+    found = laws((vectors, params, image(2, 8), image(2)), recipes.dit())
+    zero = {path for path, law in found.items() if law == jinit.zeros}
+    assert zero == {"scale", "gate", "head"}
+
+
 def test_dit_needs_a_condition_that_scales_the_stream():
     def gated(p, x):
         a, b = jnp.split(x @ p["in"], 2, -1)

@@ -3,6 +3,7 @@
 from .contrastive import clip as clip, siglip as siglip
 from .decoders import (
     deepseek as deepseek,
+    gpt_oss as gpt_oss,
     llama3 as llama3,
     olmo as olmo,
     qwen3 as qwen3,

@@ -1,12 +1,14 @@
 """Recipes of decoders, as trainers of today start them."""
 
+from dataclasses import replace
 from typing import Literal
 
 from .._core import Initializer, NonNegative, Positive
-from .._model import is_kernel, Leaf, role, Rule
+from .._model import is_kernel, Leaf, path, role, Rule, Selector
+from .._reading import Row
 from .._schemes import normal, truncated_normal
 from .layers import by_layer, experts, twice_layers
-from .leaves import fan_in, heads, part, width
+from .leaves import fan_in, heads, in_branch, kernel_of, part, width
 from .recipe import recipe, rules
 
 
@@ -118,6 +120,57 @@ def qwen3(stddev: NonNegative = 0.02) -> tuple[Rule, ...]:
         (part("end"), ends),
         (is_kernel() | role("embedding"), normal(stddev=stddev)),
     )
+
+
+@recipe
+def gpt_oss(stddev: NonNegative = 0.02, sinks: str = "*sink*") -> tuple[Rule, ...]:
+    """gpt-oss as torchtitan starts it: everything in layers by layer, biases too.
+
+        σ = 0.02 / √(2 (i + 1)) in layer i = 0, 1, … for all kernels of branches, the
+        sinks of attention and the biases of experts
+        σ = 0.02 for embeddings,   σ = 1/√d for the head, cut at 3 σ
+
+    Assumes AdamW, pre-norm blocks with RMS norms, and a head of its own.
+
+    Args:
+        stddev: The standard deviation that stands as 0.02 above.
+        sinks: The glob of what attention may look at in the place of a token.
+
+    Returns:
+        A recipe; other biases are 0 and norm scales 1.
+
+    References:
+        PyTorch torchtitan. models/gpt_oss/__init__.py, August 2026.
+        https://github.com/pytorch/torchtitan
+        OpenAI. gpt-oss-120b and gpt-oss-20b model card. 2025.
+        https://arxiv.org/abs/2508.10925
+    """
+
+    def later(leaf: Leaf, of: Row | None = None) -> Initializer:
+        law = lambda std: normal(stddev=std)
+        return by_layer(leaf, law, lambda i: stddev / (2 * (i + 1)) ** 0.5, of)
+
+    def end_after(leaf: Leaf) -> Row | None:
+        rows = leaf.trace.in_order
+        after = rows[rows.index(leaf.row) :]
+        return next((row for row in after if row.part == "end"), None)
+
+    return rules(
+        (heads, _head),
+        (role("embedding"), normal(stddev=stddev)),
+        (path(sinks), lambda leaf: later(leaf, end_after(leaf))),
+        (_expert_bias, lambda leaf: later(leaf, kernel_of(leaf))),
+        (is_kernel() & in_branch, lambda leaf: later(leaf)),
+        (is_kernel(), normal(stddev=stddev)),
+    )
+
+
+def _adds_to_expert(leaf: Leaf) -> bool:
+    row = kernel_of(leaf) if leaf.row.role == "bias" else None
+    return row is not None and experts(replace(leaf, path=row.path, shape=row.shape))
+
+
+_expert_bias = Selector("a bias of experts", _adds_to_expert)
 
 
 @recipe

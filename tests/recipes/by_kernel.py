@@ -38,9 +38,9 @@ def planned(recipe, make, *sizes, **model) -> dict[str, Any]:
     return {choice.path: choice.initializer for choice in plan}
 
 
-def by_kernel(recipe, depth=DEPTH, **model):
+def by_kernel(recipe, depth=DEPTH, make=decoder, **model):
     """The standard deviations of a kernel in all layers, by its name."""
-    found = planned(recipe, decoder, depth, D, **model)
+    found = planned(recipe, make, depth, D, **model)
     if model.get("scanned"):
         inside = {p[7:]: deviations(law) for p, law in found.items() if p[:3] == "lay"}
     else:

@@ -99,3 +99,49 @@ def decoder(
         return norm(x, p["norm"]) @ (p["embed"].T if tied else p["head"])
 
     return apply, params, TOKENS
+
+
+def sinks(depth: int = 3, width: int = 16, *, scanned: bool = False) -> Any:
+    """gpt-oss: biases everywhere, sinks of attention, gates interleaved with values."""
+    d, f, heads = width, 8, 2
+    one: dict[str, Any] = dict.fromkeys("qkvo", image(d, d)) | {"sinks": image(heads)}
+    one |= dict.fromkeys(("q_bias", "k_bias", "v_bias", "o_bias"), image(d))
+    one |= {"router": image(d, 4), "router_bias": image(4)}
+    one |= {"mlp1": image(4, d, 2 * f), "mlp1_bias": image(4, 2 * f)}
+    one |= {"mlp2": image(4, f, d), "mlp2_bias": image(4, d)}
+    stack = lambda leaf: image(depth, *leaf.shape)
+    params: dict[str, Any] = {"embed": image(VOCABULARY, d)}
+    params |= {"head": image(d, VOCABULARY)}
+    params["layers"] = jax.tree.map(stack, one) if scanned else [one] * depth
+
+    def attention(p: dict, x: jax.Array) -> jax.Array:
+        each = (split_heads(x @ p[n] + p[f"{n}_bias"], heads) for n in "qkv")
+        q, k, v = each
+        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k) * d**-0.5 + causal(x.shape[1])
+        sink = jnp.broadcast_to(p["sinks"][:, None, None], (*logits.shape[:3], 1))
+        weights = jax.nn.softmax(jnp.concatenate([logits, sink], -1))[..., :-1]
+        y = jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(x.shape)
+        return y @ p["o"] + p["o_bias"]
+
+    def feed(p: dict, x: jax.Array) -> jax.Array:
+        best, index = jax.lax.top_k(x @ p["router"] + p["router_bias"], 2)
+        chosen = jax.nn.one_hot(index, 4) * jax.nn.softmax(best)[..., None]
+        h = jnp.einsum("bld,edf->blef", x, p["mlp1"]) + p["mlp1_bias"]
+        gate, up = jnp.minimum(h[..., ::2], 7), jnp.clip(h[..., 1::2], -7, 7)
+        h = gate * jax.nn.sigmoid(1.702 * gate) * (up + 1)
+        y = jnp.einsum("blef,efd->bled", h, p["mlp2"]) + p["mlp2_bias"]
+        return jnp.einsum("bled,blke->bld", y, chosen)
+
+    def block(p: dict, x: jax.Array) -> jax.Array:
+        x = x + attention(p, norm(x))
+        return x + feed(p, norm(x))
+
+    def apply(p: Any, tokens: jax.Array) -> jax.Array:
+        x = p["embed"][tokens]
+        if scanned:
+            x, _ = jax.lax.scan(lambda x, own: (block(own, x), None), x, p["layers"])
+        for own in () if scanned else p["layers"]:
+            x = block(own, x)
+        return norm(x) @ p["head"]
+
+    return apply, params, TOKENS

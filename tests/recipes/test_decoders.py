@@ -19,7 +19,7 @@ from tests.recipes.by_kernel import (
     planned,
     traced,
 )
-from tests.recipes.decoders import decoder, layer
+from tests.recipes.decoders import decoder, layer, sinks
 from tests.zoo.entry import image
 from tests.zoo.plans import laws
 
@@ -59,6 +59,14 @@ def test_qwen3_starts_ends_smaller_if_there_are_experts(scanned):
     found = by_kernel(recipes.qwen3(), scanned=scanned, moe=True)
     check(found, {"o mlp/w2": SMALL / (2 * DEPTH) ** 0.5})
     check(found, {"q k v mlp/router mlp/w1 mlp/w3 embed head": SMALL})
+
+
+@scans
+def test_gpt_oss_starts_everything_in_a_layer_by_its_number(scanned):
+    found = by_kernel(recipes.gpt_oss(), make=sinks, scanned=scanned)
+    check(found, {"q k v o router mlp1 mlp2 sinks mlp1_bias mlp2_bias": LATE})
+    check(found, {"q_bias o_bias router_bias": 0.0})
+    check(found, {"embed": SMALL, "head": D**-0.5})
 
 
 WIDE = (2 * DEPTH) ** -0.5

@@ -41,6 +41,7 @@ from .fans import Fans as Fans, fans_of as fans_of, resolve_axes as resolve_axes
 from .figures import blank as blank, drawn as drawn
 from .globs import glob as glob
 from .host import (
+    apart as apart,
     at_once as at_once,
     is_traced as is_traced,
     on_host as on_host,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+from jax.core import eval_context
 
 from . import extend
 from .text import shown
@@ -28,6 +29,17 @@ def at_once() -> Iterator[None]:
     traced in here looks otherwise, and takes longer. So it is asked of no other caller.
     """
     with jax.ensure_compile_time_eval() if is_traced() else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Where nothing is of the trace that the caller is in, but arguments and constants.
+
+    A model is traced in here as anywhere, and its constants are not computed: those of
+    a large one, such as kernels of zeros, would fill the memory.
+    """
+    with eval_context() if is_traced() else contextlib.nullcontext():
         yield
 
 

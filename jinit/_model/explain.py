@@ -1,12 +1,13 @@
 """What each weight of a model gets and why, before anything is drawn."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._core import at_once, nearest, public, shown, working
+from .._core import apart, at_once, is_traced, nearest, public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
-from .._reading import read_own, read_subject, Trace, trace_model
+from .._reading import Own, read_own, read_subject, Trace, trace_model
 from .auto.choice import plan_of, Residual
 from .auto.laws import Direction, Law
 from .auto.sizing import predict
@@ -105,7 +106,6 @@ def explain(
     return plan_model(where, model, None, inputs, rules, options, own, predicts=True)[1]
 
 
-@at_once()  # a plan is made before anything is run
 def plan_model(
     where: str,
     model: Any,
@@ -120,28 +120,41 @@ def plan_model(
 
     With `predicts` a plan by rules, too, says what it will make of every signal.
     """
-    if rules is not None and not is_model(model) and not inputs:
-        subject = weights_alone(where, model)
-    else:
-        with working("reading the model"):
-            subject = read(where, model, key, inputs)
+    with apart():
+        if rules is not None and not is_model(model) and not inputs:
+            subject = weights_alone(where, model)
+        else:
+            with working("reading the model"):
+                subject = read(where, model, key, inputs)
     model_of = functools.cache(lambda: read_subject(where, subject))
-    reading = functools.cache(lambda: trace_model(model_of()))
-    reading = reading if subject.inputs else no_trace(where)
-    owns = _owns(where, own, subject, reading)
-    if rules is None:
-        options = {**options, "own": owns}
-        plan = plan_of(where, model_of(), subject.weights, **options)
-        warn_of_none_used(where, plan)
+    own_of = functools.cache(lambda: read_own(subject))
+    if is_traced():  # what will be asked for is traced apart; errors have their time
+        for asked in [model_of] * bool(subject.inputs) + [own_of] * (own != "none"):
+            with contextlib.suppress(Exception), apart():
+                asked()
+    with at_once():  # a plan is made before anything is run
+        reading = functools.cache(lambda: trace_model(model_of()))
+        reading = reading if subject.inputs else no_trace(where)
+        owns = _owns(where, own, subject, own_of, reading)
+        if rules is None:
+            options = {**options, "own": owns}
+            plan = plan_of(where, model_of(), subject.weights, **options)
+            warn_of_none_used(where, plan)
+            return subject, plan
+        plan = plan_by_rules(subject.weights, rules, where, reading, own=owns)
+        if predicts and subject.inputs:
+            warn_of_none_used(where, reading())
+            plan = plan.with_predictions(predict(plan, reading(), subject.weights))
         return subject, plan
-    plan = plan_by_rules(subject.weights, rules, where, reading, own=owns)
-    if predicts and subject.inputs:
-        warn_of_none_used(where, reading())
-        plan = plan.with_predictions(predict(plan, reading(), subject.weights))
-    return subject, plan
 
 
-def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> Owns:
+def _owns(
+    where: str,
+    own: Any,
+    subject: Subject,
+    own_of: Callable[[], Mapping[str, Own]],
+    read: Callable[[], Trace],
+) -> Owns:
     """What may stay of what the model itself makes."""
     if not (isinstance(own, str) or callable(own)):
         raise TypeError(
@@ -151,7 +164,7 @@ def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> 
     if own == "none":
         return NOTHING
     if own == "keep":
-        return Owns(lambda: read_own(subject))
+        return Owns(own_of)
     chosen = as_test(own)
     every = leaves_of(subject.weights, where, read)
     paths = {leaf.path for leaf in every if chosen(leaf)}
@@ -161,5 +174,5 @@ def _owns(where: str, own: Any, subject: Subject, read: Callable[[], Trace]) -> 
         raise ValueError(
             f"`{where}` needs `own` to match a parameter. Got {shown(own)}{near}."
         )
-    found = lambda: {p: x for p, x in read_own(subject).items() if p in paths}
+    found = lambda: {p: x for p, x in own_of().items() if p in paths}
     return Owns(found, asked=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from .._core import (
     aligned,
+    apart,
     at_once,
     bare,
     bare_paths,
@@ -152,10 +153,12 @@ def trace(model: Any, *inputs: Any) -> Trace:
     return trace_of("jinit.trace", model, *inputs)
 
 
-@at_once()  # it is read now, where its caller is traced
 def trace_of(where: str, model: Any, *inputs: Any) -> Trace:
     """The trace of a model, for the public function `where`."""
-    return trace_model(read_subject(where, read(where, model, None, inputs)))
+    with apart():
+        found = read_subject(where, read(where, model, None, inputs))
+    with at_once():  # it is told now, where its caller is traced
+        return trace_model(found)
 
 
 def trace_model(model: Model) -> Trace:

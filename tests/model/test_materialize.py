@@ -209,6 +209,25 @@ def test_no_forward_pass_is_run():
     assert params["params"]["out"]["kernel"].shape == (2**14, 4)
 
 
+class Vast(nn.Module):
+    """Its kernels would fill terabytes, the second with zeros."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Dense(2**20)(x))
+        return nn.Dense(2**20, kernel_init=nn.initializers.zeros, name="out")(x)
+
+
+@pytest.mark.parametrize("rules", [None, [("**", jinit.zeros)]])
+def test_a_plan_computes_no_start_of_the_model_inside_a_trace_or_outside(rules):
+    x = jax.ShapeDtypeStruct((2, 2**18), "float32")
+    draw = lambda key: jinit.initialize(Vast(), key, x, rules=rules)
+    found = jax.eval_shape(draw, KEY)
+    assert found["params"]["out"]["kernel"].shape == (2**20, 2**20)
+    *_, last = jinit.explain(Vast(), x, rules=rules)
+    assert (last.initializer, last.makes) == (jinit.zeros, 0)
+
+
 def test_no_rules_means_what_the_computation_asks_for():
     apply, params, tokens = shapes(GPT(depth=2, width=32, heads=2), text(2, 8))
     chex.assert_trees_all_equal(

@@ -10,4 +10,10 @@ from .rules import (
     run as run,
 )
 from .source import Source as Source
-from .value import EQUAL as EQUAL, N as N, Samples as Samples, Size as Size
+from .value import (
+    EQUAL as EQUAL,
+    N as N,
+    Samples as Samples,
+    Size as Size,
+    unrepeated as unrepeated,
+)

@@ -7,7 +7,7 @@ import numpy as np
 from . import choices, products, sums
 from .call import Call
 from .source import Source
-from .value import Along, EQUAL, LEAST, new_axis, Samples
+from .value import Along, EQUAL, LEAST, new_axis, Samples, unrepeated
 
 
 def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
@@ -30,7 +30,9 @@ def reduce_min(call: Call) -> Samples:
 
 
 def negative(x: Samples) -> Samples:
-    array = None if x.array is None else -x.array
+    array = x.array
+    if array is not None:
+        array = np.broadcast_to(-unrepeated(array), array.shape)
     return Samples(-x.rows, x.axes, x.sources, array, x.doubt)
 
 

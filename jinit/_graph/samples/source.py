@@ -20,7 +20,18 @@ from typing import NamedTuple
 import numpy as np
 
 from .masks import mask_of
-from .value import Along, Axis, EQUAL, N, new_axis, number_anew, P, Samples, seed
+from .value import (
+    Along,
+    Axis,
+    EQUAL,
+    N,
+    new_axis,
+    number_anew,
+    P,
+    Samples,
+    seed,
+    unrepeated,
+)
 
 
 NEAR = 60  # places in the order of entries: as far as entries count as like another
@@ -211,6 +222,7 @@ def _along(likeness: float) -> Along:
 
 
 def _varies(array: np.ndarray, k: int) -> bool:
+    array = unrepeated(array)
     first = array[(slice(None),) * k + (slice(0, 1),)]
     alike = (array == first) | ((array != array) & (first != first))
     return not np.all(alike)

@@ -194,7 +194,7 @@ class Samples:
         """All entries where they are known, if there are any; else the samples."""
         if self.array is None or not self.array.size:
             return self.rows
-        return self.array
+        return unrepeated(self.array)
 
     @functools.cached_property
     def variance(self) -> float:
@@ -315,8 +315,20 @@ _TINY = 2.5e-5
 def _exact_overlap(array: np.ndarray, axes: tuple[int, ...]) -> float:
     """E x x′ over all pairs of entries that differ along `axes`, and no others."""
     count = math.prod(array.shape[k] for k in axes)
+    array = unrepeated(array)
+    times = count // max(math.prod(array.shape[k] for k in axes), 1)
     squares = np.mean(np.abs(array.astype(complex)) ** 2)
     if count < 2:
         return float(squares)
-    sums = np.abs(array.astype(complex).sum(axes)) ** 2
+    sums = np.abs(array.astype(complex).sum(axes) * times) ** 2
     return float((sums.mean() - count * squares) / (count * (count - 1)))
+
+
+def unrepeated(array: np.ndarray) -> np.ndarray:
+    """A large array without the repeats of a broadcast, as of zeros: of equal means."""
+    if array.size <= LARGE:
+        return array
+    return array[tuple(slice(1 if step == 0 else None) for step in array.strides)]
+
+
+LARGE = 2**20  # entries: of fewer, all are looked at

@@ -16,7 +16,7 @@ from jax.core import Tracer
 from ..._activations import GATES, gaussian_moments
 from ..._core import Initializer
 from ..._graph import Op, recognize, Scope, Value
-from ..._graph.samples import Samples, Source
+from ..._graph.samples import Samples, Source, unrepeated
 from ..._reading import (
     find_generated,
     Layer,
@@ -282,7 +282,8 @@ def samples_of(choice: Choice, leaf: Any, source: Source) -> Samples:
         return source.array(np.broadcast_to(0.0, choice.shape))
     array = np.stack(arrays) if len(arrays) > 1 else arrays[0]
     kind = {"b": array.dtype, "i": array.dtype, "u": array.dtype, "c": complex}
-    made = source.array(array.astype(kind.get(array.dtype.kind, float)))
+    entries = unrepeated(array).astype(kind.get(array.dtype.kind, float))
+    made = source.array(np.broadcast_to(entries, array.shape))
     return made.picked(range(1, array.ndim)) if len(arrays) > 1 else made
 
 

@@ -108,6 +108,17 @@ def _unstacked(x):
     return first * second + first
 
 
+def _grouped(x):
+    """The means over positions and groups of 4 channels, as a group norm has them."""
+    return x.reshape(*x.shape[:2], -1, 4).mean((1, 3))
+
+
+def _pooled(x):
+    pooled = x.reshape(x.shape[0], -1, 2, x.shape[-1]).mean(2)
+    squares = (x**2).reshape(x.shape[0], -1, 2, x.shape[-1]).mean(2)
+    return pooled, pooled.mean(1), squares - squares.mean(1, keepdims=True)
+
+
 # Rows for functions of rows, sequences for what mixes positions.
 ROWS = {
     "kernel": lambda x, u, v, w: x @ w,
@@ -185,6 +196,13 @@ SEQUENCES = {
     "largest of positions": lambda x, u, v, w: (x @ u).max(1),
     "cumulated": lambda x, u, v, w: jnp.cumsum(jax.nn.relu(x @ u), 1),
     "pool": lambda x, u, v, w: nn.max_pool(x @ u, (4,), (4,)),
+    "mean of a part that positions share": lambda x, u, v, w: _grouped(
+        x @ u + (x @ v)[:, :1]
+    ),
+    "pools": lambda x, u, v, w: _pooled(jax.nn.relu(x @ u) @ v),
+    "pools of what is hardly alike": lambda x, u, v, w: _pooled(
+        x @ u + 0.3 * (x @ v)[:, :1]
+    ),
     "average pool": lambda x, u, v, w: nn.avg_pool(jax.nn.relu(x @ u), (4,), (4,)),
 }
 

@@ -1,13 +1,14 @@
 """Rules of what makes one number of many: sums, maxima, windows, cumulations."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from . import choices, products, sums
 from .call import Call
 from .source import Source
-from .value import Along, EQUAL, LEAST, new_axis, Samples, unrepeated
+from .value import Along, EQUAL, LEAST, LITTLE, new_axis, Samples, unrepeated
 
 
 def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
@@ -17,7 +18,24 @@ def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
 
 
 def reduce_sum(call: Call) -> Samples:
-    return sums.sum_over(*reduced(call))
+    """Over the axes first along which entries are most alike: a sum of sums."""
+    made, left = call.operands[0], list(range(len(call.before)))
+    for axes in _stages(made, call.params["axes"]):
+        count = math.prod(call.before[k] for k in axes)
+        made = sums.sum_over(made, [left.index(k) for k in axes], count, call.source)
+        left = [k for k in left if k not in axes]
+    return made
+
+
+def _stages(x: Samples, axes: Sequence[int]) -> list[list[int]]:
+    """Axes in groups along which entries are about as much alike, most first."""
+    stages: list[list[int]] = []
+    for k in sorted(axes, key=lambda k: -x.likeness(k)):
+        if stages and x.likeness(stages[-1][0]) - x.likeness(k) < LITTLE:
+            stages[-1].append(int(k))
+        else:
+            stages.append([int(k)])
+    return stages
 
 
 def reduce_max(call: Call) -> Samples:

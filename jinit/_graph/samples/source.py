@@ -76,11 +76,24 @@ def _orders() -> np.ndarray:
     return np.stack([rng.permutation(N) for _ in range(257)])
 
 
-def near(entries: np.ndarray, picks: np.ndarray) -> np.ndarray:
-    """For each entry the place of one that is like it: any of a few, as `picks` say."""
-    order = np.argsort(np.real(entries), kind="stable")
-    rank = np.empty(N, int)
-    rank[order] = np.arange(N)
+def near(
+    entries: np.ndarray, picks: np.ndarray, among: np.ndarray | None = None
+) -> np.ndarray:
+    """For each entry the place of one that is like it: any of a few, as `picks` say.
+
+    That is sought `among` others, if given.
+    """
+    known = np.real(entries if among is None else among)
+    order = np.argsort(known, kind="stable")
+    if among is None:
+        rank = np.empty(N, int)
+        rank[order] = np.arange(N)
+    else:  # of equal ones, any
+        first, last = (
+            np.searchsorted(known[order], np.real(entries), side)
+            for side in ("left", "right")
+        )
+        rank = first + picks % np.maximum(last - first, 1)
     return order[(rank + picks % (2 * NEAR + 1) - NEAR).clip(0, N - 1)]
 
 

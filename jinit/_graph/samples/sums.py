@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .masks import Mask
-from .source import NEAR, normal_scores, Source
+from .source import NEAR, near, normal_scores, Source
 from .value import Along, EQUAL, LEAST, LITTLE, N, Samples
 
 
@@ -54,12 +54,30 @@ def _of_few(
     free = all(x.axes[k].along is Along.FREE for k in moving)
     picks = source.picks(numbers, count, None if free else x.entries)
     beside = x.rows[0] if free else x.rows[1 + min(moving, key=x.likeness)]
+    apart, r = _apart(x, moving, kept), max(_alike(x, moving), 0.0)
     for k in (None, *kept):
-        members = _members(k, moving, count)
-        others = beside[picks[: count - len(members)]]
-        if k is not None:
-            others = x.rows[1 + k][picks[: count - len(members)]] if free else others
+        members = _members(k, apart, count)
+        places = picks[: count - len(members)]
+        others = beside[places]
+        if k is not None and free:
+            others = x.rows[1 + k][places]
+        elif k is not None and x.axes[k] is not EQUAL:
+            own = max(x.likeness(k), 0.0)
+            shared = count * (own + (count - 1) * min(own, r)) - own
+            same = source.picks((*numbers, x.axes[k].number), count, None)
+            is_same = same[: len(places)] * len(places) < shared * N
+            there = near(x.rows[1 + k], places, among=x.rows[0])
+            others = np.where(is_same, others, beside[there])
         yield x.rows[members].sum(0) + others.sum(0)
+
+
+def _apart(x: Samples, moving: Sequence[int], kept: Sequence[int]) -> list[int]:
+    """The axes that are summed over, but for parts of one that was split.
+
+    Those share with the other part what differs along it, which is in another sum.
+    """
+    rows = [x.rows[1 + k] for k in kept]
+    return [j for j in moving if not any((x.rows[1 + j] == row).all() for row in rows)]
 
 
 def _alike(x: Samples, moving: Sequence[int]) -> float:
@@ -82,6 +100,9 @@ def _of_signed(
     r = _alike(x, moving)
     share, mean, v = _share(r, count), x.rows.mean(), x.variance
     off, members = x.rows - mean, [0, *(1 + j for j in moving)]
+    apart = _apart(x, moving, kept)
+    across = lambda k: x.likeness(k) / count + (1 - 1 / count) * min(x.likeness(k), r)
+    shares = [share, *(share if j in apart else across(j) for j in moving)]
 
     def told(rows: list[int], shares: list[float]) -> tuple[np.ndarray, float]:
         """What entries tell of a sum, and the variance that they do not."""
@@ -90,7 +111,7 @@ def _of_signed(
         beta = np.linalg.solve(gram, v * np.array(shares))
         return beta @ off[rows], max(share * v - v * float(beta @ shares), 0.0)
 
-    first, rest = told(members, [share] * len(members))
+    first, rest = told(members, shares)
     noise = source.noise(tuple(x.axes[k].number for k in moving), x.entries)
     yield count * (mean + first + rest**0.5 * noise)
     for k in kept:
@@ -98,10 +119,9 @@ def _of_signed(
         if own >= 1:
             yield count * (mean + first + rest**0.5 * noise)
             continue
-        across = own / count + (1 - 1 / count) * min(own, r)
         beside = [j for j in members if own > LITTLE and (off[j] != off[1 + k]).any()]
-        part, left = told([1 + k, *beside], [share] + [across] * len(beside))
-        joint = across * v - float(np.real(np.vdot(first, part))) / N
+        part, left = told([1 + k, *beside], [share] + [across(k)] * len(beside))
+        joint = across(k) * v - float(np.real(np.vdot(first, part))) / N
         c = float(np.clip(joint / max((rest * left) ** 0.5, LEAST), -1, 1))
         other = c * noise + (1 - c * c) ** 0.5 * source.normal()
         yield count * (mean + part + left**0.5 * other)
@@ -140,9 +160,9 @@ def sum_of_positive(
     apart = min(x.overlap(j) for j in moving) / share
     r = max((apart - mean**2) / v, 0.0) if v > 0 else 0.0
     told = min(_alike_in_logarithm(x.rows[[0, 1 + j]]) for j in moving) ** 0.5
-    noises = _noises(x, moving, kept, r, count, source)
+    noises, own = _noises(x, moving, kept, r, count, source), _apart(x, moving, kept)
     for k, noise in zip((None, *kept), noises, strict=True):
-        inside = x.rows[_members(k, moving, count)]
+        inside = x.rows[_members(k, own, count)]
         others = count - len(inside)
         variance = v * max(others, 0) * (1 + max(others - 1, 0) * r)
         z = told * normal_scores(inside[0]) + (1 - told**2) ** 0.5 * noise
@@ -207,10 +227,10 @@ def _of_masked(
     told = min(_alike_in_logarithm(pairs[[0, 1 + j]]) for j in moving) ** 0.5
     share = mask.share(moving) if truth else 1 - mask.share(moving)
     numbers = tuple(x.axes[k].number for k in moving)
-    first = source.normal()
+    first, own = source.normal(), _apart(x, moving, kept)
     for k in (None, *kept):
         row, same = (0, True) if k is None else (1 + k, x.axes[k] is EQUAL)
-        members = _members(k, moving, count)
+        members = _members(k, own, count)
         counted = np.round(share[row] * count) - present[members].sum(0)
         others = np.maximum(counted, 0)
         noise = first if same else source.normal()

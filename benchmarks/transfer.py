@@ -1,12 +1,12 @@
 """Does the best learning rate of a small model stay best for a large one?
 
-    python benchmarks/transfer.py [--seeds 3] [--epochs 1] [--out transfer]
+    python benchmarks/transfer.py [--seeds 3] [--epochs 0.5] [--out transfer]
 
-A residual MLP of RMS norms and relu learns MNIST from 4,992 images of 14 × 14 pixels in
-batches of 64, with Adam and a head that starts at 0. Over width, muP stands beside the
-standard parametrization, at widths 64 to 1,024; over depth, CompleteP beside the same
-without its factors, at depths 2 to 64. Both agree at the smallest size. It takes
-minutes on two cores; what is done is kept beside the figures, in the folder `--out`.
+A residual MLP of RMS norms and relu learns MNIST, at 14 × 14 pixels and in batches of
+32, with Adam and a head that starts at 0. Over width, muP stands beside the standard
+parametrization, at widths 64 to 1,024 and one block; over depth, CompleteP beside the
+same, at 2 to 64 blocks of width 64. Both agree at the smallest size. It takes minutes
+on two cores; what is done is kept beside the figures, in the folder `--out`.
 """
 
 import argparse
@@ -25,11 +25,15 @@ import jinit
 from jinit.datasets import load
 
 
-BATCH, PIXELS, CLASSES = 64, 196, 10
-WIDTHS, DEPTH = (64, 128, 256, 512, 1024), 2
+BATCH, PIXELS, CLASSES = 32, 196, 10
+WIDTHS, DEPTH = (64, 128, 256, 512, 1024), 1
 DEPTHS, WIDTH = (2, 4, 8, 16, 32, 64), 64
-RATES = 2.0 ** np.arange(-13, -3)
-RULES = [("head", jinit.zeros), ("**", jinit.he_normal)]
+RATES = 2.0 ** np.arange(-12, -3)
+RULES = [
+    ("head", jinit.zeros),
+    ("blocks/*", jinit.he_normal(batch_axis=0)),  # one kernel for each block
+    ("in", jinit.he_normal),
+]
 
 
 def shapes(width: int, depth: int, hidden: int) -> Any:
@@ -46,45 +50,41 @@ def norm(x: jax.Array) -> jax.Array:
     return x / jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-6)
 
 
-def network(params: Any, pixels: jax.Array, factor: float = 1.0) -> jax.Array:
+def network(params: Any, pixels: jax.Array) -> jax.Array:
     def block(x: jax.Array, w: Any) -> tuple[jax.Array, None]:
-        return x + factor * (jax.nn.relu(norm(x) @ w["up"]) @ w["down"]), None
+        return x + jax.nn.relu(norm(x) @ w["up"]) @ w["down"], None
 
     x, _ = jax.lax.scan(block, pixels @ params["in"], params["blocks"])
     return norm(x) @ params["head"]
 
 
 @functools.cache
-def trace(width: int) -> Any:
+def trace(width: int, depth: int, hidden: int) -> Any:
     pixels = jax.ShapeDtypeStruct((BATCH, PIXELS), "float32")
-    return jinit.trace(network, shapes(width, DEPTH, width // 2), pixels)
+    return jinit.trace(network, shapes(width, depth, hidden), pixels)
 
 
-def wide(width: int, rate: Any, key: jax.Array, mup: bool) -> tuple[Any, ...]:
-    """A model of a width, under muP or in the standard parametrization."""
-    scales = jinit.mup(trace(WIDTHS[0] if mup else width), trace(width))
-    like = shapes(width, DEPTH, width // 2)
-    params = jinit.materialize(like, key, scales.rules(RULES))
-    return network, params, scales.optimizer(optax.adam, rate)
+def made(rule: Any, base: Any, sizes: Any, rate: Any, key: jax.Array) -> Any:
+    """The model of these sizes, by a rule from those of the base; by none as it is."""
+    scales = jinit.mup(trace(*(base if rule else sizes)), trace(*sizes), rule or "mup")
+    params = jinit.materialize(shapes(*sizes), key, scales.rules(RULES))
+    return scales.forward(network), params, scales.optimizer(optax.adam, rate)
 
 
-def deep(depth: int, rate: Any, key: jax.Array, complete: bool) -> tuple[Any, ...]:
-    """A model of a depth, under CompleteP or without its factors.
+def wide(width: int, rate: Any, key: jax.Array, rule: Any) -> Any:
+    sizes = lambda width: (width, DEPTH, width // 2)
+    return made(rule, sizes(WIDTHS[0]), sizes(width), rate, key)
 
-    With α = 1 and Adam, CompleteP divides branches by the growth of the depth, and
-    Adam's ε with them; the learning rate stays.
-    """
-    growth = depth / DEPTHS[0] if complete else 1.0
-    params = jinit.materialize(shapes(WIDTH, depth, WIDTH), key, RULES)
-    model = functools.partial(network, factor=1 / growth)
-    return model, params, optax.adam(rate, eps=1e-8 / growth)
+
+def deep(depth: int, rate: Any, key: jax.Array, rule: Any) -> Any:
+    return made(rule, (WIDTH, DEPTHS[0], WIDTH), (WIDTH, depth, WIDTH), rate, key)
 
 
 SWEEPS = {
-    "width_mup": (functools.partial(wide, mup=True), WIDTHS, "width"),
-    "width_standard": (functools.partial(wide, mup=False), WIDTHS, "width"),
-    "depth_completep": (functools.partial(deep, complete=True), DEPTHS, "depth"),
-    "depth_standard": (functools.partial(deep, complete=False), DEPTHS, "depth"),
+    "width_mup": (functools.partial(wide, rule="mup"), WIDTHS, "width"),
+    "width_standard": (functools.partial(wide, rule=None), WIDTHS, "width"),
+    "depth_completep": (functools.partial(deep, rule="completep"), DEPTHS, "depth"),
+    "depth_standard": (functools.partial(deep, rule=None), DEPTHS, "depth"),
 }
 
 
@@ -105,7 +105,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=float, default=0.5)
     parser.add_argument("--out", type=pathlib.Path, default="transfer")
     parser.add_argument("--only", choices=SWEEPS, nargs="*", default=list(SWEEPS))
     options = parser.parse_args()
@@ -116,7 +116,7 @@ def main() -> None:
         begin = time.perf_counter()
         found = jinit.transfer(
             make, sizes, RATES, batches, cross_entropy, over=over,
-            steps=options.epochs * len(batches), seeds=options.seeds,
+            steps=round(options.epochs * len(batches)), seeds=options.seeds,
             path=str(options.out / f"{name}.json"),
         )  # fmt: skip
         console.rule(f"{name}, {time.perf_counter() - begin:.0f} s")

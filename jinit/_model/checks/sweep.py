@@ -214,28 +214,31 @@ class Transfer:
 
     @property
     def _head(self) -> tuple[str, ...]:
-        return (
-            *(self.over, "best rate", "95 %", "loss", "loss at the first"),
-            *("diverged", "remarks"),
-        )
+        first = "loss" if not self._done else f"at {digits(self._first_best)}"
+        return (self.over, "best rate", "95 %", "loss", first, "remarks")
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
-        count = len(self.learning_rates) * self.seeds
+        place = self.learning_rates.index(self._first_best) if self._done else 0
         for i, each in zip(self._done, self.best, strict=True):
             yield (
                 str(each.size),
                 digits(each.rate),
                 NONE if np.isnan(each.low) else _span(each.low, each.high),
                 digits(each.loss),
-                digits(self._at_first_best(i)),
-                f"{each.diverged} of {count}" if each.diverged else "",
-                f"best at the {each.edge}" if each.edge else "",
+                digits(float(self._losses[i, place].mean())),
+                "; ".join(filter(None, self._remarks(each))),
             )
 
-    def _at_first_best(self, i: int) -> float:
-        """The mean loss at the rate tried that is nearest to the first size's best."""
+    def _remarks(self, best: Best) -> Iterator[str]:
+        count = len(self.learning_rates) * self.seeds
+        yield f"{best.diverged} of {count} diverged" if best.diverged else ""
+        yield f"best at the {best.edge}" if best.edge else ""
+
+    @property
+    def _first_best(self) -> float:
+        """The rate tried that is nearest to the best of the first size."""
         distance = np.abs(np.log2(self.learning_rates) - np.mean(self._by_seed[0]))
-        return float(self._losses[i].mean(axis=1)[int(np.nanargmin(distance))])
+        return self.learning_rates[int(np.argmin(distance))]
 
 
 def _span(low: float, high: float) -> str:

@@ -73,7 +73,9 @@ def _with_use(model: Model, row: Row, leaf: Value, uses: Sequence[Use]) -> Row:
         shift = shift_of(model.graph, use.value, leaf)
         row = dataclasses.replace(row, shift=shift)
     if row.role in {"norm scale", "norm offset"}:
-        return _in_branch(row, None, model.flow.closed_by(use.op.outputs[0]))
+        row = _in_branch(row, None, model.flow.closed_by(use.op.outputs[0]))
+        closes = row.closes_residual and row.role == "norm scale"
+        return dataclasses.replace(row, closes_residual=closes)
     if row.role == "bias":
         owners = {layer.bias: layer.path for layer in model.layers}
         row = dataclasses.replace(row, kernel=owners.get(use.value))

@@ -85,12 +85,13 @@ def _told(trace: Trace) -> dict[str, Parameter]:
         is_norm = row.role in {"norm scale", "norm offset"}
         near = after[row] if is_norm and not own.branches else own
         branches = near.branches if near else 0
+        ends = is_norm and own.branches > 0  # a norm has branches where it ends one
         return Parameter(
             row.path,
             row.shape,
             row,
             branches,
-            own.closes_residual,
+            own.closes_residual or ends,
             branches in paired,
             *multiples.get(row.path, (1.0, 1.0)),
             row.path in shifted,

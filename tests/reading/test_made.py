@@ -1,5 +1,7 @@
 """Kernels that are not the parameter itself, but something made of it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,5 +91,5 @@ def test_what_is_added_to_a_scale_before_it_multiplies(shift):
     rules = [("w", 0.1), *jinit.recipes.gpt2()]
     for plan in (None, rules):
         found = jinit.explain(apply, params, image(4, 8), rules=plan)
-        starts = {choice.path: choice.initializer for choice in found}
+        starts: dict[str, Any] = {choice.path: choice.initializer for choice in found}
         assert starts["scale"].mean((8,)) == starts["gate"].mean((1,)) == 1 - shift

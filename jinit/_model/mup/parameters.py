@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 from ..._core import is_typed_key, named_leaves, printable
-from ..._graph import Value
 from ..._reading import Numbers, Row, Source, Trace, Use
 
 
@@ -24,7 +23,6 @@ class Parameter:
         multiple: The numbers that the model itself multiplies it with, and what its
             layer reads and puts out.
         as_head: The same where a table is a head.
-        shifted: Whether the model adds a number to it first, as norms do to γ in 1 + γ.
     """
 
     path: str
@@ -35,7 +33,6 @@ class Parameter:
     pairs: bool = False
     multiple: float = 1.0
     as_head: float = 1.0
-    shifted: bool = False
 
     @property
     def is_table(self) -> bool:
@@ -78,7 +75,7 @@ def read_parameters(tree: Any, what: str) -> dict[str, Parameter]:
 def _told(trace: Trace) -> dict[str, Parameter]:
     paired = {row.branches for row in trace if row.attention and row.branches}
     after = dict(zip(trace.in_order, _kernels_after(trace), strict=True))
-    multiples, shifted = _multiples(trace), _shifted(trace)
+    multiples = _multiples(trace)
 
     def parameter(row: Row) -> Parameter:
         own = trace[row.kernel] if row.kernel else row
@@ -94,7 +91,6 @@ def _told(trace: Trace) -> dict[str, Parameter]:
             own.closes_residual or ends,
             branches in paired,
             *multiples.get(row.path, (1.0, 1.0)),
-            row.path in shifted,
         )
 
     return {row.path: parameter(row) for row in trace}
@@ -121,26 +117,6 @@ def _multiples(trace: Trace) -> dict[str, tuple[float, float]]:
             head = next((use for use in uses if use.layer), first)
             found[path] = row.multiple * around(first), around(head)
     return found
-
-
-def _shifted(trace: Trace) -> set[str]:
-    """The paths of the norm scales that a number is added to."""
-    if not isinstance(trace.source, Source):
-        return set()
-    model, uses = trace.source.model, trace.source.uses
-    leaves, makers = model.facts.leaves, model.graph.makers
-
-    def adds(leaf: Value) -> bool:
-        value = uses[leaf][0].value
-        while value != leaf:
-            maker = makers[value]
-            if maker.traits.sums:
-                return True
-            value = next(i for i in maker.inputs if leaf in leaves.get(i, ()))
-        return False
-
-    pairs = zip(model.paths, model.graph.inputs, strict=False)
-    return {p for p, leaf in pairs if trace[p].role == "norm scale" and adds(leaf)}
 
 
 def _kernels_after(trace: Trace) -> list[Row | None]:

@@ -87,7 +87,7 @@ class Request:
         # What the model does itself is no more to be done.
         before = 1.0 if self.own.absolute else base.multiple
         multiplier, behind = found.multiplier * before / target.multiple, 1.0
-        if target.shifted:
+        if row is not None and row.shift:  # of 1 + γ
             multiplier, behind = 1.0, multiplier
         found = dataclasses.replace(found, multiplier=multiplier)
         if self.form == "init":

@@ -6,9 +6,11 @@ place. They are compiled with little optimization, in two thirds of the time;
 JINIT_TEST_OPTIMIZATION=3 compiles them as users do.
 """
 
+import ctypes
 import gc
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -33,6 +35,23 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+LARGE = 3 * 2**30  # bytes of a worker, most of it compiled programs
+STATM = pathlib.Path("/proc/self/statm")
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Frees what was compiled for a module of tests, where that has become much."""
+    if nextitem is None or nextitem.path == item.path or not STATM.exists():
+        return
+    if int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > LARGE:
+        jax = sys.modules.get("jax")
+        if jax is not None:
+            jax.clear_caches()
+            gc.collect()
+            trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+            _ = trim and trim(0)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -292,7 +292,7 @@ def test_every_recipe_names_itself_and_its_source(name):
     assert claim(make).endswith((".", "!"))
     assert make.__doc__ is not None
     assert "References:" in make.__doc__
-    assert "\n    Assumes " in make.__doc__  # begins a paragraph
+    assert "\nAssumes " in str(inspect.getdoc(make))  # begins a paragraph
     assert "at 0x" not in str(inspect.signature(make))
 
 

@@ -450,6 +450,28 @@ def test_experts_are_hidden_and_routers_outputs(monkeypatch):
     assert len(numbers) == 4 + 3  # attention and experts; no table, head or router
 
 
+def test_kernels_of_states_are_hidden_complex_ones_too():
+    def apply(p, u):
+        step = lambda h, x: (p["pole"] * h + x,) * 2
+        read = u @ p["in"]
+        _, h = jax.lax.scan(step, jnp.zeros(read.shape[1:], read.dtype), read)
+        _, h = jax.lax.scan(lambda s, x: (jnp.tanh(x + s @ p["again"]),) * 2, h[0], h)
+        return (h @ p["out"]).real @ p["head"]
+
+    def traced(n):
+        shape = lambda *sizes, kind="complex64": jax.ShapeDtypeStruct(sizes, kind)
+        params = {"pole": shape(n), "in": shape(5, n), "again": shape(n, n)}
+        params |= {"out": shape(n, n), "head": shape(n, 3, kind="float32")}
+        return jinit.trace(apply, params, jnp.ones((4, 2, 5)))
+
+    found = jinit.mup(traced(8), traced(32))
+    kinds = {width.path: width.kind for width in found}
+    assert kinds == {
+        "pole": "vector", "in": "input", "again": "hidden", "out": "hidden",
+        "head": "output",
+    }  # fmt: skip
+
+
 def test_low_rank_factors_have_the_rates_of_lora_plus(monkeypatch):
     traces = []
     for width in (16, 64):

@@ -11,7 +11,7 @@ from .elementwise import (
 from .evaluation import evaluate as evaluate, Visit as Visit
 from .forward import Forward as Forward, Scope as Scope
 from .jaxpr import flatten as flatten, has_rule as has_rule, holds_layer as holds_layer
-from .multiplied import multiplied as multiplied
+from .multiplied import multiplied as multiplied, OpaqueError as OpaqueError
 from .operations import (
     Graph as Graph,
     LayerIndex as LayerIndex,

@@ -10,14 +10,17 @@ from jax.extend.core import ClosedJaxpr, gensym, Jaxpr, JaxprEqn, Var
 from .jaxpr import has_rule
 
 
+class OpaqueError(Exception):
+    """A derivative rule would not know of a factor in the call that it is for."""
+
+
 def multiplied(jaxpr: ClosedJaxpr, factors: Mapping[JaxprEqn, float]) -> ClosedJaxpr:
     """The computation with the one result of each equation times its factor.
 
     Loops, branches, calls and rematerialization stay as they are around them.
 
     Raises:
-        NotImplementedError: Where one is in a call with a derivative rule of its own,
-            which would not know of the factor.
+        OpaqueError: Where one is in a call with a derivative rule of its own.
     """
     return _closed(jaxpr, factors)
 
@@ -41,7 +44,7 @@ def _rewritten(old: JaxprEqn, factors: Mapping[JaxprEqn, float]) -> list[JaxprEq
     if all(params[name] is value for name, value in old.params.items()):
         return [old]
     if has_rule(old):
-        raise NotImplementedError
+        raise OpaqueError
     return [old.replace(params=params)]
 
 

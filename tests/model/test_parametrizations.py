@@ -534,7 +534,12 @@ TREE = {"a": jax.ShapeDtypeStruct((4, 8), "float32")}
             lambda: jinit.mup(TREE, TREE).optimizer(lambda rate: None, 0.1),
             "Give `kind`: 'sgd' where they do",
         ),
-        (lambda: jinit.mup(TREE, TREE).weight_decays("adamw"), "mean|'torch'"),
+        (
+            lambda: jinit.mup(TREE, TREE).optimizer(optax.lamb, 0.1),
+            "Got <function lamb",
+        ),
+        (lambda: jinit.mup(TREE, gpt(32, 8)[0], "completep"), "`base` to be a trace"),
+        (lambda: jinit.mup(TREE, TREE).weight_decays("adamw"), "'torch'"),
     ],
 )
 def test_refusals(call, message):

@@ -16,6 +16,7 @@ from ..._graph import (
     Graph,
     multiplied,
     Op,
+    OpaqueError,
     parameter_leaves,
     Value,
 )
@@ -135,7 +136,7 @@ def with_factors(
         equations = {op.equation: by for op, by in places.items() if op.equation}
         try:
             run = jaxpr_as_fun(multiplied(jaxpr, equations))
-        except NotImplementedError:
+        except OpaqueError:
             raise ValueError(
                 "`Mup.forward` needs attentions whose code it can see. Got one in a "
                 "function with a derivative rule of its own. Give the factor there."

@@ -22,11 +22,11 @@ class Factors(NamedTuple):
 
 _SGD = {"sgd", "noisy_sgd"}
 _MUON = {"muon"}
+# Not those that multiply by the norm of weights or gradients: adafactor, lamb, lars.
 _ADAM = {
-    "adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamaxw",
-    "adamw", "adan", "ademamix", "amsgrad", "lamb", "lars", "lion", "nadam", "nadamw",
-    "novograd", "radam", "rmsprop", "rprop", "schedule_free_adamw", "sign_sgd", "sm3",
-    "yogi",
+    "adabelief", "adagrad", "adam", "adamax", "adamaxw", "adamw", "adan", "ademamix",
+    "amsgrad", "lion", "nadam", "nadamw", "radam", "rmsprop", "rprop",
+    "schedule_free_adamw", "sign_sgd", "sm3", "yogi",
 }  # fmt: skip
 _DECAYS = {"weight_decay", "adam_weight_decay"}
 _MOMENTA = {"b1", "b2", "adam_b1", "adam_b2"}

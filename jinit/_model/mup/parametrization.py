@@ -82,7 +82,7 @@ def mup(
             are tied; "symmetric", of muP alone: inputs have the multiplier √n, outputs
             1/√n, and SGD one learning rate for all. They train alike. In the latter
             two, put `Mup.forward` around the model's `apply`. By default "init", but
-            "multiplier" for umup, ntk and mean_field.
+            "multiplier" for umup, modula, ntk and mean_field.
         alpha: The exponent α of depth, from 1/2 to 1; by default that of the rule.
         depth: The residual layers (base, target), where the traces do not show them: of
             a base that has the structure of the target.
@@ -137,8 +137,10 @@ def mup(
     before, after = read_parameters(base, "base"), read_parameters(target, "target")
     exponent = _alpha(rule, kind, alpha, depth)
     if kind.absolute or exponent is not None:
-        _require_trace(rule, after)
+        _require_trace("target", rule, after)
         _require_ends(rule, target)
+    if exponent is not None and depth is None:
+        _require_trace("base", rule, before)
     request = Request(
         name=rule,
         own=kind,
@@ -210,10 +212,10 @@ def _growth(what: str, sizes: Sequence[int]) -> float:
     return target / base
 
 
-def _require_trace(rule: str, after: Mapping[str, Parameter]) -> None:
-    if any(parameter.row is None for parameter in after.values()):
+def _require_trace(what: str, rule: str, found: Mapping[str, Parameter]) -> None:
+    if any(parameter.row is None for parameter in found.values()):
         raise ValueError(
-            f"`jinit.mup` needs `target` to be a trace for {rule!r}, which asks what "
+            f"`jinit.mup` needs `{what}` to be a trace for {rule!r}, which asks what "
             "each parameter is for. Got a tree. Give "
             "`jinit.trace(apply, params, *inputs)`."
         )

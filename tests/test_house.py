@@ -20,10 +20,11 @@ LINES = [
     ["_activations", "datasets", "testing"],
     ["settings"],
     ["_frameworks", "_graph", "_schemes", "theory"],
-    ["_reading", "compat", "compose", *FAMILIES],
+    ["_reading", "_training", "compat", "compose", *FAMILIES],
     ["_model"],
     ["data", "growth", "low_rank", "pretrain", "recipes"],
     ["_diagnostics"],
+    ["_compare"],
     ["cli"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LINES) for part in parts}

@@ -12,9 +12,9 @@ import optax
 import pytest
 
 import jinit
-from jinit._model.checks import rates as face, runs, Transfer
-from jinit._model.checks.best import best_rates, edges, mean_of_seeds, trend
-from jinit._model.checks.lines import apart
+from jinit._model.checks import rates as face, Transfer
+from jinit._training import best_rates, edges, mean_of_seeds, runs, trend
+from jinit._training.lines import apart
 
 
 RATES = [0.01, 0.03, 0.1, 0.3, 1.0, 300.0]
@@ -86,7 +86,8 @@ def test_what_is_done_is_kept_and_goes_on(tmp_path, monkeypatch):
     train = face.side_by_side
 
     def counted(runs, rates, seeds):
-        trained.append((runs.size, len(rates)))
+        (size,) = runs.make.args
+        trained.append((size, len(rates)))
         return train(runs, rates, seeds)
 
     monkeypatch.setattr(face, "side_by_side", counted)
@@ -96,10 +97,10 @@ def test_what_is_done_is_kept_and_goes_on(tmp_path, monkeypatch):
     assert trained[2:] == [(1, 6), (2, 6), (4, 18)]
     np.testing.assert_array_equal(np.array(more.losses)[:2, :, :2], first.losses)
     assert swept(path=path) == first
-    with pytest.raises(ValueError, match=r"same model, data, loss.*size 1 in"):
+    with pytest.raises(ValueError, match=r"same model, data, loss.*of 1 in"):
         swept(path=path, steps=10)
     rows = json.loads(path.read_text())["runs"]
-    assert {row["last"] for row in rows if row["rate"] == 300} == {None}
+    assert {row["last"] for row in rows if row["rate"] == 300} == {"inf"}
     path.write_text("{}")
     with pytest.raises(ValueError, match="a file that it wrote, or none"):
         swept(path=path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .training import Over
+from .sizes import Over
 from .watched import Kind
 
 

@@ -12,9 +12,10 @@ from ..._core import Count, Counts, Listed, NonNegative, public, track
 from ..._frameworks import again, Subject
 from ..._graph import evaluate
 from ..._reading import Model, read_subject
+from ..._training import Batch, bound, Loss, Step
 from .alike import alike, Seen
 from .record import CoordinateCheck, Curve, TOLERANCE
-from .training import Batch, bound, Loss, Over, parted, require_task, Step
+from .sizes import Over, parted, require_task
 from .watched import Watched, watched
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._core import blank
-from .lines import BAD, End, GOOD, INK, label_ends, quiet, sized
-from .training import Over
+from ..._training import BAD, End, GOOD, INK, label_ends, quiet, sized
+from .sizes import Over
 
 
 COLORS: Mapping[str, str] = {

@@ -1,7 +1,10 @@
 """Does the learning rate that is best for a small model stay best for a large one?"""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
+import jax
 import numpy as np
 
 from ..._core import (
@@ -16,13 +19,25 @@ from ..._core import (
     stoppable,
     track,
 )
-from .kept import Kept, kept, Reached, Run
-from .runs import Make, PARTS, Runs, side_by_side
+from ..._training import (
+    Batch,
+    Kept,
+    kept,
+    Loss,
+    PARTS,
+    Reached,
+    reached,
+    Run,
+    Runs,
+    side_by_side,
+)
+from .sizes import Over, parted, require_task
 from .sweep import Transfer
-from .training import Batch, Loss, Over, parted, require_task
 
 
 _WHERE = "jinit.transfer"
+
+Make: TypeAlias = Callable[[int, Any, jax.Array], tuple[Any, ...]]
 
 
 @public(concrete=True)
@@ -98,13 +113,14 @@ def transfer(
     sizes, rates = tuple(sorted({*sizes})), np.unique(learning_rates.ravel())
     require_task(_WHERE, sizes, batches)
     _require_rates(rates)
-    plans = [_runs(make, size, batches, loss, over, steps) for size in sizes]
+    plans = {size: _runs(make, size, batches, loss, over, steps) for size in sizes}
     pairs = [(float(rate), seed) for rate in rates for seed in range(seeds)]
     store = kept(_WHERE, path)
     with stoppable(_WHERE):
-        for i, runs in enumerate(plans, 1):
-            _train(runs, pairs, store, f"{over} {runs.size}, {i} of {len(plans)}")
-    done = [[store.done.get(Run(size, *pair)) for pair in pairs] for size in sizes]
+        for i, (size, runs) in enumerate(plans.items(), 1):
+            label = f"{over} {size}, {i} of {len(plans)}"
+            _train(str(size), runs, pairs, store, label)
+    done = [[store.done.get(Run(str(size), *pair)) for pair in pairs] for size in sizes]
     if not any(map(any, done)):
         raise KeyboardInterrupt
     return _result(sizes, rates, done, over, steps, tolerance)
@@ -122,23 +138,28 @@ def _runs(
     make: Make, size: int, batches: Sequence[Batch], loss: Loss, over: Over, steps: int
 ) -> Runs:
     own = parted(_WHERE, batches, size, over)
-    return Runs(_WHERE, make, size, own, loss, steps * len(own) // len(batches))
+    steps = steps * len(own) // len(batches)
+    return Runs(_WHERE, functools.partial(make, size), own, loss, steps)
 
 
 def _train(
-    runs: Runs, pairs: Sequence[tuple[float, int]], store: Kept, label: str
+    size: str,
+    runs: Runs,
+    pairs: Sequence[tuple[float, int]],
+    store: Kept,
+    label: str,
 ) -> None:
     """Trains what is not done yet, and keeps it."""
-    store.require_same(runs)
-    left = [pair for pair in pairs if Run(runs.size, *pair) not in store.done]
+    store.require_same(size, runs)
+    left = [Run(size, *pair) for pair in pairs if Run(size, *pair) not in store.done]
     if not left:
         return
-    rates, seeds = (np.array(each) for each in zip(*left, strict=True))
+    rates, seeds = (np.array(each) for each in list(zip(*left, strict=True))[1:])
     parts = side_by_side(runs, rates.astype(np.float32), seeds.astype(np.int32))
     for losses in track(parts, PARTS + 1, label):
         if losses is not None:
-            every = zip(losses.first.tolist(), losses.last.tolist(), strict=True)
-            store.add([Run(runs.size, *pair) for pair in left], list(every))
+            ends = reached(losses, curves=False)
+            store.add(dict(zip(left, ends, strict=True)))
 
 
 def _result(
@@ -150,7 +171,8 @@ def _result(
     tolerance: float,
 ) -> Transfer:
     """What is done as numbers, NaN for what is not."""
-    numbers = [[each or (np.nan, np.nan) for each in row] for row in done]
+    unknown = (np.nan, np.nan)
+    numbers = [[each[:2] if each else unknown for each in row] for row in done]
     table = np.array(numbers, float).reshape(len(sizes), len(rates), -1, 2)
     first = tuple(_mean(row) for row in table[..., 0])
     last = tuple(tuple(map(tuple, row)) for row in table[..., 1].tolist())

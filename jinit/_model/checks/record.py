@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._core import aligned, digits, rich_table, signed
 from .picture import draw_check, Line
-from .training import Over
+from .sizes import Over
 from .watched import Kind
 
 

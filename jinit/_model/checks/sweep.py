@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..._core import aligned, digits, NONE, rich_table
-from .best import best_rates, edges, Interval, mean_of_seeds, trend
+from ..._training import best_rates, edges, Interval, mean_of_seeds, trend
+from .sizes import Over
 from .sweep_picture import draw_sweep
-from .training import Over
 
 
 @dataclasses.dataclass(frozen=True)

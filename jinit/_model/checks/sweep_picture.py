@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..._core import blank, digits
-from .lines import BAD, End, FAINT, GOOD, INK, label_ends, quiet, sized
-from .training import Over
+from ..._training import BAD, End, FAINT, GOOD, INK, label_ends, quiet, sized
+from .sizes import Over
 
 
 def draw_sweep(

@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._frameworks import again, Subject
-from .training import Batch, bound, Loss, Step
+from .._frameworks import again, Subject
+from .step import Batch, bound, Loss, Step
 
 
-Make: TypeAlias = Callable[[int, Any, jax.Array], tuple[Any, ...]]
+Make: TypeAlias = Callable[[Any, jax.Array], tuple[Any, ...]]
 
 PARTS = 10  # in which a run is made, for its progress and a Ctrl-C
+POINTS = 200  # of a curve, at most; each is the mean loss of its steps
 TAIL = 0.1  # of the steps at the end, whose loss counts
 
 
@@ -28,90 +29,14 @@ class State(NamedTuple):
         memory: That of its optimizer.
         order: The numbers of its batches, in the order of its seed.
         first: The loss of its first step.
-        tail: The sum of the losses that count.
+        curve: The sums of the losses at each point of its curve.
     """
 
     weights: Any
     memory: Any
     order: jax.Array
     first: jax.Array
-    tail: jax.Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Runs:
-    """How the models of one size are made and trained: see `jinit.transfer`.
-
-    Attributes:
-        where: The public function that asks.
-        make: Gives the model, its weights and its optimizer.
-        size: The size.
-        batches: The batches, one per step.
-        loss: The loss.
-        steps: How many steps.
-    """
-
-    where: str
-    make: Make
-    size: int
-    batches: Sequence[Batch]
-    loss: Loss
-    steps: int
-
-    @functools.cached_property
-    def tail(self) -> int:
-        """The last steps, whose losses count."""
-        return max(1, round(TAIL * self.steps))
-
-    @functools.cached_property
-    def data(self) -> Any:
-        """All batches as one, along a new axis in front."""
-        kinds = {str(jax.tree.map(jax.typeof, batch)) for batch in self.batches}
-        if len(kinds) > 1:
-            raise ValueError(
-                f"`{self.where}` needs batches of one shape and dtype. Got "
-                f"{', '.join(sorted(kinds))}. Leave out the last, if it is shorter."
-            )
-        return jax.tree.map(lambda *each: jnp.stack(each), *self.batches)
-
-    def made(self, rate: Any, seed: Any) -> tuple[Subject, Any]:
-        """The model and the optimizer of a run."""
-        key = jax.random.fold_in(jax.random.key(0), seed)
-        return bound(self.where, self.make(self.size, rate, key), self.batches[0][0])
-
-    def start(self, weights: Any, optimizer: Any, seed: Any) -> State:
-        """A run at its start, with its batches in an order of its seed."""
-        key = jax.random.fold_in(jax.random.key(1), seed)
-        order = jax.random.permutation(key, len(self.batches))
-        zero = jnp.zeros((), jnp.float32)
-        return State(weights, optimizer.init(weights), order, zero, zero)
-
-    def advance(
-        self, state: State, subject: Subject, optimizer: Any, data: Any, span: Any
-    ) -> State:
-        """A run after the steps from one number to another."""
-        step = Step(subject, optimizer, self.loss)
-        first, last = span
-
-        def body(t: jax.Array, now: State) -> State:
-            which = now.order[t % len(self.batches)]
-            inputs, targets = jax.tree.map(lambda x: x[which], data)
-            seen = again(subject, inputs).inputs
-            weights, memory, loss = step(now.weights, now.memory, seen, targets)
-            loss = loss.astype(jnp.float32)
-            counts = t >= self.steps - self.tail
-            return State(
-                weights, memory, now.order,
-                jnp.where(t == 0, loss, now.first),
-                now.tail + jnp.where(counts, loss, 0),
-            )  # fmt: skip
-
-        return jax.lax.fori_loop(first, last, body, state)
-
-    def spans(self) -> Iterator[np.ndarray]:
-        """From which step to which, part by part."""
-        ends = np.linspace(0, self.steps, min(self.steps, PARTS) + 1).round()
-        return iter(np.stack([ends[:-1], ends[1:]], axis=1).astype(np.int32))
+    curve: jax.Array
 
 
 class Losses(NamedTuple):
@@ -119,15 +44,122 @@ class Losses(NamedTuple):
 
     Attributes:
         first: By run, the loss of the first step.
-        last: By run, the mean loss of the last steps; ∞ where it has diverged.
+        curve: By run and point, the mean loss of the steps.
+        held: By run, the mean loss of the batches held out; NaN where there are none.
     """
 
     first: np.ndarray
-    last: np.ndarray
+    curve: np.ndarray
+    held: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """By run, the mean loss of the last steps; ∞ where it has diverged."""
+        count = max(1, round(TAIL * self.curve.shape[-1]))
+        return _or_infinite(self.curve[:, -count:].mean(axis=-1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Runs:
+    """How a model is made and trained, at any learning rate and from any seed.
+
+    Attributes:
+        where: The public function that asks.
+        make: Gives the model, its weights and its optimizer, from a rate and a key.
+        batches: The batches, one per step, begun anew when they are used up.
+        loss: The loss.
+        steps: How many steps.
+        held_out: Batches that are looked at in the end.
+        programs: What is compiled already.
+    """
+
+    where: str
+    make: Make
+    batches: Sequence[Batch]
+    loss: Loss
+    steps: int
+    held_out: Sequence[Batch] = ()
+    programs: dict[Any, "_Program"] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def data(self) -> Any:
+        """All batches as one, along a new axis in front."""
+        return self._stacked(self.batches)
+
+    def _stacked(self, batches: Sequence[Batch]) -> Any:
+        kinds = {str(jax.tree.map(jax.typeof, batch)) for batch in batches}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"`{self.where}` needs batches of one shape and dtype. Got "
+                f"{', '.join(sorted(kinds))}. Leave out the last, if it is shorter."
+            )
+        return jax.tree.map(lambda *each: jnp.stack(each), *batches)
+
+    @functools.cached_property
+    def points(self) -> np.ndarray:
+        """By step, the number of its point."""
+        return np.arange(self.steps) * min(self.steps, POINTS) // self.steps
+
+    def made(self, rate: Any, seed: Any) -> tuple[Subject, Any]:
+        """The model and the optimizer of a run."""
+        key = jax.random.fold_in(jax.random.key(0), seed)
+        return bound(self.where, self.make(rate, key), self.batches[0][0])
+
+    def start(self, weights: Any, optimizer: Any, seed: Any) -> State:
+        """A run at its start, with its batches in an order of its seed."""
+        key = jax.random.fold_in(jax.random.key(1), seed)
+        order = jax.random.permutation(key, len(self.batches))
+        zero, points = jnp.zeros((), jnp.float32), min(self.steps, POINTS)
+        curve = jnp.zeros(points, jnp.float32)
+        return State(weights, optimizer.init(weights), order, zero, curve)
+
+    def advance(
+        self, state: State, subject: Subject, optimizer: Any, data: Any, span: Any
+    ) -> State:
+        """A run after the steps from one number to another."""
+        step, points = Step(subject, optimizer, self.loss), jnp.asarray(self.points)
+        first, last = span
+
+        def body(t: jax.Array, now: State) -> State:
+            which = now.order[t % len(self.batches)]
+            inputs, targets = jax.tree.map(lambda x: x[which], data)
+            seen = again(subject, inputs).inputs
+            weights, memory, loss = step(now.weights, now.memory, seen, targets, t)
+            loss = loss.astype(jnp.float32)
+            first = jnp.where(t == 0, loss, now.first)
+            curve = now.curve.at[points[t]].add(loss)
+            return State(weights, memory, now.order, first, curve)
+
+        return jax.lax.fori_loop(first, last, body, state)
+
+    def judged(self, state: State, subject: Subject) -> jax.Array:
+        """The mean loss of the batches held out."""
+        if not self.held_out:
+            return jnp.full((), jnp.nan)
+
+        def loss(batch: Any) -> jax.Array:
+            seen = again(subject, batch[0]).inputs
+            outputs = subject.apply(state.weights, subject.state, *seen)
+            return self.loss(outputs, batch[1]).astype(jnp.float32)
+
+        return jax.lax.map(loss, self._stacked(self.held_out)).mean()
+
+    def spans(self) -> Iterator[np.ndarray]:
+        """From which step to which, part by part."""
+        ends = np.linspace(0, self.steps, min(self.steps, PARTS) + 1).round()
+        return iter(np.stack([ends[:-1], ends[1:]], axis=1).astype(np.int32))
+
+    def losses(self, state: State, held: jax.Array, count: int) -> Losses:
+        """What became of the first runs of a state."""
+        curve = np.asarray(state.curve, float) / np.bincount(self.points)
+        held = np.asarray(held, float)
+        held = _or_infinite(held) if self.held_out else held
+        every = Losses(np.asarray(state.first, float), curve, held)
+        return Losses(*(each[:count] for each in every))
 
 
 def side_by_side(
-    runs: Runs, rates: np.ndarray, seeds: np.ndarray
+    runs: Runs, rates: np.ndarray, seeds: np.ndarray, drawn: Any = None
 ) -> Iterator[Losses | None]:
     """Trains all pairs in one program, as many at once as there is memory for.
 
@@ -138,25 +170,27 @@ def side_by_side(
         runs: What is trained.
         rates: The learning rate of each run.
         seeds: And its seed.
+        drawn: The weights of all seeds, stacked in front; by default those of `make`.
 
     Yields:
         None after each part of the way, and the losses in the end.
     """
     try:
-        program = _traced(runs, len(rates))
+        program = _traced(runs, len(rates), drawn)
     except Exception:  # whatever `make` says of a number that is not there
-        yield from _by_rate(runs, rates, seeds)
+        yield from _by_rate(runs, rates, seeds, drawn)
         return
     found = []
     for batch in np.array_split(np.arange(len(rates)), -(-len(rates) // program.size)):
         # The last may be shorter, and repeats a run instead of compiling anew.
         full = np.resize(batch, program.size)
-        state = program.start(rates[full], seeds[full])
+        state = program.start(rates[full], seeds[full], drawn)
         for span in runs.spans():
             state = program.advance(state, rates[full], seeds[full], runs.data, span)
-            jax.block_until_ready(state.tail)
+            jax.block_until_ready(state.curve)
             yield None
-        found.append(_losses(runs, state, len(batch)))
+        held = program.judge(state, rates[full], seeds[full])
+        found.append(runs.losses(state, held, len(batch)))
     yield Losses(*map(np.concatenate, zip(*found, strict=True)))
 
 
@@ -166,30 +200,47 @@ class _Program(NamedTuple):
     size: int
     start: Callable[..., State]
     advance: Callable[..., State]
+    judge: Callable[..., jax.Array]
 
 
-def _traced(runs: Runs, count: int) -> _Program:
+def _traced(runs: Runs, count: int, drawn: Any) -> _Program:
     """The program of all runs; of half of them where there is no memory for it."""
+    kinds = count, str(jax.tree.map(jax.typeof, drawn))
+    if kinds not in runs.programs:
+        runs.programs[kinds] = _compiled(runs, count, drawn)
+    return runs.programs[kinds]
 
-    def start(rate: Any, seed: Any) -> State:
+
+def _compiled(runs: Runs, count: int, drawn: Any) -> _Program:
+    def start(rate: Any, seed: Any, drawn: Any) -> State:
         subject, optimizer = runs.made(rate, seed)
-        return runs.start(subject.weights, optimizer, seed)
+        return runs.start(_of_seed(subject, drawn, seed), optimizer, seed)
 
     def advance(state: State, rate: Any, seed: Any, data: Any, span: Any) -> State:
         subject, optimizer = runs.made(rate, seed)  # weights are not read, nor drawn
         return runs.advance(state, subject, optimizer, data, span)
 
-    every_start = jax.jit(jax.vmap(start))
+    def judge(state: State, rate: Any, seed: Any) -> jax.Array:
+        return runs.judged(state, runs.made(rate, seed)[0])
+
+    every_start = jax.jit(jax.vmap(start, (0, 0, None)))
     every = jax.jit(jax.vmap(advance, (0, 0, 0, None, None)))
     span = jax.ShapeDtypeStruct((2,), "int32")
     size = count
     while True:
         pair = [jax.ShapeDtypeStruct((size,), kind) for kind in ("float32", "int32")]
-        states = jax.eval_shape(every_start, *pair)
+        states = jax.eval_shape(every_start, *pair, drawn)
         compiled = every.lower(states, *pair, runs.data, span).compile()
         if size == 1 or _fits(compiled):
-            return _Program(size, every_start, compiled)
+            return _Program(size, every_start, compiled, jax.jit(jax.vmap(judge)))
         size = -(-size // 2)
+
+
+def _of_seed(subject: Subject, drawn: Any, seed: Any) -> Any:
+    """The weights of a seed: of what is drawn, or those that `make` gave."""
+    if drawn is None:
+        return subject.weights
+    return jax.tree.map(lambda every: every[seed], drawn)
 
 
 def _fits(compiled: Any) -> bool:
@@ -213,15 +264,16 @@ def _free_bytes() -> float:
 
 
 def _by_rate(
-    runs: Runs, rates: np.ndarray, seeds: np.ndarray
+    runs: Runs, rates: np.ndarray, seeds: np.ndarray, drawn: Any
 ) -> Iterator[Losses | None]:
     """The same with a program per learning rate, and the seeds of it side by side."""
-    first, last = np.zeros(len(rates)), np.zeros(len(rates))
+    found: list[tuple[np.ndarray, Losses]] = []
     for rate in np.unique(rates):
         own = np.flatnonzero(rates == rate)
         made = [runs.made(float(rate), int(seed)) for seed in seeds[own]]
         subject, optimizer = made[0]
-        weights = [each.weights for each, _ in made]
+        pairs = zip(made, seeds[own], strict=True)
+        weights = [_of_seed(each, drawn, seed) for (each, _), seed in pairs]
         stacked = jax.tree.map(lambda *each: jnp.stack(each), *weights)
         begin = lambda w, seed, optimizer=optimizer: runs.start(w, optimizer, seed)
         state = jax.vmap(begin)(stacked, seeds[own])
@@ -234,13 +286,15 @@ def _by_rate(
         )
         for span in runs.spans():
             state = advance(state, runs.data, span)
-            jax.block_until_ready(state.tail)
+            jax.block_until_ready(state.curve)
             yield None
-        first[own], last[own] = _losses(runs, state, len(own))
-    yield Losses(first, last)
+        judge = functools.partial(runs.judged, subject=subject)
+        held = jax.jit(jax.vmap(judge))(state)
+        found.append((own, runs.losses(state, held, len(own))))
+    order = np.argsort(np.concatenate([own for own, _ in found]))
+    every = zip(*(losses for _, losses in found), strict=True)
+    yield Losses(*(np.concatenate(each)[order] for each in every))
 
 
-def _losses(runs: Runs, state: State, count: int) -> Losses:
-    first, tail = np.asarray(state.first), np.asarray(state.tail) / runs.tail
-    last = np.where(np.isfinite(tail), tail, np.inf)
-    return Losses(first[:count].astype(float), last[:count].astype(float))
+def _or_infinite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.inf)

@@ -1,4 +1,4 @@
-"""The file that keeps the runs of a sweep, so that it can go on where it stopped."""
+"""The file that keeps runs, so that they can go on where they stopped."""
 
 import dataclasses
 import hashlib
@@ -6,29 +6,46 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from ..._core import shown
-from .runs import Runs
+from .._core import shown
+from .runs import Losses, Runs
 
 
 class Run(NamedTuple):
-    """A run: its size, its learning rate and its seed."""
+    """A run: of what, such as a size, its learning rate and its seed."""
 
-    size: int
+    what: str
     rate: float
     seed: int
 
 
 class Reached(NamedTuple):
-    """What became of it: the first loss, and the last, ∞ where it has diverged."""
+    """What became of it: see `Losses`.
+
+    Attributes:
+        first: The loss of the first step.
+        last: The mean loss of the last steps, ∞ where it has diverged.
+        held: The mean loss of what is held out.
+        curve: The mean loss at each point, where curves are kept.
+    """
 
     first: float
     last: float
+    held: float
+    curve: tuple[float, ...] = ()
+
+
+def reached(losses: Losses, curves: bool) -> list[Reached]:
+    """What became of each run."""
+    numbers = losses.first, losses.last, losses.held
+    curve = map(tuple, losses.curve.tolist()) if curves else [()] * len(losses.first)
+    every = zip(*(each.tolist() for each in numbers), curve, strict=True)
+    return [Reached(*each) for each in every]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,45 +55,37 @@ class Kept:
     Attributes:
         where: The public function that asks.
         path: The file; None for none.
-        done: The losses of what is done.
-        setups: By size, what tells a setup from another.
+        done: What became of what is done.
+        setups: By what is run, what tells its setup from another.
     """
 
     where: str
     path: str | None
     done: dict[Run, Reached]
-    setups: dict[int, str]
+    setups: dict[str, str]
 
-    def require_same(self, runs: Runs) -> None:
+    def require_same(self, what: str, runs: Runs, weights: Any = None) -> None:
         """Refuses a file with runs of another model, data, loss or number of steps."""
         if self.path is None:
             return
-        setup = _setup(runs)
-        if self.setups.setdefault(runs.size, setup) != setup:
+        setup = _setup(runs, weights)
+        if self.setups.setdefault(what, setup) != setup:
             raise ValueError(
                 f"`{self.where}` needs `path` to hold runs of the same model, data, "
-                f"loss and steps. Got others of size {runs.size} in {self.path}. "
-                "Remove it, or give another path."
+                f"loss and steps. Got others of {what} in {self.path}. Remove it, or "
+                "give another path."
             )
 
-    def add(self, runs: Sequence[Run], losses: Sequence[tuple[float, float]]) -> None:
+    def add(self, done: Mapping[Run, Reached]) -> None:
         """Keeps what is done; a file is replaced whole or not at all."""
-        reached = (Reached(*each) for each in losses)
-        self.done.update(zip(runs, reached, strict=True))
+        self.done.update(done)
         if self.path is None:
             return
-        none = lambda x: x if np.isfinite(x) else None
-        rows = [
-            dict(zip(_COLUMNS, (*run, *map(none, loss)), strict=True))
-            for run, loss in self.done.items()
-        ]
+        rows = [_written(run) | _written(end) for run, end in self.done.items()]
         text = json.dumps({"setups": self.setups, "runs": rows}, indent=1)
         new = f"{self.path}.new"
         pathlib.Path(new).write_text(text)
         os.replace(new, self.path)
-
-
-_COLUMNS = ("size", "rate", "seed", "first", "last")
 
 
 def kept(where: str, path: str | None) -> Kept:
@@ -84,7 +93,7 @@ def kept(where: str, path: str | None) -> Kept:
     if path is None or not os.path.exists(path):
         store = Kept(where, path, {}, {})
         try:
-            store.add((), ())  # now, and not after hours of training
+            store.add({})  # now, and not after hours of training
         except OSError as error:
             raise ValueError(
                 f"`{where}` needs `path` to be a file that it can write. Got "
@@ -93,22 +102,41 @@ def kept(where: str, path: str | None) -> Kept:
         return store
     try:
         found = json.loads(pathlib.Path(path).read_text())
-        rows = [tuple(row[name] for name in _COLUMNS) for row in found["runs"]]
-        setups = {int(size): setup for size, setup in found["setups"].items()}
+        done = {_read(Run, row): _read(Reached, row) for row in found["runs"]}
+        return Kept(where, path, done, dict(found["setups"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(
             f"`{where}` needs `path` to be a file that it wrote, or none. Got "
             f"{shown(path)}. Remove it, or give another path."
         ) from None
-    whole = lambda x: np.inf if x is None else x
-    done = {Run(*row[:3]): Reached(*map(whole, row[3:])) for row in rows}
-    return Kept(where, path, done, setups)
 
 
-def _setup(runs: Runs) -> str:
+def _written(row: Any) -> dict[str, Any]:
+    """A tuple by name, as JSON has it: what is no finite number is text."""
+    return {name: _number(value) for name, value in row._asdict().items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_number(each) for each in value]
+    is_odd = isinstance(value, float) and not np.isfinite(value)
+    return str(value) if is_odd else value
+
+
+def _read(kind: Any, row: Mapping[str, Any]) -> Any:
+    """The tuple that `_written` has written."""
+    values = [row[name] for name in kind._fields]
+    return kind(*map(_value, kind.__annotations__.values(), values))
+
+
+def _value(kind: Any, value: Any) -> Any:
+    return tuple(map(float, value)) if isinstance(value, list) else kind(value)
+
+
+def _setup(runs: Runs, weights: Any) -> str:
     """A digest of all that a run depends on, but its learning rate and seed."""
     digest = hashlib.sha256(f"{runs.steps}".encode())
-    for leaf in jax.tree.leaves(runs.data):
+    for leaf in jax.tree.leaves((runs.data, list(runs.held_out), weights)):
         digest.update(np.asarray(leaf).tobytes())
     digest.update(_program(runs).encode())
     return digest.hexdigest()[:16]

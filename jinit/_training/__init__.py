@@ -1,0 +1,35 @@
+"""Many runs of a model side by side, what is kept of them, and what seeds allow."""
+
+from .best import (
+    best_rates as best_rates,
+    edges as edges,
+    Interval as Interval,
+    mean_of_seeds as mean_of_seeds,
+    trend as trend,
+)
+from .kept import (
+    Kept as Kept,
+    kept as kept,
+    Reached as Reached,
+    reached as reached,
+    Run as Run,
+)
+from .lines import (
+    BAD as BAD,
+    End as End,
+    FAINT as FAINT,
+    GOOD as GOOD,
+    INK as INK,
+    label_ends as label_ends,
+    quiet as quiet,
+    sized as sized,
+)
+from .runs import PARTS as PARTS, Runs as Runs, side_by_side as side_by_side
+from .step import (
+    Batch as Batch,
+    bound as bound,
+    Loss as Loss,
+    require_optimizer as require_optimizer,
+    require_pairs as require_pairs,
+    Step as Step,
+)

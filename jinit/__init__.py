@@ -68,6 +68,7 @@ _HOMES = {
         "hypercomplex implicit low_rank marginal pretrain recipes recurrent reservoir "
         "settings sparsity spiking ssm testing theory"
     ),
+    "._compare": "compare",
     "._diagnostics.probe": "probe",
     "._diagnostics.report": "report",
     "._diagnostics.results": "UnhealthyError",
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
         testing as testing,
         theory as theory,
     )
+    from ._compare import compare as compare
     from ._diagnostics.probe import probe as probe
     from ._diagnostics.report import report as report
     from ._diagnostics.results import UnhealthyError as UnhealthyError

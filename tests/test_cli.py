@@ -343,7 +343,7 @@ def test_an_interrupt_is_said_in_one_line(monkeypatch, capsys):
     ("options", "reason"),
     [
         (["--rules", "gtp2"], "Did you mean 'gpt2'?"),
-        (["--rules", "gpt2(stddev"], "--rules needs a recipe"),
+        (["--rules", "gpt2(stddev"], "needs `--rules` to be a recipe"),
         (["--rules", "gpt2(stdev=0.1)"], "`gpt2(stddev=0.02)`. Got (stdev=0.1)"),
         (["--rules", "gpt2(stdev=0.1)"], "Did you mean 'stddev'?"),
         (["--rules", "resnet(1)"], "too many positional arguments"),
@@ -390,7 +390,7 @@ def test_rules_prints_what_a_recipe_gives_a_model(models, capsys):
         assert main(["rules", *missing]) == 2
         assert "needs a RECIPE, a --model and" in capsys.readouterr().err
     assert main(["rules", "gpt2(", *model, *tokens]) == 2
-    assert "RECIPE needs a recipe such as" in capsys.readouterr().err
+    assert "needs `RECIPE` to be a recipe such as" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -2,6 +2,7 @@
 
 from .check import check_model as check_model
 from .finite import NotFiniteError as NotFiniteError
+from .models import redraw as redraw
 from .probe import probe as probe
 from .records import Histogram as Histogram, LayerProbe as LayerProbe
 from .report import report as report

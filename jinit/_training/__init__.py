@@ -4,6 +4,7 @@ from .best import (
     best_rates as best_rates,
     edges as edges,
     Interval as Interval,
+    LEVEL as LEVEL,
     mean_of_seeds as mean_of_seeds,
     trend as trend,
 )
@@ -24,7 +25,13 @@ from .lines import (
     quiet as quiet,
     sized as sized,
 )
-from .runs import PARTS as PARTS, Runs as Runs, side_by_side as side_by_side
+from .panels import draw_losses as draw_losses, Sweep as Sweep
+from .runs import (
+    PARTS as PARTS,
+    Runs as Runs,
+    side_by_side as side_by_side,
+    TAIL as TAIL,
+)
 from .step import (
     Batch as Batch,
     bound as bound,

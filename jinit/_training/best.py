@@ -65,19 +65,22 @@ def edges(losses: np.ndarray) -> tuple[bool, bool]:
     return bool((best == 0).any()), bool((best == len(losses) - 1).any())
 
 
-def mean_of_seeds(values: Sequence[float] | np.ndarray, floor: float = 0.0) -> Interval:
-    """The mean over seeds with its 95 % interval by Student's t.
+def mean_of_seeds(
+    values: Sequence[float] | np.ndarray, floor: float = 0.0, level: float = LEVEL
+) -> Interval:
+    """The mean over seeds with its interval by Student's t.
 
     Args:
         values: One per seed.
         floor: Half the width of the interval, at least.
+        level: How often the interval holds what it is of.
     """
     values = np.asarray(values, float)
     count, mean = len(values), float(np.mean(values))
     if count < 2 or math.isnan(mean):
         return Interval(mean, math.nan, math.nan)
     error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    half = max(floor, float(stdtrit(count - 1, (1 + LEVEL) / 2)) * error)
+    half = max(floor, float(stdtrit(count - 1, (1 + level) / 2)) * error)
     return Interval(mean, mean - half, mean + half)
 
 

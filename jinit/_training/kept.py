@@ -32,20 +32,22 @@ class Reached(NamedTuple):
         last: The mean loss of the last steps, ∞ where it has diverged.
         held: The mean loss of what is held out.
         curve: The mean loss at each point, where curves are kept.
+        cost: What its weights have cost before the first step, in steps.
     """
 
     first: float
     last: float
     held: float
     curve: tuple[float, ...] = ()
+    cost: float = 0.0
 
 
-def reached(losses: Losses, curves: bool) -> list[Reached]:
+def reached(losses: Losses, curves: bool, cost: float = 0.0) -> list[Reached]:
     """What became of each run."""
     numbers = losses.first, losses.last, losses.held
     curve = map(tuple, losses.curve.tolist()) if curves else [()] * len(losses.first)
     every = zip(*(each.tolist() for each in numbers), curve, strict=True)
-    return [Reached(*each) for each in every]
+    return [Reached(*each, cost) for each in every]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -170,21 +170,23 @@ def side_by_side(
         runs: What is trained.
         rates: The learning rate of each run.
         seeds: And its seed.
-        drawn: The weights of all seeds, stacked in front; by default those of `make`.
+        drawn: The weights of each seed, rising, stacked in front; by default those of
+            `make`.
 
     Yields:
         None after each part of the way, and the losses in the end.
     """
+    places = np.searchsorted(np.unique(seeds), seeds)
     try:
         program = _traced(runs, len(rates), drawn)
     except Exception:  # whatever `make` says of a number that is not there
-        yield from _by_rate(runs, rates, seeds, drawn)
+        yield from _by_rate(runs, rates, seeds, places, drawn)
         return
     found = []
     for batch in np.array_split(np.arange(len(rates)), -(-len(rates) // program.size)):
         # The last may be shorter, and repeats a run instead of compiling anew.
         full = np.resize(batch, program.size)
-        state = program.start(rates[full], seeds[full], drawn)
+        state = program.start(rates[full], seeds[full], places[full], drawn)
         for span in runs.spans():
             state = program.advance(state, rates[full], seeds[full], runs.data, span)
             jax.block_until_ready(state.curve)
@@ -212,9 +214,9 @@ def _traced(runs: Runs, count: int, drawn: Any) -> _Program:
 
 
 def _compiled(runs: Runs, count: int, drawn: Any) -> _Program:
-    def start(rate: Any, seed: Any, drawn: Any) -> State:
+    def start(rate: Any, seed: Any, place: Any, drawn: Any) -> State:
         subject, optimizer = runs.made(rate, seed)
-        return runs.start(_of_seed(subject, drawn, seed), optimizer, seed)
+        return runs.start(_weights(subject, drawn, place), optimizer, seed)
 
     def advance(state: State, rate: Any, seed: Any, data: Any, span: Any) -> State:
         subject, optimizer = runs.made(rate, seed)  # weights are not read, nor drawn
@@ -223,24 +225,24 @@ def _compiled(runs: Runs, count: int, drawn: Any) -> _Program:
     def judge(state: State, rate: Any, seed: Any) -> jax.Array:
         return runs.judged(state, runs.made(rate, seed)[0])
 
-    every_start = jax.jit(jax.vmap(start, (0, 0, None)))
+    every_start = jax.jit(jax.vmap(start, (0, 0, 0, None)))
     every = jax.jit(jax.vmap(advance, (0, 0, 0, None, None)))
     span = jax.ShapeDtypeStruct((2,), "int32")
     size = count
     while True:
         pair = [jax.ShapeDtypeStruct((size,), kind) for kind in ("float32", "int32")]
-        states = jax.eval_shape(every_start, *pair, drawn)
+        states = jax.eval_shape(every_start, *pair, pair[1], drawn)
         compiled = every.lower(states, *pair, runs.data, span).compile()
         if size == 1 or _fits(compiled):
             return _Program(size, every_start, compiled, jax.jit(jax.vmap(judge)))
         size = -(-size // 2)
 
 
-def _of_seed(subject: Subject, drawn: Any, seed: Any) -> Any:
-    """The weights of a seed: of what is drawn, or those that `make` gave."""
+def _weights(subject: Subject, drawn: Any, place: Any) -> Any:
+    """The weights of a run: of what is drawn, or those that `make` gave."""
     if drawn is None:
         return subject.weights
-    return jax.tree.map(lambda every: every[seed], drawn)
+    return jax.tree.map(lambda every: every[place], drawn)
 
 
 def _fits(compiled: Any) -> bool:
@@ -264,7 +266,7 @@ def _free_bytes() -> float:
 
 
 def _by_rate(
-    runs: Runs, rates: np.ndarray, seeds: np.ndarray, drawn: Any
+    runs: Runs, rates: np.ndarray, seeds: np.ndarray, places: np.ndarray, drawn: Any
 ) -> Iterator[Losses | None]:
     """The same with a program per learning rate, and the seeds of it side by side."""
     found: list[tuple[np.ndarray, Losses]] = []
@@ -272,8 +274,8 @@ def _by_rate(
         own = np.flatnonzero(rates == rate)
         made = [runs.made(float(rate), int(seed)) for seed in seeds[own]]
         subject, optimizer = made[0]
-        pairs = zip(made, seeds[own], strict=True)
-        weights = [_of_seed(each, drawn, seed) for (each, _), seed in pairs]
+        pairs = zip(made, places[own], strict=True)
+        weights = [_weights(each, drawn, place) for (each, _), place in pairs]
         stacked = jax.tree.map(lambda *each: jnp.stack(each), *weights)
         begin = lambda w, seed, optimizer=optimizer: runs.start(w, optimizer, seed)
         state = jax.vmap(begin)(stacked, seeds[own])

@@ -1,16 +1,15 @@
 """`jinit rules`: the recipes by kind of model, one of them, and what it plans."""
 
 import argparse
-import ast
 import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
 
-from .._core import aligned, choose, claim, shown
+from .._core import aligned, claim
 from .._frameworks import find_model, find_object
 from .._model import plan_model
-from ..recipes import RECIPES
+from ..recipes import recipe_from, recipe_named, RECIPES
 from .options import abstract_input, add_model, add_own, RefusalError
 from .output import markdown_table, require, show
 from .sources import authors, brief, reference
@@ -56,7 +55,7 @@ def _plan(arguments: argparse.Namespace, command: str) -> Any:
 
 def _explained(text: str, command: str) -> str:
     """The settings of a recipe and its docstring."""
-    make = _named_recipe(text.partition("(")[0], command)
+    make = recipe_named(command, "RECIPE", text.partition("(")[0])
     settings = ", ".join(map(str, inspect.signature(make).parameters.values()))
     return f"{make.__name__}({settings})\n\n{inspect.getdoc(make)}"
 
@@ -122,23 +121,4 @@ def recipe(text: str | None, command: str, option: str = "--rules") -> Any:
     if ":" in text:
         found = find_object(text, command)
         return found() if callable(found) else found
-    name, values, named = _call(text, option)
-    return _named_recipe(name, command)(*values, **named)
-
-
-def _call(text: str, option: str) -> tuple[str, list[Any], dict[str, Any]]:
-    try:
-        match ast.parse(text if "(" in text else f"{text}()", mode="eval").body:
-            case ast.Call(ast.Name(name), args, keywords):
-                values = [ast.literal_eval(each) for each in args]
-                named = {str(k.arg): ast.literal_eval(k.value) for k in keywords}
-                return name, values, named
-    except (SyntaxError, ValueError):
-        pass
-    raise RefusalError(
-        f"{option} needs a recipe such as gpt2(stddev=0.01). Got {shown(text)}"
-    )
-
-
-def _named_recipe(name: str, command: str) -> Any:
-    return RECIPES[choose(command, "rules", name, RECIPES)]
+    return recipe_from(command, option, text)

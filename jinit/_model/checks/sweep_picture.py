@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._core import blank, digits
-from ..._training import BAD, End, FAINT, GOOD, INK, label_ends, quiet, sized
+from ..._training import BAD, draw_losses, FAINT, GOOD, INK, quiet, sized, Sweep
 from .sizes import Over
 
 
@@ -40,44 +40,15 @@ def draw_sweep(
     colors = [to_hex(shade) for shade in colormaps["viridis"](shades)]
     figure = blank(8.0, 3.7, dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
-    _sweeps(left, sizes, rates, losses, first, over, colors)
+    known = first[np.isfinite(first)]
+    names = [f"{over} {size}" for size in sizes]
+    sweeps = [Sweep(*each) for each in zip(names, colors, losses, strict=True)]
+    draw_losses(left, rates, sweeps, float(max(known, default=1.0)))
     _best(right, sizes, rates, best, over, colors)
     color = {True: GOOD, False: BAD, None: INK}[good]
     heading = "\n".join(textwrap.wrap(title, 105))
     figure.suptitle(heading, x=0.01, ha="left", size=9.5, color=color)
     return figure
-
-
-def _sweeps(
-    ax: Any,
-    sizes: Sequence[int],
-    rates: np.ndarray,
-    losses: np.ndarray,
-    first: np.ndarray,
-    over: Over,
-    colors: Sequence[str],
-) -> None:
-    """A curve per size through the means over seeds, whose ends are a band."""
-    top = float(max(first[np.isfinite(first)], default=1.0))
-    low = float(np.min(losses[np.isfinite(losses)], initial=top))
-    ax.set_xscale("log")
-    ax.set_ylim(low - 0.05 * (top - low), top + 0.02 * (top - low))
-    ends = []
-    for size, seeds, color in zip(sizes, losses, colors, strict=True):
-        means = np.minimum(seeds.mean(axis=1), top)
-        alive = np.isfinite(seeds).all(axis=1)
-        spread = [np.minimum(f(seeds, axis=1), top) for f in (np.min, np.max)]
-        ax.fill_between(rates, *spread, color=color, alpha=0.15, lw=0)
-        ax.plot(rates, means, color=color, lw=1.4)
-        ax.plot(rates[alive], means[alive], "o", color=color, ms=2.5)
-        ax.plot(rates[~alive], means[~alive], "x", color=color, ms=4)
-        at = int(np.argmin(means))
-        ax.plot(rates[at], means[at], "o", color=color, ms=6, mec="white", mew=0.8)
-        ends.append(End(float(means[-1]), f"{over} {size}", color))
-    label_ends(ax, rates[-1], ends)
-    ax.set_xlabel("learning rate", size=8, color=INK)
-    ax.set_ylabel("loss at the end; × has diverged", size=8, color=INK)
-    quiet(ax)
 
 
 def _best(

@@ -1,0 +1,142 @@
+"""What a comparison may start from, each by its name."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from .._core import as_initializer, Initializer, shown
+from .._diagnostics import redraw
+from .._frameworks import holds_weights, with_batch
+from .._model import plan_model
+from .._reading import read_subject
+from .._training import Batch, Loss
+from ..data.gradinit import gradinit
+from ..data.lsuv import lsuv
+from ..data.metainit import metainit
+from ..data.weight_norm import weight_norm_init
+from ..data.within_layer import within_layer
+from ..recipes import Recipe, recipe_from, RECIPES
+
+
+class Task(NamedTuple):
+    """What is trained: a model, on what, and what counts.
+
+    Attributes:
+        where: The public function that asks.
+        model: The model.
+        batches: Pairs `(inputs, targets)`.
+        loss: A function of `(outputs, targets)`.
+    """
+
+    where: str
+    model: Any
+    batches: Sequence[Batch]
+    loss: Loss
+
+    @property
+    def batch(self) -> Any:
+        """The inputs of the first batch."""
+        return self.batches[0][0]
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The same as arguments of the model."""
+        return self.batch if isinstance(self.batch, tuple) else (self.batch,)
+
+
+class Start(NamedTuple):
+    """A way to start.
+
+    Attributes:
+        draw: Gives the weights in the model's own form, from a task and a key.
+        has_cost: Whether it takes work that counts, beside drawing.
+    """
+
+    draw: Callable[[Task, jax.Array], Any]
+    has_cost: bool = False
+
+
+def with_weights(task: Task, made: Any) -> tuple[Any, Any]:
+    """A model and its weights; None beside a model that holds them."""
+    return (made, None) if holds_weights(made) else (task.model, made)
+
+
+def _planned(task: Task, key: jax.Array, rules: Any = None, own: Any = "keep") -> Any:
+    """What a plan draws: jinit's, that of rules, or the model's own."""
+    inputs = task.where, task.model, key, task.inputs
+    subject, plan = plan_model(*inputs, rules, {}, own)
+    return subject.finish(plan.draw(key, subject.weights), None)
+
+
+_own = functools.partial(_planned, own="**")
+
+
+def _by_law(task: Task, key: jax.Array, law: Initializer) -> Any:
+    """The model's own start with every kernel drawn anew."""
+    model, params = with_weights(task, _own(task, key))
+    subject = with_batch(task.where, model, params, None, task.batch)
+    read = read_subject(task.where, subject)
+    return subject.finish(redraw(read, subject.weights, law, key), None)
+
+
+def _from_batch(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
+    """The model's own start, fitted to the first batch."""
+    model, params = with_weights(task, _own(task, key))
+    return fit(model, params, key, task.batch).params
+
+
+def _from_batches(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
+    """The model's own start, fitted to batches and their loss."""
+    model, params = with_weights(task, _own(task, key))
+    batches = [tuple(batch) for batch in task.batches]
+    return fit(model, params, batches, loss=task.loss, key=key).params
+
+
+STARTS = {
+    "own": Start(_own),
+    "initialize": Start(_planned),
+    **{
+        fit.__name__: Start(functools.partial(way, fit=fit), has_cost=True)
+        for way, fits in {
+            _from_batch: (lsuv, weight_norm_init, within_layer),
+            _from_batches: (metainit, gradinit),
+        }.items()
+        for fit in fits
+    },
+}
+
+
+def named(where: str, starts: Any) -> dict[str, Start]:
+    """Starts by their names, whatever stands for each."""
+    if isinstance(starts, Mapping):
+        pairs: Iterable[Any] = [*starts.items()]
+    else:
+        pairs = [(_name(each), each) for each in starts]
+    found = {str(name): _start(where, each) for name, each in pairs}
+    if not found or len(found) < len(list(pairs)):
+        raise ValueError(
+            f"`{where}` needs `starts` to be one or more, each of another name. Got "
+            f"{shown(starts)}. A dict gives them names."
+        )
+    return found
+
+
+def _name(start: Any) -> str:
+    if isinstance(start, Recipe):
+        return repr(start).removeprefix("jinit.recipes.")
+    is_named = isinstance(start, str | Initializer)
+    return str(start) if is_named else getattr(start, "__name__", str(start))
+
+
+def _start(where: str, start: Any) -> Start:
+    if isinstance(start, str) and start in STARTS:
+        return STARTS[start]
+    if isinstance(start, str) and start.partition("(")[0] in RECIPES:
+        start = recipe_from(where, "starts", start)
+    if isinstance(start, Recipe | list | tuple):
+        return Start(functools.partial(_planned, rules=start))
+    if callable(start) and not isinstance(start, Initializer):
+        return Start(lambda task, key: start(task.model, key, *task.inputs), True)
+    return Start(functools.partial(_by_law, law=as_initializer(where, start)))

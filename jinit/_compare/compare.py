@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -30,11 +30,13 @@ from .._training import (
     Kept,
     kept,
     Loss,
+    Losses,
     PARTS,
     Reached,
     reached,
     require_optimizer,
     require_pairs,
+    require_rates,
     Run,
     Runs,
     side_by_side,
@@ -157,16 +159,22 @@ def _require(batches: Any, held_out: Any, rates: np.ndarray) -> None:
     require_pairs(_WHERE, held_out, "held_out")
     if not batches:
         raise ValueError(f"`{_WHERE}` needs `batches` to have one. Got none.")
-    if len(rates) < 3 or not np.isfinite(rates).all() or (rates <= 0).any():
-        raise ValueError(
-            f"`{_WHERE}` needs `learning_rates` to be three or more different numbers "
-            f"above 0. Got {shown(rates.tolist())}."
-        )
+    require_rates(_WHERE, rates)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Field:
-    """Where all starts compete: the same task, rates, steps and optimizer."""
+    """Where all starts compete.
+
+    Attributes:
+        task: What is trained.
+        key: The key of the weights of all seeds.
+        rates: The learning rates, rising.
+        steps: How many steps.
+        optimizer: Makes an optimizer of a learning rate.
+        held_out: What is looked at in the end.
+        first: The model, its weights and their types, as the first start gave them.
+    """
 
     task: Task
     key: jax.Array
@@ -174,13 +182,13 @@ class _Field:
     steps: int
     optimizer: Callable[[Any], Any]
     held_out: Sequence[Batch]
-    first: list[Any] = dataclasses.field(default_factory=list)  # a model and weights
+    first: list[Any] = dataclasses.field(default_factory=list)
 
     @functools.cached_property
     def runs(self) -> Runs:
         """How every start is trained; weights are given apart."""
         require_optimizer(_WHERE, "`optimizer` to return", self.optimizer(1e-3))
-        make = lambda rate, key: (*self.first, self.optimizer(rate))
+        make = lambda rate, key: (*self.first[:2], self.optimizer(rate))
         batches, loss = self.task.batches, self.task.loss
         return Runs(_WHERE, make, batches, loss, self.steps, self.held_out)
 
@@ -195,9 +203,18 @@ class _Field:
             every.append(jax.block_until_ready(subject.weights))
             seconds.append(time.perf_counter() - begin)
             if not self.first:
-                self.first.extend((model, params))
+                self.first.extend((model, params, jax.tree.map(jax.typeof, every[0])))
+            self._require_alike(every[-1])
         stacked = jax.tree.map(lambda *each: jnp.stack(each), *every)
         return stacked, min(seconds) if start.has_cost else 0.0
+
+    def _require_alike(self, weights: Any) -> None:
+        found, first = jax.tree.map(jax.typeof, weights), self.first[-1]
+        if str(found) != str(first):
+            raise ValueError(
+                f"`{_WHERE}` needs starts that give weights of one structure, shape and "
+                f"dtype. Got {shown(found)} beside {shown(first)}."
+            )
 
     def train(
         self,
@@ -219,17 +236,29 @@ class _Field:
             return True
         if time.monotonic() > ends:
             return False
-        _, rates, seeds = (np.array(each) for each in zip(*left, strict=True))
-        drawn, seconds = self.drawn(start, np.unique(seeds).tolist())
-        parts = side_by_side(
-            self.runs, rates.astype(np.float32), seeds.astype(np.int32), drawn
-        )
+        rates = np.array([run.rate for run in left], np.float32)
+        own = np.array([run.seed for run in left], np.int32)
+        drawn, seconds = self.drawn(start, np.unique(own).tolist())
+        parts = side_by_side(self.runs, rates, own, drawn)
+        return self._run(store, left, track(parts, PARTS + 1, label), seconds, ends)
+
+    def _run(
+        self,
+        store: Kept,
+        left: Sequence[Run],
+        parts: Iterable[Losses | None],
+        seconds: float,
+        ends: float,
+    ) -> bool:
+        """Runs part by part, and keeps what is whole; False when the time is over."""
         clock = [time.perf_counter()]
-        for losses in track(parts, PARTS + 1, label):
+        for losses in parts:
             clock.append(time.perf_counter())
             if losses is not None:
-                step = float(np.median(np.diff(clock[:-1]))) * PARTS / self.steps
-                done = reached(losses, True, seconds / step * len(left))
+                # A median, as the first part has waited for the compiler.
+                spans = np.diff(clock[:-1])
+                step = np.median(spans) * len(spans) / (self.steps * len(left))
+                done = reached(losses, curves=True, cost=float(seconds / step))
                 store.add(dict(zip(left, done, strict=True)))
             elif time.monotonic() > ends:
                 return False
@@ -240,7 +269,7 @@ class _Field:
     ) -> Comparison:
         """What is done, as numbers."""
         rates = tuple(map(float, self.rates))
-        unknown = Reached(*[float("nan")] * 3)
+        unknown = Reached(np.nan, np.nan, np.nan)
         find = lambda *run: store.done.get(Run(*run), unknown)
         every = [[[find(start, rate, seed) for seed in range(seeds)] for rate in rates]
                  for start in starts]  # fmt: skip
@@ -260,7 +289,8 @@ class _Field:
         """The loss of constant outputs; without such, the mean of the first step's."""
         if not self.first:
             return float("nan")
-        subject = with_batch(_WHERE, *self.first, None, self.task.batch)
+        model, params, _ = self.first
+        subject = with_batch(_WHERE, model, params, None, self.task.batch)
         batches = self.task.batches
         judged = self.held_out or batches
         found = chance(subject, self.task.loss, batches, judged)

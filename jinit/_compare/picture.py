@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def draw_comparison(
         for each, color in zip(lines, colors, strict=True)
     ]
     draw_losses(right, rates, sweeps, float(top), f"{loss} after {steps} steps")
-    _chance(right, chance)
+    _chance(right, chance, "left")
     heading = "\n".join(textwrap.wrap(title, 118))
     figure.suptitle(heading, x=0.01, ha="left", size=9.5, color=INK)
     return figure
@@ -88,19 +88,18 @@ def _curves(
         text = f"{line.name}, {digits(line.rate, 2)}"
         ends.append(End(float(curves.mean(0)[-1]), text, color))
     label_ends(ax, steps, ends)
-    _chance(ax, chance)
+    _chance(ax, chance, "right")
     ax.set_xlim(0, steps)
     ax.set_xlabel("step, each at its best learning rate", size=8, color=INK)
     ax.set_ylabel("training loss", size=8, color=INK)
     quiet(ax)
 
 
-def _chance(ax: Any, chance: float) -> None:
+def _chance(ax: Any, chance: float, side: Literal["left", "right"]) -> None:
+    """The loss of what has learned nothing, named where the fewest lines are."""
     ax.axhline(chance, color=FAINT, lw=0.8, ls=":")
-    ax.annotate(
-        "chance", (0.01, chance), xycoords=("axes fraction", "data"), size=7,
-        color=FAINT, va="bottom",
-    )  # fmt: skip
+    at, where = (0.01 if side == "left" else 0.99, chance), ("axes fraction", "data")
+    ax.annotate("chance", at, xycoords=where, size=7, color=FAINT, ha=side, va="bottom")
 
 
 def _smooth(curves: np.ndarray) -> np.ndarray:

@@ -12,11 +12,7 @@ from .._frameworks import holds_weights, with_batch
 from .._model import plan_model
 from .._reading import read_subject
 from .._training import Batch, Loss
-from ..data.gradinit import gradinit
-from ..data.lsuv import lsuv
-from ..data.metainit import metainit
-from ..data.weight_norm import weight_norm_init
-from ..data.within_layer import within_layer
+from ..data import gradinit, lsuv, metainit, weight_norm_init, within_layer
 from ..recipes import Recipe, recipe_from, RECIPES
 
 

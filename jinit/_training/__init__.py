@@ -27,6 +27,7 @@ from .lines import (
 )
 from .panels import draw_losses as draw_losses, Sweep as Sweep
 from .runs import (
+    Losses as Losses,
     PARTS as PARTS,
     Runs as Runs,
     side_by_side as side_by_side,
@@ -38,5 +39,6 @@ from .step import (
     Loss as Loss,
     require_optimizer as require_optimizer,
     require_pairs as require_pairs,
+    require_rates as require_rates,
     Step as Step,
 )

@@ -44,10 +44,10 @@ class Reached(NamedTuple):
 
 def reached(losses: Losses, curves: bool, cost: float = 0.0) -> list[Reached]:
     """What became of each run."""
-    numbers = losses.first, losses.last, losses.held
-    curve = map(tuple, losses.curve.tolist()) if curves else [()] * len(losses.first)
-    every = zip(*(each.tolist() for each in numbers), curve, strict=True)
-    return [Reached(*each, cost) for each in every]
+    first, last, held = (x.tolist() for x in (losses.first, losses.last, losses.held))
+    curve = map(tuple, losses.curve.tolist()) if curves else [()] * len(first)
+    every = zip(first, last, held, curve, strict=True)
+    return [Reached(*numbers, cost) for numbers in every]
 
 
 @dataclasses.dataclass(frozen=True)

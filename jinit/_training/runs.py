@@ -152,10 +152,10 @@ class Runs:
     def losses(self, state: State, held: jax.Array, count: int) -> Losses:
         """What became of the first runs of a state."""
         curve = np.asarray(state.curve, float) / np.bincount(self.points)
-        held = np.asarray(held, float)
-        held = _or_infinite(held) if self.held_out else held
-        every = Losses(np.asarray(state.first, float), curve, held)
-        return Losses(*(each[:count] for each in every))
+        judged = np.asarray(held, float)
+        judged = _or_infinite(judged) if self.held_out else judged
+        first = np.asarray(state.first, float)
+        return Losses(first[:count], curve[:count], judged[:count])
 
 
 def side_by_side(

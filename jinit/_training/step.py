@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 
 from .._core import shown
 from .._frameworks import is_key, Subject, with_batch
@@ -22,6 +23,15 @@ def require_pairs(where: str, batches: Any, what: str = "batches") -> None:
                 f"`{where}` needs `{what}` to be pairs `(inputs, targets)`. "
                 f"Got {shown(batch)}."
             )
+
+
+def require_rates(where: str, rates: np.ndarray) -> None:
+    """Refuses learning rates that are none, or too few to have a best one."""
+    if len(rates) < 3 or not np.isfinite(rates).all() or (rates <= 0).any():
+        raise ValueError(
+            f"`{where}` needs `learning_rates` to be three or more different numbers "
+            f"above 0. Got {shown(rates.tolist())}."
+        )
 
 
 def bound(where: str, made: Any, inputs: Any) -> tuple[Subject, Any]:

@@ -15,7 +15,6 @@ from ..._core import (
     Positive,
     public,
     Reals,
-    shown,
     stoppable,
     track,
 )
@@ -27,6 +26,7 @@ from ..._training import (
     PARTS,
     Reached,
     reached,
+    require_rates,
     Run,
     Runs,
     side_by_side,
@@ -112,7 +112,7 @@ def transfer(
     """
     sizes, rates = tuple(sorted({*sizes})), np.unique(learning_rates.ravel())
     require_task(_WHERE, sizes, batches)
-    _require_rates(rates)
+    require_rates(_WHERE, rates)
     plans = {size: _runs(make, size, batches, loss, over, steps) for size in sizes}
     pairs = [(float(rate), seed) for rate in rates for seed in range(seeds)]
     store = kept(_WHERE, path)
@@ -124,14 +124,6 @@ def transfer(
     if not any(map(any, done)):
         raise KeyboardInterrupt
     return _result(sizes, rates, done, over, steps, tolerance)
-
-
-def _require_rates(rates: np.ndarray) -> None:
-    if len(rates) < 3 or not np.isfinite(rates).all() or (rates <= 0).any():
-        raise ValueError(
-            f"`{_WHERE}` needs `learning_rates` to be three or more different numbers "
-            f"above 0. Got {shown(rates.tolist())}."
-        )
 
 
 def _runs(

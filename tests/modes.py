@@ -135,6 +135,13 @@ def at_rate(width: int, learning_rate: Any, key: jax.Array) -> tuple[Any, ...]:
 SHORT = {"steps": 2, "params": W, "batches": (X, X), "key": table.RAW}
 # In the place of arguments that are right but do little.
 MORE: dict[str, dict[str, Any]] = {
+    "compare": {
+        "model": (table.apply, W),
+        "key": table.RAW,
+        "batches": [(X, X[:, :3])],
+        "starts": ["own", "he_normal", "lsuv"],
+        "optimizer": optax.sgd,
+    },
     "coord_check": {"make": of_width},
     "transfer": {"make": at_rate},
     "pretrain.unroll": {"layers": [LAYER]},

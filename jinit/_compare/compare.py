@@ -146,10 +146,7 @@ def compare(
         for i, (one, name) in enumerate(itertools.product(rounds, entries), 1):
             label = f"{name}, {i} of {len(rounds) * len(entries)}"
             if not field.train(store, name, entries[name], one, label, ends):
-                warn(
-                    f"`{_WHERE}` has used its {minutes} minutes. What it returns is "
-                    "what it had reached."
-                )
+                warn(f"`{_WHERE}` has used its {minutes} minutes: {label} is not done.")
                 break
     return field.comparison(store, tuple(entries), seeds)
 
@@ -192,7 +189,7 @@ class _Field:
         batches, loss = self.task.batches, self.task.loss
         return Runs(_WHERE, make, batches, loss, self.steps, self.held_out)
 
-    def drawn(self, start: Start, seeds: Sequence[int]) -> tuple[Any, float]:
+    def drawn(self, name: str, start: Start, seeds: Sequence[int]) -> tuple[Any, float]:
         """The weights of all seeds, stacked, and the seconds that those of one take."""
         every, seconds = [], []
         for seed in seeds:
@@ -205,6 +202,11 @@ class _Field:
             if not self.first:
                 self.first.extend((model, params, jax.tree.map(jax.typeof, every[0])))
             self._require_alike(every[-1])
+        if len(every) > 1 and _are_equal(*every[:2]):
+            warn(
+                f"`{_WHERE}` got the same weights of {name} for every seed: seeds then "
+                "differ in the order of the batches alone."
+            )
         stacked = jax.tree.map(lambda *each: jnp.stack(each), *every)
         return stacked, min(seconds) if start.has_cost else 0.0
 
@@ -212,8 +214,8 @@ class _Field:
         found, first = jax.tree.map(jax.typeof, weights), self.first[-1]
         if str(found) != str(first):
             raise ValueError(
-                f"`{_WHERE}` needs starts that give weights of one structure, shape and "
-                f"dtype. Got {shown(found)} beside {shown(first)}."
+                f"`{_WHERE}` needs starts that give weights of one structure and of "
+                f"the same shapes. Got {shown(found)} beside {shown(first)}."
             )
 
     def train(
@@ -227,7 +229,7 @@ class _Field:
     ) -> bool:
         """Trains what is not done yet, and keeps it; False when the time is over."""
         if store.path is not None:
-            one = self.drawn(start, [0])[0]
+            one = self.drawn(name, start, [0])[0]
             store.require_same(name, self.runs, one)
         pairs = itertools.product(map(float, self.rates), seeds)
         left = [run for run in (Run(name, *each) for each in pairs)
@@ -238,7 +240,7 @@ class _Field:
             return False
         rates = np.array([run.rate for run in left], np.float32)
         own = np.array([run.seed for run in left], np.int32)
-        drawn, seconds = self.drawn(start, np.unique(own).tolist())
+        drawn, seconds = self.drawn(name, start, np.unique(own).tolist())
         parts = side_by_side(self.runs, rates, own, drawn)
         return self._run(store, left, track(parts, PARTS + 1, label), seconds, ends)
 
@@ -298,6 +300,10 @@ class _Field:
             return found
         first = [run.first for run in _flat(every[0]) if np.isfinite(run.first)]
         return float(np.mean(first)) if first else float("nan")
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    return all(map(np.array_equal, *map(jax.tree.leaves, (one, other))))
 
 
 def _flat(by_rate: Sequence[Sequence[Reached]]) -> Iterator[Reached]:

@@ -42,41 +42,51 @@ class Comparison:
     steps: int
     held_out: bool = False
 
-    @functools.cached_property
-    def seeds(self) -> int:
-        """How many seeds every start has at every rate."""
-        return int((~np.isnan(np.array(self.losses))).all(axis=(0, 1)).sum())
-
     @property
     def is_complete(self) -> bool:
         """Whether all runs were made."""
         return not np.isnan(np.array(self.losses)).any()
 
+    @property
+    def seeds(self) -> int:
+        """How many seeds are compared: those that every start that is done has."""
+        return len(self._done[1])
+
     @functools.cached_property
-    def _done(self) -> np.ndarray:
-        """The seeds that every start has at every rate."""
-        return np.flatnonzero((~np.isnan(np.array(self.losses))).all(axis=(0, 1)))
+    def _done(self) -> tuple[list[int], list[int]]:
+        """The starts with a seed that was run at every rate, and the seeds of all."""
+        whole = ~np.isnan(np.array(self.losses)).any(axis=1)  # by start and seed
+        starts = whole.any(axis=1)
+        seeds = whole[starts].all(axis=0) & starts.any()
+        return np.flatnonzero(starts).tolist(), np.flatnonzero(seeds).tolist()
 
     @functools.cached_property
     def _runs(self) -> Runs:
-        losses = np.array(self.losses)[..., self._done]
+        starts, seeds = self._done
+        losses = np.array(self.losses)[starts][..., seeds]
         return Runs(np.array(self.learning_rates), losses, self.chance)
 
     @functools.cached_property
     def _curves(self) -> np.ndarray:
         """By start, seed and point, the curves at each start's best rate."""
-        best = zip(self.curves, self._runs.places, strict=True)
-        return np.array([[by_rate[at][s] for s in self._done] for by_rate, at in best])
+        starts, seeds = self._done
+        best = zip((self.curves[i] for i in starts), self._runs.places, strict=True)
+        return np.array([[by_rate[at][s] for s in seeds] for by_rate, at in best])
+
+    @property
+    def _names(self) -> list[str]:
+        return [self.starts[i] for i in self._done[0]]
 
     @functools.cached_property
     def results(self) -> tuple[Outcome, ...]:
-        """What each start reached, in their order; none before a seed is whole."""
+        """What each start that is done reached; the first of them is the baseline."""
         if not self.seeds:
             return ()
+        starts, seeds = self._done
         goals = running(self._curves[0])[:, -1]
-        costs = np.array(self.costs)[:, self._done]
+        costs = np.array(self.costs)[starts][:, seeds]
         found = []
-        for i, (name, curves) in enumerate(zip(self.starts, self._curves, strict=True)):
+        for i, (name, curves) in enumerate(zip(self._names, self._curves, strict=True)):
             steps = steps_to(goals, curves, self.steps, costs[i])
             found.append(outcome(self._runs, i, name, steps, float(costs[i].mean())))
         return tuple(found)
@@ -89,10 +99,10 @@ class Comparison:
     @functools.cached_property
     def verdict(self) -> str:
         """In a sentence, which start trains best, as far as the seeds tell."""
-        if not self.results:
-            return "Not told: no seed is whole for all starts."
+        if self.best is None:
+            return "Not told: no start is done."
         i = self.results.index(self.best)
-        others = [j for j in range(len(self.starts)) if j != i]
+        others = [j for j in range(len(self.results)) if j != i]
         return verdict(self.results, i, beaten(self._runs, i, others), self.seeds)
 
     def plot(self, path: str | None = None) -> Any:
@@ -105,17 +115,17 @@ class Comparison:
             The matplotlib figure.
 
         Raises:
-            ValueError: When no seed is whole for all starts.
+            ValueError: When no start is done.
         """
         if not self.results:
             raise ValueError(
-                "`Comparison.plot` needs a seed that was run for all starts. Got none. "
-                "Give `jinit.compare` more time."
+                "`Comparison.plot` needs a start that is done. Got none. Give "
+                "`jinit.compare` more time."
             )
         lines = [
             Line(*each)
             for each in zip(
-                self.starts, [each.rate for each in self.results], self._curves,
+                self._names, [each.rate for each in self.results], self._curves,
                 self._runs.losses, strict=True,
             )
         ]  # fmt: skip
@@ -131,6 +141,8 @@ class Comparison:
         return "held-out loss" if self.held_out else "loss"
 
     def __str__(self) -> str:
+        if not self.results:
+            return self.verdict
         parts = [aligned([self._head, *self._cells()]), self._legend, self.verdict]
         return "\n".join(parts)
 
@@ -138,7 +150,10 @@ class Comparison:
         from rich.console import Group
         from rich.text import Text
 
-        table = rich_table(self._head, self._cells(), right=range(1, len(self._head)))
+        if not self.results:
+            return Text(self.verdict)
+        table = rich_table(self._head, self._cells(), right=range(1, 6))
+        table.columns[0].no_wrap = True
         legend = Text(self._legend, style="dim")
         return Group(table, legend, Text(self.verdict, style="bold"))
 
@@ -152,21 +167,25 @@ class Comparison:
         return (
             f"{self._name} at the best rate, ± 95 % over {seeds}; chance is "
             f"{digits(self.chance)}. A rate works that goes 90 % of the way from there "
-            f"to the best. Steps to the loss that {self.starts[0]} ends at."
+            f"to the best. Steps to the loss that {self._names[0]} ends at."
         )
 
     def _cells(self) -> Iterator[tuple[str, ...]]:
-        for each in self.results:
+        for i, each in enumerate(self.results):
             half = each.loss.high - each.loss.value
             yield (
                 each.start,
-                digits(each.loss.value),
+                "diverged" if self._is_lost(i) else digits(each.loss.value),
                 digits(half, 2) if each.loss.is_known else NONE,
                 digits(each.rate),
                 self._working(each),
                 "not reached" if np.isinf(each.steps) else f"{each.steps:.0f}",
                 "; ".join(filter(None, self._remarks(each))),
             )
+
+    def _is_lost(self, i: int) -> bool:
+        """Whether a start has diverged in all runs at its best rate."""
+        return bool(np.isinf(self._runs.losses[i, self._runs.places[i]]).all())
 
     def _working(self, each: Outcome) -> str:
         if not each.working:

@@ -78,6 +78,7 @@ def _curves(
     known = np.concatenate([each[np.isfinite(each)] for each in smooth])
     low = float(np.min(known, initial=chance))
     top = chance + 0.15 * (chance - low)
+    top = max(top, low + 1e-6)
     ax.set_ylim(low - 0.05 * (top - low), top)
     ends = []
     for line, color, curves in zip(lines, colors, smooth, strict=True):

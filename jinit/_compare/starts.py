@@ -1,14 +1,14 @@
 """What a comparison may start from, each by its name."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
 from .._core import as_initializer, Initializer, shown
 from .._diagnostics import redraw
-from .._frameworks import holds_weights, with_batch
+from .._frameworks import holds_weights, inputs_of, read, with_batch
 from .._model import plan_model
 from .._reading import read_subject
 from .._training import Batch, Loss
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     @property
     def inputs(self) -> tuple[Any, ...]:
         """The same as arguments of the model."""
-        return self.batch if isinstance(self.batch, tuple) else (self.batch,)
+        return inputs_of(self.where, self.model, self.batch)
 
 
 class Start(NamedTuple):
@@ -66,26 +66,49 @@ def _planned(task: Task, key: jax.Array, rules: Any = None, own: Any = "keep") -
     return subject.finish(plan.draw(key, subject.weights), None)
 
 
-_own = functools.partial(_planned, own="**")
+def _says_how(task: Task) -> bool:
+    """Whether the model says how it starts, or holds weights."""
+    subject = read(task.where, task.model, None, task.inputs)
+    is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)
+    return bool(subject.start) or not any(
+        map(is_shape, jax.tree.leaves(subject.weights))
+    )
+
+
+def _own(task: Task, key: jax.Array) -> Any:
+    """What the model itself starts with; given weights, where it does not say."""
+    if not _says_how(task):
+        raise ValueError(
+            f"`{task.where}` needs a model that says how it starts, for its own start. "
+            "Got shapes beside a function. Give other `starts`: ['initialize', "
+            "'lecun_normal']."
+        )
+    return _planned(task, key, own="**")
+
+
+def _base(task: Task, key: jax.Array) -> tuple[Any, Any]:
+    """A model and weights to start from: its own where it has them."""
+    made = (_own if _says_how(task) else _planned)(task, key)
+    return with_weights(task, made)
 
 
 def _by_law(task: Task, key: jax.Array, law: Initializer) -> Any:
     """The model's own start with every kernel drawn anew."""
-    model, params = with_weights(task, _own(task, key))
+    model, params = _base(task, key)
     subject = with_batch(task.where, model, params, None, task.batch)
-    read = read_subject(task.where, subject)
-    return subject.finish(redraw(read, subject.weights, law, key), None)
+    layers = read_subject(task.where, subject)
+    return subject.finish(redraw(layers, subject.weights, law, key), None)
 
 
 def _from_batch(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
     """The model's own start, fitted to the first batch."""
-    model, params = with_weights(task, _own(task, key))
+    model, params = _base(task, key)
     return fit(model, params, key, task.batch).params
 
 
 def _from_batches(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
     """The model's own start, fitted to batches and their loss."""
-    model, params = with_weights(task, _own(task, key))
+    model, params = _base(task, key)
     batches = [tuple(batch) for batch in task.batches]
     return fit(model, params, batches, loss=task.loss, key=key).params
 
@@ -107,11 +130,12 @@ STARTS = {
 def named(where: str, starts: Any) -> dict[str, Start]:
     """Starts by their names, whatever stands for each."""
     if isinstance(starts, Mapping):
-        pairs: Iterable[Any] = [*starts.items()]
+        pairs = [*starts.items()]
     else:
-        pairs = [(_name(each), each) for each in starts]
+        every = starts if isinstance(starts, list | tuple) else [starts]
+        pairs = [(_name(each), each) for each in every]
     found = {str(name): _start(where, each) for name, each in pairs}
-    if not found or len(found) < len(list(pairs)):
+    if not found or len(found) < len(pairs):
         raise ValueError(
             f"`{where}` needs `starts` to be one or more, each of another name. Got "
             f"{shown(starts)}. A dict gives them names."
@@ -134,5 +158,5 @@ def _start(where: str, start: Any) -> Start:
     if isinstance(start, Recipe | list | tuple):
         return Start(functools.partial(_planned, rules=start))
     if callable(start) and not isinstance(start, Initializer):
-        return Start(lambda task, key: start(task.model, key, *task.inputs), True)
+        return Start(lambda task, key: start(task.model, key, *task.inputs))
     return Start(functools.partial(_by_law, law=as_initializer(where, start)))

@@ -1,6 +1,11 @@
 """One reader of frameworks: what a model of any of them computes, and from what."""
 
-from .batch import again as again, given as given, with_batch as with_batch
+from .batch import (
+    again as again,
+    given as given,
+    inputs_of as inputs_of,
+    with_batch as with_batch,
+)
 from .calls import is_a as is_a
 from .find import find_model as find_model, find_object as find_object
 from .reader import (

@@ -8,7 +8,7 @@ import jax
 
 from .._core import require_entries
 from .calls import asks_for, is_a
-from .reader import as_key, bind, holds_weights
+from .reader import as_key, bind, holds_weights, read
 from .subject import asked, Computation, fits, Flat, is_key, listed, Subject
 
 
@@ -69,6 +69,18 @@ def with_batch(where: str, model: Any, params: Any, key: Any, batch: Any) -> Sub
         if fault and (str(fault).startswith("`jinit") or not _fault(apart)):
             return apart
     return subject
+
+
+def inputs_of(where: str, model: Any, batch: Any) -> tuple[Any, ...]:
+    """The inputs by which `read` knows a model, from a batch; a tuple is several.
+
+    Of a batch for an Equinox module they are the first row, as shapes.
+    """
+    inputs = batch if isinstance(batch, tuple) else (batch,)
+    apply = read(where, model, None, inputs).apply
+    if not (isinstance(apply, Computation) and apply.one_example):
+        return inputs
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
 
 
 def again(subject: Subject, batch: Any) -> Subject:

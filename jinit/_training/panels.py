@@ -40,6 +40,7 @@ def draw_losses(
     """
     every = np.concatenate([each.losses.ravel() for each in sweeps])
     low = float(np.min(every[np.isfinite(every)], initial=top))
+    top = max(top, low + 1e-6)
     ax.set_xscale("log")
     ax.set_ylim(low - 0.05 * (top - low), top + 0.02 * (top - low))
     ends = []

@@ -1,6 +1,7 @@
 """A long life: what is new costs little, and nothing that is a user's is kept."""
 
 import concurrent.futures
+import functools
 import gc
 import importlib
 import subprocess
@@ -170,6 +171,27 @@ def test_what_is_kept_is_bounded():
     module = importlib.import_module("jinit._core.compiled")
     for cache in (programs._kept_program, module._part_of_small, module._inline):
         assert cache.cache_info().maxsize
+
+
+def test_of_many_shapes_the_last_programs_are_kept(monkeypatch):
+    few = functools.lru_cache(maxsize=2)(programs._program)
+    monkeypatch.setattr(programs, "_kept_program", few)
+    live = jax.devices()[0].client.live_executables
+    jinit.constant(0.25)(None, (3,))
+    gc.collect()
+    before = len(live())
+    for n in range(4, 10):
+        jinit.constant(0.25)(None, (n,))
+    gc.collect()
+    assert len(live()) <= before + 1
+
+
+def test_of_many_shapes_a_users_law_keeps_the_last(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("jinit._core.compiled"), "KEPT", 2)
+    init = jinit.from_callable(lambda key, shape, dtype: jnp.full(shape, 0.5, dtype))
+    for n in range(3, 7):
+        assert init(key(), (n,)).tolist() == [0.5] * n
+    assert [what[2][0] for what in init._parts] == [(5,), (6,)]
 
 
 def test_clear_caches_frees_programs_and_not_the_values():

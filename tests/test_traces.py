@@ -1,11 +1,13 @@
 """Calls within `jit`, `vmap` and the like: weights are drawn, what measures says no."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import AxisType, PartitionSpec as P
 
@@ -163,3 +165,68 @@ def test_a_law_is_not_held_to_its_word_while_it_is_traced():
         jax.eval_shape(
             lambda s: jinit.testing.assert_law(jinit.normal(s), (8, 8), key()), 1.0
         )
+
+
+def scaled_by(s):
+    """A function that holds what may be traced, as `x @ p["a"]` times `s`."""
+    return lambda p, x: jnp.tanh(x @ p["a"] * s)
+
+
+PARAMS, LOSS = {"a": table.WEIGHTS["a"]}, lambda outputs, targets: outputs.mean()
+HOLDING = {
+    "probe": lambda s: jinit.probe(scaled_by(s), PARAMS, X),
+    "probe of a loss": lambda s: jinit.probe(
+        scaled_by(2), PARAMS, X, loss=lambda y: y.mean() * s
+    ),
+    "lsuv": lambda s: jinit.lsuv(scaled_by(s), PARAMS, None, X, start="given"),
+    "within_layer": lambda s: jinit.within_layer(scaled_by(s), PARAMS, table.RAW, X),
+    "metainit": lambda s: jinit.metainit(lambda p, x: x.mean() * s, PARAMS, [X] * 9),
+    "coord_check": lambda s: jinit.coord_check(
+        **table.CALLS["coord_check"]
+        | {"make": lambda n, _: (scaled_by(s), PARAMS, optax.sgd(0.1)), "loss": LOSS}
+    ),
+    "gain": lambda s: jinit.gain(functools.partial(jnp.multiply, s)),
+    "he_normal": lambda s: jinit.he_normal(gain=lambda x: x * s)(key(), (3, 3)),
+}
+
+
+@pytest.mark.parametrize("tool", HOLDING)
+def test_a_traced_value_that_a_function_holds_is_named(tool):
+    said = rf"^`jinit.{tool.split()[0]}` needs .* hold.* numbers\. Got .*a traced "
+    with pytest.raises(TypeError, match=said) as found:
+        jax.eval_shape(lambda s: (HOLDING[tool](s), s)[1], 1.5)
+    assert "\n" not in str(found.value)
+
+
+def test_errors_of_a_users_function_are_its_own_also_where_one_holds_what_is_traced():
+    def branching(p, x):
+        return x if x.mean() > 0 else jax.nn.relu(x)
+
+    with pytest.raises(jax.errors.TracerBoolConversionError):
+        jinit.probe(branching, PARAMS, X)
+
+
+class Scaled(nn.Module):
+    """A module that holds a number: its bias starts at it, and it scales."""
+
+    scale: Any
+
+    @nn.compact
+    def __call__(self, x):
+        start = self.param("start", lambda key: self.scale * jnp.ones(x.shape[-1]))
+        return nn.Dense(3)(x * self.scale + start)
+
+
+def test_a_model_may_hold_what_is_traced():
+    def whole(s):
+        found = jinit.initialize(Scaled(s), key(), X)["params"]
+        assert str(jinit.explain(Scaled(s), X)).count("the model's own: a table") == 1
+        assert [row.role for row in jinit.trace(scaled_by(s), PARAMS, X)] == [
+            "output head"
+        ]
+        return found
+
+    found = jax.jit(whole)(2.0)
+    kept = jinit.initialize(Scaled(2.0), key(), X)["params"]["start"]
+    assert_same_bits(found["start"], kept)
+    assert found["Dense_0"]["kernel"].std() > 0.1

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import extend, Formula, formula_of, is_users, on_host
+from .._core import extend, Formula, formula_of, held_traced, is_users, on_host, reason
 from .names import Function
 
 
@@ -174,13 +174,19 @@ def _by_input(pair: Pair) -> Any:
 
 
 def _untraceable(function: Function, error: Exception) -> UnfitError:
-    reason = str(error).strip().split("\n")[0].rstrip(".")
+    held = held_traced(function)
+    if held is not None:
+        return UnfitError(
+            TypeError,
+            f"an activation that holds numbers. Got {function!r}, which holds {held}. "
+            "Call it outside of `jax.jit`, `jax.grad` and the like.",
+        )
+    said = reason(error).rstrip(".")
     return UnfitError(
         TypeError,
         "an activation that JAX can trace and differentiate. Got "
-        f"{function!r}: {type(error).__name__}: {reason}. Write it with `jax.numpy`, "
-        "such as `jnp.tanh` for `math.tanh` or `np.tanh` and `jnp.where` for `if`, and "
-        "let it use no traced value but its argument.",
+        f"{function!r}: {type(error).__name__}: {said}. Write it with `jax.numpy`, "
+        "such as `jnp.tanh` for `math.tanh` or `np.tanh` and `jnp.where` for `if`.",
     )
 
 

@@ -26,6 +26,7 @@ from .batches import (
     one_array as one_array,
     stream as stream,
 )
+from .closures import held_traced as held_traced
 from .decorator import law as law
 from .draw import (
     check_key as check_key,

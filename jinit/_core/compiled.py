@@ -8,7 +8,7 @@ import jax
 from jax.core import Tracer
 
 from . import draw as drawing
-from .programs import context, KEPT, split
+from .programs import context, Formula, formula_of, KEPT, program_of
 from .values import Frozen
 
 
@@ -39,10 +39,10 @@ def compiled(
         return draw(key)
     given = () if key is None else (key,)
     like = tuple((each.shape, each.dtype) for each in given)
-    program, numbers = _kept(init, (like, kind, form, context()))
+    formula, numbers = _kept(init, (like, kind, form, context()))
     # The numbers are ours: they go to the device even where the user forbids it.
     with jax.transfer_guard_host_to_device("allow"):
-        (w,) = program(*given, *numbers)
+        (w,) = program_of(formula)(*given, *numbers)
     return w
 
 
@@ -63,8 +63,11 @@ def _inlined(init: Any, form: tuple[Any, ...]) -> Callable[..., jax.Array]:
 _inline = functools.lru_cache(maxsize=KEPT)(_inlined)
 
 
-def _part(init: Any, what: Any) -> tuple[Callable[..., Any], list[Any]]:
-    """The program of a draw, and the numbers that are to be its last arguments."""
+def _part(init: Any, what: Any) -> tuple[Formula, list[Any]]:
+    """What a draw computes, and the numbers that are to be its last arguments.
+
+    A formula is kept, and no program: those are large, and kept in one place.
+    """
     like, kind, form, _ = what
 
     def draw(*given: Any) -> jax.Array:
@@ -72,20 +75,23 @@ def _part(init: Any, what: Any) -> tuple[Callable[..., Any], list[Any]]:
         key = key if kind is None else jax.random.wrap_key_data(key, impl=kind)
         return evaluate(key, init, *form)
 
-    return split(draw, *(jax.ShapeDtypeStruct(*each) for each in like))
+    return formula_of(draw, *(jax.ShapeDtypeStruct(*each) for each in like))
 
 
 _part_of_small = functools.lru_cache(maxsize=8 * KEPT)(_part)
 
 
-def _kept(init: Any, what: Any) -> tuple[Callable[..., Any], list[Any]]:
+def _kept(init: Any, what: Any) -> tuple[Formula, list[Any]]:
     """The same, kept; as long as the initializer is, where it is not small."""
     if init._is_small:
         return _part_of_small(init, what)
-    if what not in init._parts:
+    found = init._parts.get(what)
+    if found is None:
         found = _part(init, what)
         # What a user's function closes over may be traced, and of no use later.
         if any(isinstance(number, Tracer) for number in found[1]):
             return found
         init._parts[what] = found
-    return init._parts[what]
+        for old in list(init._parts)[:-KEPT]:  # other threads may take it first
+            init._parts.pop(old, None)
+    return found

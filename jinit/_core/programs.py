@@ -58,20 +58,14 @@ class Formula:
     def _hash(self) -> int:
         return hash(self.text)
 
+    @functools.cached_property
+    def program(self) -> Callable[..., Any]:
+        """The compiled program, kept as long as the formula is: see `program_of`."""
+        return _program(self)
+
     def __hash__(self) -> int:
         """That of the text, which is long."""
         return self._hash
-
-
-def split(
-    function: Callable[..., Any], *arguments: Any
-) -> tuple[Callable[..., Any], list[Any]]:
-    """A compiled program and its last arguments, which together are `function`.
-
-    The program takes the leaves of the arguments and returns those of the result.
-    """
-    formula, numbers = formula_of(function, *arguments)
-    return program_of(formula), numbers
 
 
 def formula_of(
@@ -165,10 +159,13 @@ def _is_of_jax(primitive: str, source: str) -> bool:
 
 
 def program_of(formula: Formula) -> Callable[..., Any]:
-    """The compiled program of a formula."""
+    """The compiled program of a formula, given numbers as its last arguments.
+
+    It takes the leaves of the arguments and returns those of the result.
+    """
     # One that has no equal would not be found again, and holds a user's functions.
     has_equals = isinstance(formula.text, tuple)
-    return _kept_program(formula) if has_equals else _program(formula)
+    return _kept_program(formula) if has_equals else formula.program
 
 
 def _program(formula: Formula) -> Callable[..., Any]:

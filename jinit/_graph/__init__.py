@@ -10,7 +10,12 @@ from .elementwise import (
 )
 from .evaluation import evaluate as evaluate, Visit as Visit
 from .forward import Forward as Forward, Scope as Scope
-from .jaxpr import flatten as flatten, has_rule as has_rule, holds_layer as holds_layer
+from .jaxpr import (
+    flatten as flatten,
+    has_rule as has_rule,
+    holds_layer as holds_layer,
+    with_traced_as_inputs as with_traced_as_inputs,
+)
 from .multiplied import multiplied as multiplied, OpaqueError as OpaqueError
 from .operations import (
     Graph as Graph,

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.core import Tracer
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from .bodies import Call, Inside, Link, Loop
 from .operations import Body, Graph, live, Op, Value
@@ -60,6 +61,23 @@ def flatten(jaxpr: Any, opens: Callable[[JaxprEqn], bool] = lambda _: True) -> G
         reader.constants,
         tuple(reader.types),
     )
+
+
+def with_traced_as_inputs(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Tracer]]:
+    """The computation, and its last inputs: what it closes over and is not known yet.
+
+    A model made inside a function that is traced may hold some of that.
+    """
+    jaxpr, pairs = closed.jaxpr, zip(closed.jaxpr.constvars, closed.consts, strict=True)
+    traced = {var: const for var, const in pairs if isinstance(const, Tracer)}
+    if not traced:
+        return closed, []
+    known = [var for var in jaxpr.constvars if var not in traced]
+    consts = [const for const in closed.consts if not isinstance(const, Tracer)]
+    inputs = [*jaxpr.invars, *traced]
+    unnamed = jaxpr.debug_info._replace(arg_names=None)
+    changed = {"constvars": known, "invars": inputs, "debug_info": unnamed}
+    return ClosedJaxpr(jaxpr.replace(**changed), consts), [*traced.values()]
 
 
 @dataclasses.dataclass

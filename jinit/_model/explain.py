@@ -7,7 +7,7 @@ from typing import Any
 
 from .._core import apart, at_once, is_traced, nearest, public, shown, working
 from .._frameworks import is_model, read, Subject, weights_alone
-from .._reading import Own, read_own, read_subject, Trace, trace_model
+from .._reading import Own, read_own, read_subject, start_of, Trace, trace_model
 from .auto.choice import plan_of, Residual
 from .auto.laws import Direction, Law
 from .auto.sizing import predict
@@ -126,8 +126,9 @@ def plan_model(
         else:
             with working("reading the model"):
                 subject = read(where, model, key, inputs)
-    model_of = functools.cache(lambda: read_subject(where, subject))
-    own_of = functools.cache(lambda: read_own(subject))
+    start = start_of(subject)
+    model_of = functools.cache(lambda: read_subject(where, subject, start))
+    own_of = functools.cache(lambda: read_own(subject, start))
     if is_traced():  # what will be asked for is traced apart; errors have their time
         for asked in [model_of] * bool(subject.inputs) + [own_of] * (own != "none"):
             with contextlib.suppress(Exception), apart():

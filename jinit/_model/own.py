@@ -73,7 +73,8 @@ class Owns:
     def _foresee(self, trace: Trace) -> None:
         """Has all that may be looked at sampled at once."""
         may_stay = (
-            own for row in trace if (own := self.by_path.get(row.path)) and own.is_small
+            own for row in trace
+            if (own := self.by_path.get(row.path)) and own.has_sample
             and own.number is None and (row.role not in DECIDED or not own.drawn)
         )  # fmt: skip
         starts = [own for own in may_stay if own.start]

@@ -30,6 +30,7 @@ from .sizes import (
     run as run,
     tell as tell,
 )
+from .start import start_of as start_of
 from .trace import (
     Source as Source,
     Trace as Trace,

@@ -10,11 +10,20 @@ import jax.numpy as jnp
 
 from .._core import detached, leaf_paths, NotSharedError, ours, require_arrays
 from .._frameworks import Flat, Subject
-from .._graph import evaluate, flatten, Graph, has_rule, holds_layer, Value
+from .._graph import (
+    evaluate,
+    flatten,
+    Graph,
+    has_rule,
+    holds_layer,
+    Value,
+    with_traced_as_inputs,
+)
 from .facts import Facts
 from .flow import Flow
 from .layers import Layer, read_layers
 from .own import read_state
+from .start import Start, start_of
 
 
 T = TypeVar("T")
@@ -98,10 +107,14 @@ class Model:
         return jnp.zeros((*self.times(value), *kind.shape), kind.dtype)
 
 
-def read_subject(where: str, subject: Subject) -> Model:
-    """Reads the layers of a model of any framework, for the public function `where`."""
+def read_subject(where: str, subject: Subject, start: Start | None = None) -> Model:
+    """Reads the layers of a model of any framework, for the public function `where`.
+
+    Its `start_of` is traced once where others have it too.
+    """
     require_arrays((subject.weights, subject.inputs), where)
-    state = jax.tree.unflatten(jax.tree.structure(subject.state), read_state(subject))
+    values = read_state(subject, start or start_of(subject))
+    state = jax.tree.unflatten(jax.tree.structure(subject.state), values)
     arguments = (subject.weights, state, *subject.inputs)
     stored = leaf_paths(subject.state)
     return _read(_trace(subject.apply, subject.weights, arguments, stored))
@@ -149,7 +162,8 @@ def _trace(
     # What a model makes of numbers while it is read goes where transfers are forbidden.
     with ours():
         jaxpr, outputs = jax.make_jaxpr(Flat(apply), return_shape=True)(*arguments)
-    leaves = tuple(jax.tree.leaves(arguments))
+    jaxpr, others = with_traced_as_inputs(jaxpr)
+    leaves = *jax.tree.leaves(arguments), *others
     paths = leaf_paths(params)
     return _Traced(jaxpr, None, outputs.structure, paths, tuple(stored), leaves)
 

@@ -17,7 +17,7 @@ from jax.core import Tracer
 from .._core import check_key, named_leaves
 from .._frameworks import Subject
 from .._graph import Repeated, repeated, upstream
-from .start import FEW, SMALL, Start
+from .start import FEW, SMALL, Start, start_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Own:
         dtype: Its dtype.
         drawn: Whether it depends on the key.
         is_normal: Whether normal numbers are among what it is drawn from.
+        is_traced: Whether it depends on what is traced, and has no number before it.
         number: The number that all of its entries are; None where they differ.
         array: The weight, where it is there already.
         given: Whether it is there beside a function, which does not say how it starts.
@@ -40,6 +41,7 @@ class Own:
     dtype: np.dtype
     drawn: bool = False
     is_normal: bool = False
+    is_traced: bool = False
     number: float | None = None
     array: Any = None
     given: bool = False
@@ -61,21 +63,22 @@ class Own:
         return self.start is None
 
     @property
-    def is_small(self) -> bool:
-        """Whether a sample costs little."""
-        return math.prod(self.shape) <= SMALL
+    def has_sample(self) -> bool:
+        """Whether a sample can be had, and costs little."""
+        return not self.is_traced and math.prod(self.shape) <= SMALL
 
     def sample(self) -> np.ndarray | None:
-        """Its entries, or entries like those it will have; None where it is large."""
+        """Its entries, or entries like those it will have; None without a sample."""
         if self.number is not None:
             return np.broadcast_to(np.asarray(self.number, self.dtype), self.shape)
-        if not self.is_small or isinstance(self.array, Tracer):
+        if not self.has_sample:
             return None
         return self.start.sample(self.index) if self.start else _corner(self.array)
 
     def samples(self) -> list[np.ndarray]:
         """Several draws of it where it has few entries, of which one says little."""
-        if not (self.drawn and self.start and math.prod(self.shape) <= FEW):
+        is_few = self.has_sample and math.prod(self.shape) <= FEW
+        if not (self.drawn and self.start and is_few):
             one = self.sample()
             return [] if one is None else [one]
         return [self.start.sample(self.index, seed) for seed in range(DRAWS)]
@@ -84,17 +87,22 @@ class Own:
 DRAWS = 16  # of few entries, so many
 
 
-def read_own(subject: Subject) -> dict[str, Own]:
-    """What a model itself makes of its weights, by path; of some, nothing is known."""
-    leaves = named_leaves(subject.weights)
-    if subject.start is not None:
-        found = _started(Start(subject), range(len(leaves)))
+def read_own(subject: Subject, start: Start | None = None) -> dict[str, Own]:
+    """What a model itself makes of its weights, by path; of some, nothing is known.
+
+    Args:
+        subject: The model.
+        start: Its `start_of`, which is traced once where others have it too.
+    """
+    leaves, start = named_leaves(subject.weights), start or start_of(subject)
+    if start is not None:
+        found = _started(start, range(len(leaves)))
     else:
         found = [_there(leaf, subject.held) for leaf in leaves.values()]
     return {path: own for path, own in zip(leaves, found, strict=True) if own}
 
 
-def read_state(subject: Subject) -> list[Any]:
+def read_state(subject: Subject, start: Start | None) -> list[Any]:
     """The leaves of the state with the values that they start with.
 
     What is made from inputs, is large or is a key stays a shape.
@@ -102,11 +110,10 @@ def read_state(subject: Subject) -> list[Any]:
     leaves = jax.tree.leaves(subject.state)
     first = len(jax.tree.leaves(subject.weights))
     asked = [i for i, leaf in enumerate(leaves, first) if _lacks_value(leaf)]
-    if subject.start is None or not asked:
+    if start is None or not asked:
         return leaves
-    start = Start(subject)
     found = [own for own in _started(start, asked) if own]
-    drawn = (own for own in found if own.number is None and own.is_small)
+    drawn = (own for own in found if own.number is None and own.has_sample)
     start.likely = frozenset(own.index for own in drawn)
     values = {own.index: own.sample() for own in found}
     choose = lambda leaf, value: leaf if value is None else value
@@ -144,10 +151,9 @@ def make_own(
 
 
 def _started(start: Start, numbers: Sequence[int]) -> list[Own | None]:
-    graph, repeats = start.graph, Repeated(start.graph)
-    key, *rest = graph.inputs
-    inputs = zip(rest, jax.tree.leaves(start.inputs), strict=True)
-    blank = {i for i, x in inputs if isinstance(x, jax.ShapeDtypeStruct)}
+    graph, repeats, key = start.graph, Repeated(start.graph), start.graph.inputs[0]
+    blank = start.inputs_that_are(jax.ShapeDtypeStruct)
+    unknown = start.inputs_that_are(Tracer)
 
     def own(index: int) -> Own | None:
         leaf, value = start.shapes[index], graph.outputs[index]
@@ -157,8 +163,11 @@ def _started(start: Start, numbers: Sequence[int]) -> list[Own | None]:
         drawn = number is None and key in behind
         makers = {graph.makers[i].kind for i in behind if i in graph.makers}
         normal = drawn and "erf_inv" in makers
+        traced = number is None and not behind.isdisjoint(unknown)
         shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
-        return Own(shape, dtype, drawn, normal, number, start=start, index=index)
+        return Own(
+            shape, dtype, drawn, normal, traced, number, None, False, start, index
+        )
 
     return [own(index) for index in numbers]
 
@@ -168,7 +177,7 @@ def _there(leaf: Any, held: bool) -> Own | None:
         return None
     shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
     if isinstance(leaf, Tracer):
-        return Own(shape, dtype, array=leaf, given=True)
+        return Own(shape, dtype, is_traced=True, array=leaf, given=True)
     corner = _corner(leaf)
     number = _plain(repeated(corner))
     drawn = held and number is None and looks_drawn(corner)

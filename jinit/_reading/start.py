@@ -13,7 +13,7 @@ from jax.interpreters.partial_eval import dce_jaxpr
 
 from .._core import in_mesh
 from .._frameworks import blank, Subject
-from .._graph import flatten, Graph
+from .._graph import flatten, Graph, Value, with_traced_as_inputs
 
 
 # Up to here a weight is made one operation after the other, as its framework makes it,
@@ -31,33 +31,41 @@ class Start:
         likely: The numbers of those that will be asked for, to be sampled at once.
     """
 
-    def __init__(self, subject: Subject):
-        assert subject.start is not None
-        self._start, self.inputs = subject.start, subject.inputs
+    def __init__(self, start: Callable[..., Any], subject: Subject):
+        self._start, self.inputs = start, subject.inputs
         self.shapes = jax.tree.leaves((subject.weights, subject.state))
         self.likely: frozenset[int] = frozenset()
         self._sampled: dict[int, dict[int, np.ndarray]] = {}  # by seed, by number
-        self.jaxpr = functools.cache(self._jaxpr)
+        self.traced = functools.cache(self._traced)
 
-    def _jaxpr(self, dtype: Any) -> ClosedJaxpr:
+    def _traced(self, dtype: Any) -> tuple[ClosedJaxpr, list[Any]]:
+        """The computation, and what it reads beside the key."""
         key = jax.ShapeDtypeStruct((), dtype)
-        return jax.make_jaxpr(self._start)(key, *self.inputs)
+        closed = jax.make_jaxpr(self._start)(key, *self.inputs)
+        closed, others = with_traced_as_inputs(closed)
+        return closed, [*jax.tree.leaves(self.inputs), *others]
 
     @functools.cached_property
     def graph(self) -> Graph:
         """The computation; its first input is the key."""
-        return flatten(self.jaxpr(jax.eval_shape(jax.random.key, 0).dtype))
+        return flatten(self.traced(_key_type())[0])
+
+    def inputs_that_are(self, *kinds: type) -> frozenset[Value]:
+        """The inputs of the graph, beside the key, that are of these kinds."""
+        inputs = zip(self.graph.inputs[1:], self.traced(_key_type())[1], strict=True)
+        return frozenset(value for value, x in inputs if isinstance(x, kinds))
 
     def part(
         self, wanted: Sequence[int], dtype: Any
     ) -> tuple[ClosedJaxpr, Callable[[Sequence[Any], jax.Array], list[Any]]]:
         """The part that makes some weights, and a function `(consts, key)` of it."""
-        closed, every = self.jaxpr(dtype), range(len(self.shapes))
+        every = range(len(self.shapes))
+        closed, given = self.traced(dtype)
         jaxpr, used = dce_jaxpr(closed.jaxpr, [i in wanted for i in every], False)
 
         def run(consts: Sequence[Any], key: jax.Array) -> list[Any]:
-            operands = [key, *jax.tree.leaves(self.inputs)]
-            read = [x for x, is_read in zip(operands, used, strict=True) if is_read]
+            operands = zip([key, *given], used, strict=True)
+            read = [x for x, is_read in operands if is_read]
             filled = [blank(x) if _is_shape(x) else x for x in read]
             return jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))(*filled)
 
@@ -128,6 +136,15 @@ class Start:
             return run(consts, jax.random.wrap_key_data(data, impl=kind))
 
         return jax.jit(from_data, out_shardings=list(places)), closed.consts
+
+
+def start_of(subject: Subject) -> Start | None:
+    """What a model itself starts with, where that is known."""
+    return Start(subject.start, subject) if subject.start else None
+
+
+def _key_type() -> Any:
+    return jax.eval_shape(jax.random.key, 0).dtype
 
 
 def _host() -> Any:

@@ -275,7 +275,7 @@ def test_what_is_made_leaves_the_kernels_out():
     own = read_own(subject)
     start = own["params/dt_bias"].start
     assert start is not None
-    whole = start.jaxpr(KEY.dtype).jaxpr
+    whole = start.traced(KEY.dtype)[0].jaxpr
     part, _ = start.part([own["params/dt_bias"].index], KEY.dtype)
     assert len(part.jaxpr.eqns) < len(whole.eqns) / 10
     assert not {"erf_inv", "dot_general"} & {each.primitive.name for each in part.eqns}

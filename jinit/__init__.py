@@ -66,7 +66,7 @@ _HOMES = {
     ".": (
         "attention cli compat compose conv data datasets features flow growth hyper "
         "hypercomplex implicit low_rank marginal pretrain recipes recurrent reservoir "
-        "settings sparsity spiking ssm testing theory"
+        "settings sparsity spiking ssm tasks testing theory"
     ),
     "._compare": "compare",
     "._diagnostics.probe": "probe",
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
         sparsity as sparsity,
         spiking as spiking,
         ssm as ssm,
+        tasks as tasks,
         testing as testing,
         theory as theory,
     )

@@ -217,6 +217,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "data.standardize": {"batches": X, "per": "feature", "floor": 0.1},
     "data.whiten": {"batches": X, "method": "pca", "components": 2, "floor": 0.1},
     "datasets.load": {"name": "gaussian", "seed": 0},
+    "tasks.get": {"name": "control-ppo"},
     "implicit.factorized": {
         "weights": WEIGHTS["a"],
         "key": RAW,
@@ -399,7 +400,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 }
 DRAW = {"key": RAW, "shape": (3, 4, 4), "dtype": None, "out_sharding": None}
 MODULES = ("", "data", "datasets", "growth", "low_rank", "marginal", "pretrain",
-           "recipes", "theory", *FAMILIES)  # fmt: skip
+           "recipes", "tasks", "theory", *FAMILIES)  # fmt: skip
 _HELPERS = ("jinit._core.arguments", "jinit._core.settings")
 # What makes no use of its arguments, or only of those of whoever writes a law.
 LEFT = {"closes_residual", "is_kernel"}

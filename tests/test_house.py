@@ -23,7 +23,7 @@ LINES = [
     ["_reading", "_training", "compat", "compose", *FAMILIES],
     ["_model"],
     ["data", "growth", "low_rank", "pretrain", "recipes"],
-    ["_diagnostics"],
+    ["_diagnostics", "tasks"],
     ["_compare"],
     ["cli"],
 ]

@@ -13,7 +13,7 @@ from jinit import settings
 
 MODULES = ["jinit", "jinit.theory", "jinit.data", "jinit.pretrain", "jinit.recipes",
            "jinit.marginal", "jinit.settings", "jinit.testing", "jinit.compose",
-           "jinit.datasets", "jinit.growth", "jinit.low_rank",
+           "jinit.datasets", "jinit.tasks", "jinit.growth", "jinit.low_rank",
            "jinit.compat.torch",
            "jinit.compat.keras", "jinit.compat.haiku"]  # fmt: skip
 

@@ -139,7 +139,7 @@ MORE: dict[str, dict[str, Any]] = {
         "model": (table.apply, W),
         "key": table.RAW,
         "batches": [(X, X[:, :3])],
-        "starts": ["own", "he_normal", "lsuv"],
+        "starts": ["initialize", "he_normal"],
         "optimizer": optax.sgd,
     },
     "coord_check": {"make": of_width},

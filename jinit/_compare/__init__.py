@@ -3,3 +3,4 @@
 from .compare import compare as compare
 from .comparison import Comparison as Comparison
 from .outcomes import Outcome as Outcome
+from .starts import STARTS as STARTS

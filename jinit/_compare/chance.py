@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from scipy.optimize import minimize
 
 from .._frameworks import again, Flat, Subject
 from .._training import Batch, Loss
@@ -30,6 +29,8 @@ def chance(
     Returns:
         The loss; NaN where outputs have no such axis, or their loss is no number.
     """
+    from scipy.optimize import minimize
+
     shapes = [_outputs(subject, inputs) for inputs, _ in batches]
     if not all(each.ndim and each.size for each in shapes[0].leaves):
         return float("nan")

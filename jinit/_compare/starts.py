@@ -147,7 +147,7 @@ def _name(start: Any) -> str:
     if isinstance(start, Recipe):
         return repr(start).removeprefix("jinit.recipes.")
     is_named = isinstance(start, str | Initializer)
-    return str(start) if is_named else getattr(start, "__name__", str(start))
+    return str(start) if is_named else getattr(start, "__name__", shown(start))
 
 
 def _start(where: str, start: Any) -> Start:
@@ -157,6 +157,11 @@ def _start(where: str, start: Any) -> Start:
         start = recipe_from(where, "starts", start)
     if isinstance(start, Recipe | list | tuple):
         return Start(functools.partial(_planned, rules=start))
-    if callable(start) and not isinstance(start, Initializer):
+    if isinstance(start, str | Initializer):
+        return Start(functools.partial(_by_law, law=as_initializer(where, start)))
+    if callable(start):
         return Start(lambda task, key: start(task.model, key, *task.inputs))
-    return Start(functools.partial(_by_law, law=as_initializer(where, start)))
+    raise TypeError(
+        f"`{where}` needs each of `starts` to be a name, a law, a recipe, rules or a "
+        f"function. Got {shown(start)}."
+    )

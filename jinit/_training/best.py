@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 
 LEVEL = 0.95  # of the intervals
@@ -79,6 +78,8 @@ def mean_of_seeds(
     count, mean = len(values), float(np.mean(values))
     if count < 2 or math.isnan(mean):
         return Interval(mean, math.nan, math.nan)
+    from scipy.special import stdtrit
+
     error = float(np.std(values, ddof=1)) / math.sqrt(count)
     half = max(floor, float(stdtrit(count - 1, (1 + level) / 2)) * error)
     return Interval(mean, mean - half, mean + half)

@@ -133,9 +133,9 @@ class Runs:
         return jax.lax.fori_loop(first, last, body, state)
 
     def judged(self, state: State, subject: Subject) -> jax.Array:
-        """The mean loss of the batches held out."""
+        """The mean loss of the batches held out; 0 where there are none."""
         if not self.held_out:
-            return jnp.full((), jnp.nan)
+            return jnp.zeros(())
 
         def loss(batch: Any) -> jax.Array:
             seen = again(subject, batch[0]).inputs
@@ -152,8 +152,8 @@ class Runs:
     def losses(self, state: State, held: jax.Array, count: int) -> Losses:
         """What became of the first runs of a state."""
         curve = np.asarray(state.curve, float) / np.bincount(self.points)
-        judged = np.asarray(held, float)
-        judged = _or_infinite(judged) if self.held_out else judged
+        judged = _or_infinite(np.asarray(held, float))
+        judged = judged if self.held_out else np.full_like(judged, np.nan)
         first = np.asarray(state.first, float)
         return Losses(first[:count], curve[:count], judged[:count])
 
@@ -227,6 +227,8 @@ def _compiled(runs: Runs, count: int, drawn: Any) -> _Program:
 
     every_start = jax.jit(jax.vmap(start, (0, 0, 0, None)))
     every = jax.jit(jax.vmap(advance, (0, 0, 0, None, None)))
+    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        return _Program(count, every_start, every, jax.vmap(judge))
     span = jax.ShapeDtypeStruct((2,), "int32")
     size = count
     while True:

@@ -68,13 +68,11 @@ def curve(rate, weight, steps=20):
 
 def test_runs_are_those_of_gradient_descent_from_the_starts():
     found = compared()
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
     for i, scale in enumerate([1, -8]):
         for j, rate in enumerate(RATES[:3]):
             for seed, weight in enumerate(scale * first_weights()):
                 expected = curve(rate, weight)
-                close = functools.partial(
-                    np.testing.assert_allclose, rtol=1e-4, atol=1e-6
-                )
                 close(found.curves[i][j][seed], expected)
                 close(found.losses[i][j][seed], expected[-2:].mean())
         assert np.isinf(found.losses[i][-1]).all()
@@ -193,17 +191,7 @@ def test_random_streams_are_new_in_every_step():
             return x + jax.random.normal(self.make_rng("dropout"), x.shape)
 
     still = lambda rate: optax.set_to_zero()
-    found = jinit.compare(
-        Noisy(),
-        half_square,
-        ONE,
-        KEY,
-        ["own"],
-        RATES,
-        seeds=1,
-        steps=5,
-        optimizer=still,
-    )
+    found = compared(model=Noisy(), starts=["own"], seeds=1, steps=5, optimizer=still)
     assert len({*found.curves[0][0][0]}) == 5
 
 

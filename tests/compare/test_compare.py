@@ -18,9 +18,11 @@ from jinit._compare import Comparison
 from jinit._compare.chance import chance
 from jinit._compare.outcomes import steps_to
 from jinit._frameworks import with_batch
+from jinit._training import runs
 
 
 KEY = jax.random.key(3)
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 RATES = [0.1, 0.3, 1.0, 300.0]
 SIGNS = jnp.array([[1.0], [-1.0], [1.0], [-1.0]])
 ONE = [(SIGNS, 10 * SIGNS)]  # half of (w − 10)², and 50 without learning
@@ -327,3 +329,29 @@ def test_bad_input_is_refused(options, words):
 def test_one_draw_for_all_seeds_is_said():
     with pytest.warns(UserWarning, match="the same weights of own for every seed"):
         compared(starts=["own"])
+
+
+def test_convolutions_learn_alike_in_a_loop_and_step_by_step(monkeypatch):
+    """In a loop they are slow on a CPU, and each run then goes alone."""
+
+    def convolve(w, x):
+        y = jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", None, None, DIMENSIONS)
+        return y.mean((1, 2))
+
+    x = jax.random.normal(jax.random.key(0), (8, 4, 4, 1))
+    found = []
+    for slow in (True, False):
+        monkeypatch.setattr(runs, "_is_slow_in_loops", lambda lowered, slow=slow: slow)
+        found.append(
+            compared(
+                model=(convolve, jnp.ones((3, 3, 1, 1))),
+                starts={
+                    "one": lambda model, key, x: jax.random.normal(key, (3, 3, 1, 1))
+                },
+                batches=[(x, x[:, 0, 0]), (x[::-1], x[:, 1, 1])],
+                held_out=[(x, x[:, 0, 0])],
+                steps=5,
+            )
+        )
+    np.testing.assert_allclose(found[0].losses, found[1].losses, rtol=1e-5)
+    np.testing.assert_allclose(found[0].curves, found[1].curves, rtol=1e-5)

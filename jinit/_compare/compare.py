@@ -133,7 +133,7 @@ def compare(
         >>> own.loss.value > 2 * initialize.loss.value
         True
     """
-    rates = np.unique(learning_rates.ravel())
+    rates = np.unique(learning_rates)
     _require(batches, held_out, rates)
     task = Task(_WHERE, model, [tuple(each) for each in batches], loss)
     entries = named(_WHERE, starts)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .._core import EXTRAS
-from . import check, init, laws, report, rules, theory, trace
+from . import check, compare, init, laws, report, rules, theory, trace
 from .options import RefusalError
 from .output import say
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         required=True, metavar="COMMAND", parser_class=_Parser
     )
-    for command in (report, check, trace, init, rules, laws, theory):
+    for command in (report, compare, check, trace, init, rules, laws, theory):
         command.add(commands)
     return parser
 

@@ -128,7 +128,8 @@ def compare(
         >>> batches = [(x, jnp.tanh(x[:, :1] * x[:, 1:2]))]
         >>> mse = lambda outputs, targets: jnp.mean((outputs - targets) ** 2)
         >>> key, rates = jax.random.key(1), [0.001, 0.002, 0.004]
-        >>> found = jinit.compare(Deep(), mse, batches, key, learning_rates=rates)
+        >>> short = dict(learning_rates=rates, seeds=2, steps=100)
+        >>> found = jinit.compare(Deep(), mse, batches, key, **short)
         >>> own, initialize = found.results
         >>> own.loss.value > 2 * initialize.loss.value
         True

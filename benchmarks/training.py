@@ -130,7 +130,7 @@ def cell(start: dict[str, Any] | None, is_best: bool, seeds: int) -> str:
     if start is None:
         return "–"
     loss, half = start["loss"], start["half"]
-    digits = max(0, 2 - math.floor(math.log10(max(abs(loss), 1e-9))) - 1)
+    digits = max(0, 2 - math.floor(math.log10(max(abs(loss), 1e-9))))
     text = f"{loss:.{digits}f}"
     text = f"**{text}**" if is_best else text
     text += f" ± {half:.2g}" if math.isfinite(half) else ""

@@ -12,103 +12,12 @@ from jinit._activations import GATES, gaussian_moments, squared_gain
 from jinit._activations.gains import Mode
 
 
-# E φ, E φ², E φ′²; all from the published constants to six decimals.
-TABLE = {
-    "relu": (0.398942, 0.500000, 0.500000),
-    "leaky_relu": (0.394953, 0.500050, 0.500050),
-    "elu": (0.160521, 0.644945, 0.668102),
-    "selu": (0.000000, 1.000000, 1.071575),
-    "gelu_exact": (0.282095, 0.425221, 0.455851),
-    "gelu_tanh": (0.282039, 0.425194, 0.455818),
-    "gelu": (0.282039, 0.425194, 0.455818),
-    "silu": (0.206621, 0.355776, 0.379482),
-    "mish": (0.240404, 0.452342, 0.479084),
-    "softplus": (0.806059, 0.921246, 0.293379),
-    "tanh": (0.000000, 0.394294, 0.464403),
-    "sigmoid": (0.500000, 0.293379, 0.044836),
-    "softsign": (0.000000, 0.183014, 0.227671),
-    "hard_tanh": (0.000000, 0.516059, 0.682689),
-    "hard_swish": (0.166217, 0.331567, 0.358532),
-    "hard_sigmoid": (0.500000, 0.277639, 0.027703),
-    "erf": (0.000000, 0.464559, 0.569410),
-    "sin": (0.000000, 0.432332, 0.567668),
-    "cos": (0.606531, 0.567668, 0.432332),
-    "relu6": (0.398942, 0.500000, 0.500000),
-    "squared_relu": (0.500000, 1.500000, 2.000000),
-    "log_sigmoid": (-0.806059, 0.921246, 0.293379),
-    "tanhshrink": (0.000000, 0.182883, 0.252992),
-    "arctan": (0.000000, 0.449701, 0.500000),
-    "abs": (0.797885, 1.000000, 1.000000),
-    "gaussian": (0.707107, 0.577350, 0.192450),
-}
-
-# forward, backward
-GAINS = {
-    "relu": (1.414214, 1.414214),
-    "leaky_relu": (1.414143, 1.414143),
-    "elu": (1.245198, 1.223429),
-    "selu": (1.000000, 0.966026),
-    "gelu_exact": (1.533530, 1.481114),
-    "gelu": (1.533581, 1.481168),
-    "silu": (1.676532, 1.623320),
-    "mish": (1.486848, 1.444755),
-    "softplus": (1.041867, 1.846229),
-    "tanh": (1.592537, 1.467414),
-    "sigmoid": (1.846229, 4.722646),
-    "softsign": (2.337533, 2.095781),
-    "hard_tanh": (1.392036, 1.210287),
-    "hard_swish": (1.736657, 1.670076),
-    "hard_sigmoid": (1.897840, 6.008116),
-    "erf": (1.467167, 1.325218),
-    "sin": (1.520867, 1.327251),
-    "cos": (1.327251, 1.520867),
-    "relu6": (1.414214, 1.414214),
-    "squared_relu": (0.816497, 0.707107),
-    "log_sigmoid": (1.041867, 1.846229),
-    "tanhshrink": (2.338368, 1.988139),
-    "arctan": (1.491208, 1.414214),
-    "abs": (1.000000, 1.000000),
-    "gaussian": (1.316074, 2.279507),
-}
-
-# forward, shared
-PAIRS = {
-    "glu": (1.846229, 1.726736),
-    "reglu": (1.414214, 1.189207),
-    "geglu": (1.533581, 1.222489),
-    "swiglu": (1.676532, 1.268816),
-}
-
-six_decimals = functools.partial(pytest.approx, rel=0, abs=1e-6)
-
-
-@pytest.mark.parametrize("name", TABLE)
-def test_moments_match_the_table(name):
-    assert gaussian_moments(name) == six_decimals(TABLE[name])
-
-
-@pytest.mark.parametrize("name", GAINS)
-def test_gains_match_the_table(name):
-    found = jinit.gain(name), jinit.gain(name, "backward")
-    assert found == six_decimals(GAINS[name])
-
-
-@pytest.mark.parametrize(
-    ("alpha", "forward", "backward"),
-    [(0.5, 1.330908, 1.297050), (2.0, 1.155192, 1.145889)],
-)
-def test_celu_with_its_parameter(alpha, forward, backward):
-    assert jinit.gain("celu", param=alpha) == six_decimals(forward)
-    assert jinit.gain("celu", "backward", param=alpha) == six_decimals(backward)
+PAIRS = ["glu", "reglu", "geglu", "swiglu"]
 
 
 def test_the_squared_gain_of_relu_is_two():
     for mode in ("forward", "backward", "both"):
         assert squared_gain(jax.nn.relu, mode) == 2.0
-
-
-def test_elu_is_the_constant_of_the_siren_code():
-    assert squared_gain("elu") == pytest.approx(1.5505188080679277, rel=1e-13)
 
 
 def test_both_lies_between_forward_and_backward():
@@ -117,11 +26,6 @@ def test_both_lies_between_forward_and_backward():
         harmonic = 2 / (1 / forward + 1 / backward)
         assert squared_gain(name, "both") == pytest.approx(harmonic, rel=1e-14)
         assert jinit.gain(name, "both") == pytest.approx(math.sqrt(harmonic))
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_gated_pairs_match_the_table(name):
-    assert (jinit.gain(name), jinit.gain(name, "shared")) == six_decimals(PAIRS[name])
 
 
 @pytest.mark.parametrize("name", PAIRS)

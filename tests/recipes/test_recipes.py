@@ -31,11 +31,10 @@ def transformer(depth, width=32, heads=2):
     return shapes(GPT(depth=depth, width=width, heads=heads), text(2, 4))
 
 
-@pytest.mark.parametrize(("depth", "closing"), [(12, 0.00408248), (48, 0.00204124)])
-def test_gpt2_divides_what_closes_a_branch_by_the_root_of_their_number(depth, closing):
-    found = laws(transformer(depth), recipes.gpt2())
+def test_gpt2_divides_what_closes_a_branch_by_the_root_of_their_number():
+    found = laws(transformer(12), recipes.gpt2())
     for end in ("out/kernel", "down/kernel"):
-        assert std(found, end) == pytest.approx(closing, rel=1e-5)
+        assert std(found, end) == pytest.approx(0.02 / 24**0.5)
     for end in ("query/kernel", "up/kernel", "tokens/embedding", "positions/embedding"):
         assert std(found, end) == 0.02
     assert std(found, "scale") == 0
@@ -57,16 +56,11 @@ def test_t5_makes_up_for_unscaled_logits_in_the_queries():
         laws(transformer(2), recipes.t5(query="nothing/*"))
 
 
-@pytest.mark.parametrize(
-    ("width", "small", "closing"),
-    [(512, 0.02795085, None), (768, 0.022821773, 0.006014065)],
-)
-def test_small_init_depends_on_the_width_of_the_stream(width, small, closing):
-    found = laws(transformer(12, width), recipes.small_init())
+def test_small_init_depends_on_the_width_of_the_stream():
+    found = laws(transformer(12, 32), recipes.small_init())
     for end in ("query/kernel", "gate/kernel", "tokens/embedding"):
-        assert std(found, end) == pytest.approx(small, rel=1e-7)
-    if closing:
-        assert std(found, "down/kernel") == pytest.approx(closing, rel=1e-6)
+        assert std(found, end) == pytest.approx((2 / (5 * 32)) ** 0.5)
+    assert std(found, "down/kernel") == pytest.approx(2 / (12 * 32**0.5))
 
 
 def residual(depth, layers):
@@ -85,17 +79,14 @@ def residual(depth, layers):
     return apply, {"blocks": [block] * depth, "head": shape(8, 3)}, shape(4, 8)
 
 
-@pytest.mark.parametrize(
-    ("depth", "layers", "ratio"), [(16, 2, 0.25), (54, 2, 0.136083), (50, 3, 0.376060)]
-)
-def test_fixup_scales_a_branch_by_its_layers_and_the_number_of_branches(
-    depth, layers, ratio
-):
+@pytest.mark.parametrize(("depth", "layers"), [(4, 2), (5, 3)])
+def test_fixup_scales_a_branch_by_its_layers_and_the_number_of_branches(depth, layers):
     found = laws(residual(depth, layers), recipes.fixup())
     he = math.sqrt(2 / 8)
     for i in range(layers - 1):
         law = found[f"blocks/{depth - 1}/kernels/{i}"]
-        assert law.std((8, 8)) / he == pytest.approx(ratio, rel=1e-5)
+        ratio = depth ** (-1 / (2 * layers - 2))
+        assert law.std((8, 8)) / he == pytest.approx(ratio)
     assert found[f"blocks/0/kernels/{layers - 1}"] == jinit.zeros
     assert found["head"] == jinit.zeros
     assert found["blocks/0/multiplier"] == jinit.ones
@@ -226,15 +217,12 @@ def test_t_fixup_of_a_decoder_alone_has_two_branches_in_a_layer():
     assert gain == pytest.approx((9 * 4 / 2) ** -0.25)
 
 
-@pytest.mark.parametrize(("n", "beta"), [(6, 0.379918), (12, 0.319472)])
-def test_deepnorm_bounds_the_update_of_a_deep_encoder(n, beta):
-    model = shapes(EncoderDecoder(n, 0, norm=True), text(2, 4))
+def test_deepnorm_and_magneto_of_an_encoder_scale_all_but_queries_and_keys():
+    model = shapes(EncoderDecoder(3, 0, norm=True), text(2, 4))
     found = gains(model, recipes.deepnorm(), "encoder")
-    assert found["fc1/kernel"] == pytest.approx(beta, rel=1e-5)
-    assert found == expected(found["fc1/kernel"], "self")
-    v = w = found["fc1/kernel"]
-    (alpha,) = recipes.deepnorm_alpha(n)
-    assert 2 * n * (v**2 + w**2) / alpha**2 == pytest.approx(1)
+    assert found == expected(24**-0.25, "self")
+    found = gains(model, recipes.magneto(), "encoder")
+    assert found == expected(math.sqrt(math.log(6)), "self")
 
 
 def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
@@ -252,13 +240,6 @@ def test_deepnorm_and_magneto_of_an_encoder_and_a_decoder():
         assert sides(recipes.magneto(n)) == pytest.approx(
             [math.sqrt(log(18) * log(4) / 3), math.sqrt(log(18))]
         )
-    assert recipes.deepnorm_alpha(6, 6) == pytest.approx((1.417938, 2.059767), rel=1e-6)
-    alone = gains(
-        shapes(EncoderDecoder(6, 0, norm=True), text(2, 4)),
-        recipes.magneto(),
-        "encoder",
-    )
-    assert alone["fc1/kernel"] == pytest.approx(1.576359, rel=1e-6)
 
 
 def fused(params, x):

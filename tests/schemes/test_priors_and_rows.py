@@ -37,7 +37,6 @@ def test_the_constants_of_the_paper_and_of_its_code_differ_by_the_root_of_two():
         matrix(jinit.zero_hadamard(each), (48, 100)) for each in ("isometry", "paper")
     )
     np.testing.assert_allclose(paper, 2**0.5 * code, rtol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(code, axis=1), 0.883883, atol=1e-6)
     assert np.linalg.norm(paper, 2) > 1.2  # no isometry: it lengthens
 
 
@@ -75,7 +74,6 @@ def test_idinit_leaves_no_unit_and_no_input_at_zero():
 def test_a_sigmoid_starts_at_its_prior(p):
     bias = jinit.prior_bias(p)(None, (2, 3))
     np.testing.assert_allclose(jax.nn.sigmoid(bias), p, rtol=2e-6)
-    assert jinit.prior_bias(0.01).mean((3,)) == pytest.approx(-4.595120, abs=1e-6)
 
 
 def test_a_softmax_starts_at_its_priors_and_so_do_many_sigmoids():

@@ -10,16 +10,6 @@ import pytest
 from jinit import theory
 
 
-# l² (1 − c) of relu on the edge of chaos; 9π²/2 = 44.413 in the limit.
-POWER_LAW = [(100, 35.77), (1000, 43.13), (10_000, 44.25)]
-
-
-@pytest.mark.parametrize(("depth", "value"), POWER_LAW)
-def test_relu_correlations_follow_a_power_law(depth, value):
-    last = theory.propagate("relu", depth, weight_variance=2.0).correlation[-1]
-    assert depth**2 * (1 - last) == pytest.approx(value, abs=5e-3)
-
-
 def test_opposed_inputs_of_relu_become_alike():
     found = theory.propagate("relu", 2, weight_variance=2.0, correlation=-0.99)
     c = -0.99  # Cho and Saul 2009

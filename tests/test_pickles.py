@@ -12,6 +12,7 @@ import pickletools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jinit
@@ -85,6 +86,42 @@ def test_a_trace_keeps_its_rows_and_the_functions_that_have_a_name():
     strange = pickle.loads(pickle.dumps(jinit.trace(bell, SHAPES, z[:4])["b"]))
     with pytest.raises(ValueError, match="Trace the model again"):
         strange.activation(z)
+
+
+@pytest.mark.parametrize("name", jinit.recipes.RECIPES)
+def test_single_rules_of_a_recipe_travel(name):
+    twin = jinit.recipes.RECIPES[name]()
+    for rule, other in zip(jinit.recipes.RECIPES[name](), twin, strict=True):
+        assert pickle.loads(pickle.dumps(rule)) == rule == other
+
+
+MARGINALS = [
+    jinit.marginal.values([1.0, 2.0, 2.0]),
+    jinit.marginal.two_points(2.0, 0.25),
+    jinit.marginal.uniform(-1.0, 2),
+    jinit.marginal.normal(mean=0.5, std=2.0),
+    jinit.marginal.truncated_normal(0.0, 1.0, upper=3.0),
+    jinit.marginal.coordinate(5, 2.0),
+    jinit.marginal.sparse(0.5, jinit.marginal.normal(0.0, 1.0)),
+    jinit.orthogonal(gain=2.0).marginal((4, 4)),
+]
+
+
+@pytest.mark.parametrize("marginal", MARGINALS, ids=repr)
+def test_a_marginal_travels_as_the_call_that_made_it(marginal):
+    pickled = pickle.dumps(marginal)
+    assert b"jinit._" not in pickled
+    other = pickle.loads(pickled)
+    assert other == marginal == copy.deepcopy(marginal)
+    assert hash(other) == hash(marginal)
+    x = np.linspace(-2, 2, 9)
+    assert np.array_equal(other.cdf(x), marginal.cdf(x))
+    assert other != jinit.marginal.normal(0.0, 3.0)
+
+
+def test_a_marginal_of_a_user_is_its_fields():
+    own = jinit.marginal.Marginal(0.0, 1.0, (-1.0, 1.0), 1.0, np.sign)
+    assert pickle.loads(pickle.dumps(own)) == own
 
 
 def test_a_users_law_is_named_by_its_module_and_name():

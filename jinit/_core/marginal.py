@@ -4,18 +4,28 @@ An initializer states this without sampling; `jinit.testing.assert_law` holds it
 """
 
 import dataclasses
+import functools
+import inspect
 import math
 from collections.abc import Callable
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from .arguments import public, Reals
 from .settings import Bound, Count, Finite, Fraction, NonNegative
+from .values import Frozen
+
+
+P = ParamSpec("P")
 
 
 @dataclasses.dataclass(frozen=True)
 class Marginal:
     """What is known of one weight before it is drawn.
+
+    Those that functions of `jinit.marginal` make are pickled, and compared, as the call
+    that made them.
 
     Attributes:
         mean: E w.
@@ -31,11 +41,44 @@ class Marginal:
     kurtosis: float
     cdf: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
 
+    def __reduce__(self) -> Any:
+        if isinstance(self.cdf, _Stated):
+            return self.cdf.make, self.cdf.given
+        return Marginal, tuple(vars(self).values())
+
 
 Marginal.__module__ = "jinit.marginal"  # where others find it
 
 
-@public("jinit.marginal", concrete=True)
+@dataclasses.dataclass(frozen=True)
+class _Stated:
+    """A distribution function as the call that states it: equal to its twin."""
+
+    make: Callable[..., Marginal]
+    given: tuple[Any, ...]
+    cdf: Callable[[np.ndarray], np.ndarray] = dataclasses.field(compare=False)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self.cdf(x)
+
+
+def _stated(function: Callable[P, Marginal]) -> Callable[P, Marginal]:
+    """Makes a function public, whose results say what call they are of."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def recorded(*args: P.args, **kwargs: P.kwargs) -> Marginal:
+        found, bound = function(*args, **kwargs), signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = (Frozen(x) if isinstance(x, np.ndarray) else x for x in bound.args)
+        return dataclasses.replace(found, cdf=_Stated(made, tuple(given), found.cdf))
+
+    made = public("jinit.marginal", concrete=True)(recorded)
+    made.__module__ = "jinit.marginal"  # its public home, which a pickle names
+    return made
+
+
+@_stated
 def values(w: Reals) -> Marginal:
     """An entry picked at random from the array `w`; for a number, that number."""
     w = np.sort(np.ravel(w))
@@ -47,7 +90,7 @@ def values(w: Reals) -> Marginal:
     return Marginal(mean, std, (float(w[0]), float(w[-1])), kurtosis, cdf)
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def two_points(value: Finite, density: Fraction) -> Marginal:
     """`value` with probability `density`, else 0."""
     mean, variance = value * density, value**2 * density * (1 - density)
@@ -62,7 +105,7 @@ def two_points(value: Finite, density: Fraction) -> Marginal:
     )
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def uniform(low: Finite, high: Finite) -> Marginal:
     """Equal density on `[low, high]`."""
     width = high - low
@@ -72,7 +115,7 @@ def uniform(low: Finite, high: Finite) -> Marginal:
     return Marginal((low + high) / 2, width / math.sqrt(12), (low, high), 1.8, cdf)
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def normal(mean: Finite, std: NonNegative) -> Marginal:
     """The normal law; for a `std` of 0, the point `mean`."""
     if not std:
@@ -81,7 +124,7 @@ def normal(mean: Finite, std: NonNegative) -> Marginal:
     return Marginal(mean, std, (-math.inf, math.inf), 3.0, cdf)
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def truncated_normal(
     mean: Finite, scale: Finite, lower: Bound = -2.0, upper: Bound = 2.0
 ) -> Marginal:
@@ -108,7 +151,7 @@ def truncated_std(lower: Bound = -2.0, upper: Bound = 2.0) -> float:
     return math.sqrt(second - first**2)
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def coordinate(dimension: Count, radius: Finite) -> Marginal:
     """A coordinate of a uniformly random vector of length `radius`.
 
@@ -128,7 +171,7 @@ def coordinate(dimension: Count, radius: Finite) -> Marginal:
     return Marginal(0.0, std, (-radius, radius), kurtosis, cdf)
 
 
-@public("jinit.marginal", concrete=True)
+@_stated
 def sparse(density: Fraction, law: Marginal) -> Marginal:
     """`law`, of mean 0, with probability `density`; else exactly 0."""
     if not density:

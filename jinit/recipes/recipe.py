@@ -5,7 +5,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 from .._core import bind, held, Initializer, public
 from .._model import Leaf, role, Rule, Selector
@@ -76,7 +76,8 @@ def recipe(function: Callable[P, tuple[Rule, ...]]) -> Callable[P, Recipe]:
         given = {name: value for name, value in every.items() if value != default(name)}
         made = Recipe(make, tuple(given.items()), ())
         rules = (*function(**given), *REST)  # pyright: ignore[reportCallIssue]
-        return dataclasses.replace(made, rules=tuple(_of(made, rule) for rule in rules))
+        named = (_of(made, number, rule) for number, rule in enumerate(rules))
+        return dataclasses.replace(made, rules=tuple(named))
 
     vars(make)["__signature__"] = signature
     if function.__module__.startswith("jinit.recipes."):
@@ -116,24 +117,38 @@ def _public_name(make: Callable[..., Any]) -> str:
     return f"{make.__module__}.{make.__name__}"
 
 
-def _of(made: Recipe, rule: Rule) -> Rule:
+def _of(made: Recipe, number: int, rule: Rule) -> Rule:
     """The rule, whose messages name its recipe."""
     test: Any = rule.pattern  # a `Selector`: see `rules`
     value: Any = rule.value
     text = f"{test} of {made}" if rule.required else f"{test}"
     if not isinstance(value, Initializer):
-        value = _naming(made, value)
-    selector = Selector(text, _naming(made, test))
+        value = _Side(made, number, "value", value)
+    selector = Selector(text, _Side(made, number, "pattern", test))
     return rule._replace(pattern=selector, value=value)
 
 
-def _naming(made: Recipe, function: Callable[[Leaf], Any]) -> Callable[[Leaf], Any]:
-    def call(leaf: Leaf) -> Any:
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """A function of a leaf on a side of a recipe's rule; a pickle names the recipe."""
+
+    recipe: Recipe
+    number: int
+    side: Literal["pattern", "value"]
+    function: Callable[[Leaf], Any] = dataclasses.field(compare=False, repr=False)
+
+    def __call__(self, leaf: Leaf) -> Any:
         try:
-            return function(leaf)
+            return self.function(leaf)
         except UnfitError as error:
             raise ValueError(
-                f"`{leaf.where}` needs {error.needs} for {made}. Got {error.got}"
+                f"`{leaf.where}` needs {error.needs} for {self.recipe}. Got {error.got}"
             ) from None
 
-    return call
+    def __reduce__(self) -> Any:
+        return _side, (self.recipe, self.number, self.side)
+
+
+def _side(recipe: Recipe, number: int, side: Literal["pattern", "value"]) -> _Side:
+    found: Any = getattr(recipe.rules[number], side)
+    return found.holds if side == "pattern" else found

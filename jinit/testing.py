@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from scipy import stats
 
-from ._core.closures import numbers_held
+from ._core.closures import explained
 from ._core.draws import (
     assert_bits_matter,
     assert_haar,
@@ -114,7 +114,7 @@ def assert_law(
     where = "jinit.testing.assert_law"
     _check_settings(where, alpha, draws)
     refuse_traced(where, key, init.settings)
-    with numbers_held(where, init), ours(), at_once():
+    with explained(where, (init,), {}), ours(), at_once():
         _assert_law(init, shape, key, dtype, draws, alpha)
 
 

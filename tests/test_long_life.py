@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from inspect import signature
 from typing import Any
 
 import jax
@@ -171,6 +172,19 @@ def test_what_is_kept_is_bounded():
     module = importlib.import_module("jinit._core.compiled")
     for cache in (programs._kept_program, module._part_of_small, module._inline):
         assert cache.cache_info().maxsize
+
+
+def test_every_cache_is_bounded_or_has_few_keys():
+    modules = [each for name, each in [*sys.modules.items()] if name[:5] == "jinit"]
+    caches = {x for each in modules for x in vars(each).values() if _is_cache(x)}
+    endless = [x for x in caches if x.cache_parameters()["maxsize"] is None]
+    few = {"name", "bits"}  # of activations, and of a quantized number
+    assert len(caches) > 20
+    assert not [x for x in endless if not few.issuperset(signature(x).parameters)]
+
+
+def _is_cache(x):
+    return callable(getattr(x, "cache_parameters", None)) and "jinit" in x.__module__
 
 
 def test_of_many_shapes_the_last_programs_are_kept(monkeypatch):

@@ -54,7 +54,7 @@ def _rrelu(low: float, high: float) -> Moments:
     return Moments((1 - (low + high) / 2) / _ROOT, second, second)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _maxout(pieces: int) -> Moments:
     """The largest of k unit normals, of density k φ(x) Φ(x)ᵏ⁻¹; one passes gradients.
 

@@ -61,7 +61,7 @@ def _constant(one: Sequence[jax.Array], like: Any) -> Any:
     """Outputs that are the same for every example."""
     pairs = zip(one, like.leaves, strict=True)
     every = [jnp.broadcast_to(x, each.shape) for x, each in pairs]
-    return jax.tree.unflatten(like.structure, every)
+    return like.structure.unflatten(every)
 
 
 def _numbers(slope: Any, x: np.ndarray) -> tuple[float, np.ndarray]:

@@ -57,6 +57,7 @@ from .programs import (
     Formula as Formula,
     formula_of as formula_of,
     NotSharedError as NotSharedError,
+    program_of as program_of,
     shared as shared,
     traced_once as traced_once,
 )

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import jax
 import numpy as np
 
-from .closures import numbers_held
+from .closures import explained
 from .draw import check_key, check_shape
 from .host import at_once, ours, refuse_traced
 from .settings import check, Count, Flag, is_known, requirement, Text
@@ -53,7 +53,7 @@ def public(
             if concrete:
                 refuse_traced(where, args, kwargs)
             now = at_once if concrete else nullcontext
-            with numbers_held(where, args, kwargs), ours(), now():
+            with explained(where, args, kwargs), ours(), now():
                 args_, kwargs_ = arguments(where, function, args, kwargs)
                 return function(*args_, **kwargs_)
 

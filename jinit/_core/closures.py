@@ -1,12 +1,14 @@
-"""What functions hold beside their arguments: where a traced value hides."""
+"""What JAX does not take, where it hides: in functions, and beside leaves of trees."""
 
 import contextlib
+import copy
 import functools
 import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 from jax.core import Tracer
 
 from .host import is_traced
@@ -65,24 +67,46 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         yield "", getattr(thing, "__wrapped__", None)
 
 
+def _unequal(structure: Any) -> str:
+    """The type in a tree whose metadata has no equality, as arrays have none."""
+    kind, metadata = structure.node_data() or (type(None), None)
+    with contextlib.suppress(Exception):  # what is not copied has none to be asked for
+        twin = copy.deepcopy(metadata)
+        try:
+            bool(metadata == twin)
+        except (TypeError, ValueError):
+            return kind.__name__
+    return next(filter(None, map(_unequal, structure.children())), "")
+
+
 @contextlib.contextmanager
-def numbers_held(where: str, *given: Any) -> Iterator[None]:
-    """Where an error that is nobody's own is told of a traced value, if one is held.
+def explained(
+    where: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[None]:
+    """Where an error that is nobody's own is told by what JAX does not take, if given.
 
     Args:
         where: The public function that was called.
-        *given: Its arguments, whose functions may hold what is traced outside.
+        args: Its arguments by position.
+        kwargs: Those by name.
     """
     try:
         yield
     except Exception as error:
-        if not is_traced() or is_users(error) or str(error).startswith("`"):
+        if is_users(error) or str(error).startswith("`"):
             raise
-        found = held_traced(given)
-        if found is None:
-            raise
-        raise TypeError(
-            f"`{where}` needs functions and models that hold numbers. Got {found}. "
-            "Call it outside of `jax.jit`, `jax.grad` and the like, or hand the value "
-            "over as an argument."
-        ) from error
+        given = [*args, *kwargs.values()]
+        held = held_traced(given) if is_traced() else None
+        if held is not None:
+            raise TypeError(
+                f"`{where}` needs functions and models that hold numbers. Got {held}. "
+                "Call it outside of `jax.jit`, `jax.grad` and the like, or hand the "
+                "value over as an argument."
+            ) from error
+        kind = _unequal(jax.tree.structure(given))
+        if kind:
+            raise TypeError(
+                f"`{where}` needs trees whose metadata can be compared. Got a {kind} "
+                "with some that can not, such as an array. Make it a leaf, or a tuple."
+            ) from error
+        raise

@@ -54,6 +54,11 @@ class Formula:
     text: Any
     jaxpr: extend.ClosedJaxpr = dataclasses.field(compare=False, repr=False)
 
+    @property
+    def has_equals(self) -> bool:
+        """Whether others may be equal; else it may hold a user's functions."""
+        return isinstance(self.text, tuple)
+
     @functools.cached_property
     def _hash(self) -> int:
         return hash(self.text)
@@ -86,7 +91,9 @@ def _formula(
         text = text_of(jaxpr), context()
     except NotSharedError:
         text = object()
-    values = [*map(_on_host, closed.consts), *numbers]
+    # A NumPy array goes wherever the program runs; others are where they are.
+    consts = [jax.device_get(x) if _is_plain(x) else x for x in closed.consts]
+    values = [*consts, *numbers]
     return Formula(text, extend.ClosedJaxpr(jaxpr, [])), values
 
 
@@ -163,9 +170,7 @@ def program_of(formula: Formula) -> Callable[..., Any]:
 
     It takes the leaves of the arguments and returns those of the result.
     """
-    # One that has no equal would not be found again, and holds a user's functions.
-    has_equals = isinstance(formula.text, tuple)
-    return _kept_program(formula) if has_equals else formula.program
+    return _kept_program(formula) if formula.has_equals else formula.program
 
 
 def _program(formula: Formula) -> Callable[..., Any]:
@@ -213,14 +218,10 @@ def context() -> tuple[Any, ...]:
     )
 
 
-def _on_host(constant: Any) -> Any:
-    # A NumPy array goes wherever the program runs; others are where they are.
-    is_plain = isinstance(constant, jax.Array) and _is_plain(constant)
-    return np.asarray(constant) if is_plain else constant
-
-
-def _is_plain(array: jax.Array) -> bool:
-    """Whether an array is known, no key, and not spread over devices."""
+def _is_plain(array: Any) -> bool:
+    """Whether it is an array of JAX, known, no key, and not spread over devices."""
+    if not isinstance(array, jax.Array):
+        return False
     is_key = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
     if is_key or isinstance(array, Tracer) or not array.is_fully_addressable:
         return False
@@ -315,7 +316,7 @@ def _text(value: Any) -> Any:
     if isinstance(value, jax.Array):
         if not _is_plain(value) or value.nbytes > _LARGE:
             raise NotSharedError
-        return _text(np.asarray(value))
+        return _text(jax.device_get(value))
     if isinstance(value, Mapping):
         return tuple((k, _text(v)) for k, v in value.items())
     if isinstance(value, tuple | list):

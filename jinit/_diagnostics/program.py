@@ -73,7 +73,7 @@ def _shared(model: Model, loss: Loss) -> _Loss | None:
     """The loss as its computation, if it is no more than that."""
     types = [model.graph.types[value] for value in model.graph.outputs]
     try:
-        closed = jax.make_jaxpr(loss)(jax.tree.unflatten(model.structure, types))
+        closed = jax.make_jaxpr(loss)(model.structure.unflatten(types))
         closed, text = detached(closed)
     except Exception:  # what the loss raises, it raises where it is run
         return None

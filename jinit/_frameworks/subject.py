@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Number
 from typing import Any
 
@@ -117,6 +117,29 @@ def asked(error: NameError) -> str:
     return str(error).partition("unbound axis name: ")[2].split(". ")[0]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Structure:
+    """That of a tree, as a value also where it holds what has no equality: arrays."""
+
+    tree: Any
+
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """A tree of this structure."""
+        return jax.tree.unflatten(self.tree, leaves)
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return isinstance(other, Structure) and bool(self.tree == other.tree)
+        except Exception:  # whatever the metadata makes of the question
+            return False
+
+    def __hash__(self) -> int:
+        try:
+            return hash(self.tree)
+        except Exception:
+            return 0
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Outputs:
@@ -126,7 +149,7 @@ class Outputs:
     """
 
     leaves: list[Any]
-    structure: Any = dataclasses.field(metadata={"static": True})
+    structure: Structure = dataclasses.field(metadata={"static": True})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +160,8 @@ class Flat:
 
     def __call__(self, *arguments: Any) -> Outputs:
         """The outputs, apart."""
-        return Outputs(*jax.tree.flatten(self.apply(*arguments)))
+        leaves, structure = jax.tree.flatten(self.apply(*arguments))
+        return Outputs(leaves, Structure(structure))
 
 
 def weights_alone(where: str, weights: Any) -> Subject:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from .._activations import activation_function, GATES
+from .._core import Formula, formula_of, ours, program_of
 from .elementwise import Activation
 
 
@@ -60,15 +61,13 @@ def recognize(activation: Callable[[Any], Any]) -> Known | None:
     """
     if isinstance(activation, Activation) and _only_moves(activation):
         return Known("identity", 1.0)  # most are, and to trace them takes a while
-    jaxpr = jax.make_jaxpr(activation)(_GRID)
-    formula = str(jaxpr), tuple(map(repr, jaxpr.consts))
-    if formula not in _recognized:
-        values = np.asarray(jax.jit(activation)(jax.device_put(_GRID)))
-        # The constants of a function traced in bfloat16 have three digits.
-        slack = max(1e-5, getattr(activation, "precision", 0.0))
-        found = (_compare(values, name, slack) for name in NAMES)
-        _recognized[formula] = next(filter(None, found), None)
-    return _recognized[formula]
+    # The constants of a function traced in bfloat16 have three digits.
+    slack = max(1e-5, getattr(activation, "precision", 0.0))
+    formula, numbers = formula_of(activation, _GRID)
+    if formula.has_equals and all(isinstance(x, np.ndarray) for x in numbers):
+        values = (_Number(x.dtype, x.shape, x.tobytes()) for x in numbers)
+        return _named_once(formula, tuple(values), slack)
+    return _named(formula, numbers, slack)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +113,28 @@ def _only_moves(activation: Activation) -> bool:
     return all(op.traits.moves for op in activation.ops)
 
 
-# The layers of a model tend to share one activation: it is compiled once.
-_recognized: dict[Any, Known | None] = {}
+class _Number(NamedTuple):
+    """An array as a value."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    data: bytes
+
+
+@functools.lru_cache(maxsize=256)
+def _named_once(
+    formula: Formula, numbers: tuple[_Number, ...], slack: float
+) -> Known | None:
+    # The layers of a model tend to share one activation: it is compared once.
+    arrays = [np.frombuffer(x.data, x.dtype).reshape(x.shape) for x in numbers]
+    return _named(formula, arrays, slack)
+
+
+def _named(formula: Formula, numbers: Sequence[Any], slack: float) -> Known | None:
+    with ours():
+        (values,) = jax.device_get(program_of(formula)(_GRID, *numbers))
+    found = (_compare(values, name, slack) for name in NAMES)
+    return next(filter(None, found), None)
 
 
 @functools.cache

@@ -93,7 +93,10 @@ class Model:
 
         def objective(shifts: dict[Value, jax.Array]) -> tuple[jax.Array, Any]:
             outputs, seen = evaluate(self.graph, arrays, visits, shifts)
-            return loss(jax.tree.unflatten(self.structure, outputs)), (outputs, seen)
+            return loss(self.structure.unflatten(outputs)), (
+                outputs,
+                seen,
+            )
 
         zeros = {i: self._zeros(i) for i in gradients}
         if not zeros:

@@ -33,7 +33,7 @@ def _height(n_out: int, constant: Constant) -> float:
     return math.sqrt((2 if constant == "paper" else 1) / _order(n_out))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _sum(rows: int, columns: int, order: int) -> int:
     """The sum of the first rows and columns of a Hadamard matrix, by its quarters."""
     if rows <= 0 or columns <= 0:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, get_args, Literal
 
 import jax
@@ -29,6 +30,7 @@ from .pairs import Products, Rule, rule, WIDE, wide
 Norm = Literal["layer", "batch"]
 
 _SHOWN = 12  # layers in the table
+_SETTLED = 4e-16  # of a state, by which it changes where it is settled
 _CONSTANT = 1e-14  # of E φ², within which Var φ is the rounding of quadrature
 
 
@@ -184,17 +186,16 @@ def propagate(
     )
     phi, widest = Asked.of(where, activation), 1.0
     if norm is None:
-        path = on_host(_variances, wide(phi), layer, q, depth)
+        path = _through(_variances, depth, wide(phi), layer, q)[1:, 0]
         _require_variances(where, path)
         widest = float(np.clip(path.max(), 1, WIDE))
     narrow = rule(phi, widest)
     opposed = correlation < 0
-    q, apart, growth = on_host(
-        _travel, narrow, layer, q, 1 - correlation, depth, opposed
-    )
+    rows = _through(_travel, depth, narrow, layer, opposed, q, 1 - correlation)
+    q, apart, growth = rows.T
     _require_variances(where, q[1:])
-    with np.errstate(over="ignore"):  # what explodes may reach infinity
-        above = np.concatenate([np.cumprod(growth[::-1])[::-1], [1.0]])
+    with np.errstate(over="ignore", under="ignore"):  # it may reach infinity, or 0
+        above = np.concatenate([np.cumprod(growth[:0:-1])[::-1], [1.0]])
     return Propagation(name_of(activation), q, 1 - apart, above)
 
 
@@ -260,21 +261,36 @@ class Layer:
     norm: Norm | None = dataclasses.field(metadata={"static": True})
 
 
-@functools.partial(jax.jit, static_argnames=("rule", "depth"))
-def _variances(rule: Rule, layer: Layer, q: jax.Array, depth: int) -> jax.Array:
-    def step(q: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-        added = layer.weights * rule.squares(q).value + layer.biases
-        q = layer.skip**2 * q + layer.branch**2 * added
-        return q, q
-
-    return jax.lax.scan(step, jnp.asarray(q, float), length=depth)[1]
+def _through(run: Callable[..., Any], depth: int, *arguments: Any) -> np.ndarray:
+    """The states before and after all layers: the rows that `run` has, and its last."""
+    rows, settled = on_host(run, *arguments, depth, 1 << (depth - 1).bit_length())
+    return rows[np.minimum(np.arange(depth + 1), settled)]
 
 
-@functools.partial(jax.jit, static_argnames=("rule", "depth", "opposed"))
+@functools.partial(jax.jit, static_argnames=("rule", "most"))
+def _variances(
+    rule: Rule, layer: Layer, q: jax.Array, depth: int, most: int
+) -> tuple[jax.Array, jax.Array]:
+    """Q before and after every layer: see `_iterated`."""
+
+    def step(state: jax.Array) -> jax.Array:
+        added = layer.weights * rule.squares(state[0]).value + layer.biases
+        return layer.skip**2 * state + layer.branch**2 * added
+
+    return _iterated(step, [q], depth, most)
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "opposed", "most"))
 def _travel(
-    rule: Rule, layer: Layer, q: jax.Array, apart: jax.Array, depth: int, opposed: bool
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Q and 1 − c before and after every layer, and every layer's χ."""
+    rule: Rule,
+    layer: Layer,
+    opposed: bool,
+    q: jax.Array,
+    apart: jax.Array,
+    depth: int,
+    most: int,
+) -> tuple[jax.Array, jax.Array]:
+    """Q and 1 − c before and after every layer, and its χ: see `_iterated`."""
     skip, branch = layer.skip**2, layer.branch**2
 
     def compare(q: jax.Array, c: jax.Array) -> Products:
@@ -284,8 +300,8 @@ def _travel(
             c < 0, lambda: rule.products(q, -c, -1), lambda: rule.products(q, c)
         )
 
-    def step(state: tuple[jax.Array, jax.Array], _: None) -> Any:
-        q, apart = state
+    def step(state: jax.Array) -> jax.Array:
+        q, apart, _ = state
         varies = q * apart if layer.norm == "batch" else q
         width = q if layer.norm is None else jnp.ones_like(q)
         c = jnp.zeros(()) if layer.norm == "batch" else 1 - apart
@@ -293,9 +309,34 @@ def _travel(
         growth = skip + branch * layer.weights * squares.slope * width / varies
         new = skip * q + branch * (layer.weights * squares.value + layer.biases)
         apart = skip * q * apart + branch * layer.weights * products.apart
-        return (new, apart / new), (new, apart / new, growth)
+        return jnp.stack([new, apart / new, growth])
 
-    start = jnp.asarray(q, float), jnp.asarray(apart, float)
-    _, (variances, distances, growth) = jax.lax.scan(step, start, length=depth)
-    join = lambda first, rest: jnp.concatenate([first[None], rest])
-    return join(start[0], variances), join(start[1], distances), growth
+    return _iterated(step, [q, apart, 1.0], depth, most)
+
+
+def _iterated(
+    step: Callable[[jax.Array], jax.Array], start: list[Any], depth: int, most: int
+) -> tuple[jax.Array, jax.Array]:
+    """The states before and after every layer, and how many layers it took to settle.
+
+    From there on all are as the last: it repeats itself within rounding, or is no
+    variance any more.
+    """
+    first = jnp.array(start, float)
+    rows = jnp.zeros((most + 1, first.size)).at[0].set(first)
+
+    def goes_on(carry: tuple[Any, ...]) -> jax.Array:
+        layer, state, before, _ = carry
+        change = jnp.abs(state - before)[:2]  # χ follows from the other two
+        settled = (change <= _SETTLED * jnp.abs(state[:2])).all()
+        return (layer < depth) & ~settled & (state[0] > 0) & (state[0] < jnp.inf)
+
+    def advance(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        layer, state, _, rows = carry
+        new = step(state)
+        rows = jax.lax.dynamic_update_index_in_dim(rows, new, layer + 1, 0)
+        return layer + 1, new, state, rows
+
+    carry = jnp.asarray(0), first, jnp.full_like(first, jnp.nan), rows
+    layers, _, _, rows = jax.lax.while_loop(goes_on, advance, carry)
+    return rows, layers

@@ -1,5 +1,7 @@
 """What is wrong is refused when it is given, by kind: a table made of generators."""
 
+import contextlib
+import dataclasses
 import itertools
 import math
 from typing import Any
@@ -250,3 +252,34 @@ def test_messages_shorten_what_they_name():
         with pytest.raises((TypeError, ValueError, KeyError)) as error:
             call()
         assert len(str(error.value)) < 2000
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Tagged:
+    """A tree that holds an array beside its leaves, which has no equality."""
+
+    w: Any
+    tag: np.ndarray = dataclasses.field(metadata={"static": True})
+
+
+def tagged(w: Any) -> Tagged:
+    return Tagged(w, np.arange(3))
+
+
+def test_outputs_may_hold_arrays_beside_their_leaves():
+    apply = lambda p, x: tagged(jnp.tanh(x @ p))
+    w, x = np.eye(4, dtype="f"), np.ones((2, 4), "f")
+    for _ in range(2):  # the second time it is compared with the first
+        assert len(jinit.explain(apply, w, x)) == 1
+        assert len(jinit.probe(apply, w, x).layers) == 1
+
+
+def test_metadata_that_has_no_equality_is_named_where_jax_compares_it():
+    apply, x = lambda p, x: jnp.tanh(x @ p.w), np.ones((2, 4), "f")
+    one, other = (tagged(np.eye(4, dtype="f")) for _ in range(2))
+    for call in jinit.explain, jinit.probe:
+        with contextlib.suppress(TypeError):  # nothing to compare it with, yet
+            call(apply, one, x)
+        with pytest.raises(TypeError, match=r"can be compared\. Got a Tagged with"):
+            call(apply, other, x)

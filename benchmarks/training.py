@@ -51,6 +51,9 @@ RECIPES: dict[str, Any] = {
         ("B_*/kernel", jinit.lecun_normal(gain=0.5**0.5)),  # real and imaginary parts
         (jinit.is_kernel(), jinit.traced(jinit.lecun_normal)),
         (jinit.role("embedding"), jinit.normal(1.0)),
+        ("nu", jinit.uniform_range(math.log(1e-3), math.log(0.2))),
+        ("theta", jinit.uniform_range(0.0, math.pi)),
+        ("scale", 1),
         ZEROS,
     ],
     "pixels-siren": [

@@ -68,7 +68,7 @@ RECIPES: dict[str, Any] = {
         ("kernel_2/kernel", hyperfan_in(fans=(32, 10))),
         ("bias_*/kernel", jinit.zeros),
         OTHERS,
-        (jinit.role("embedding"), jinit.normal(1.0)),
+        ("embedding", jinit.normal(1.0)),
         ZEROS,
     ],
     "digits-lora": [

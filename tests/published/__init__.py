@@ -4,8 +4,8 @@ A row names its source, the numbers with the digits that they were printed with,
 function that recomputes them. `reference §n` and `catalogue §n` are the collections of
 formulas and of schemes that jinit was written from: their numbers were computed by
 other programs before there was a library. Sections and equations of papers are as they
-are remembered. `python -m tests.published` prints the table,
-and `tests/test_published.py` holds it.
+are remembered. `python -m tests.published` prints the table, `tests/test_published.py`
+holds it.
 """
 
 from . import (

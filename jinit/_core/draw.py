@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from .settings import is_known
 from .text import reason, shown
 
 
@@ -163,6 +164,11 @@ def check_weights(
         got = f"one of {w.shape}" if is_array else shown(w)
         raise TypeError(
             f"`{where}` needs a function that returns an array of {shape}. Got {got}."
+        )
+    if not is_known(w.dtype):
+        raise TypeError(
+            f"`{where}` needs a function that returns numbers. Got an array of "
+            f"{w.dtype}. Return one of `dtype`."
         )
     real = not jnp.issubdtype(dtype, jnp.complexfloating)
     if real and jnp.issubdtype(w.dtype, jnp.complexfloating):

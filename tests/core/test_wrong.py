@@ -283,3 +283,14 @@ def test_metadata_that_has_no_equality_is_named_where_jax_compares_it():
             call(apply, one, x)
         with pytest.raises(TypeError, match=r"can be compared\. Got a Tagged with"):
             call(apply, other, x)
+
+
+@pytest.mark.parametrize(
+    "entries", [jax.random.split, lambda _, shape: np.full(shape, None)]
+)
+def test_a_law_that_returns_no_numbers_is_refused(entries):
+    init = jinit.from_callable(lambda key, shape, dtype: entries(key, shape))
+    with pytest.raises(
+        TypeError, match=r"^`jinit.from_callable` needs .* numbers\. Got"
+    ):
+        init(key(), (3, 2))

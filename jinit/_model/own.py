@@ -17,6 +17,8 @@ from .plan import Choice
 # What jinit decides about, where the model draws it at random.
 DECIDED = KERNELS | {"embedding", "positional", "token"}
 
+SMALL = 0.1  # of other kernels: a head that is smaller was meant to be
+
 
 @dataclasses.dataclass(frozen=True)
 class Owns:
@@ -48,8 +50,31 @@ class Owns:
             is_given = row.role not in KERNELS | {"embedding"}
             return own if is_given and not self.was_random(row, trace) else None
         if row.role in DECIDED:
+            if own.drawn and self.is_small(row, trace):
+                return dataclasses.replace(own, is_small_head=True)
             return None if own.drawn else own
         return None if self.was_random(row, trace) else own
+
+    def is_small(self, row: Row, trace: Trace) -> bool:
+        """Whether it is a head that starts much smaller than other kernels do.
+
+        So policies start: with actions that hardly depend on the state.
+        """
+        if row.role != "output head":
+            return False
+        gains = self._gains(trace)
+        others = [gain for path, gain in gains.items() if path != row.path]
+        own = gains.get(row.path, math.inf)
+        return bool(others) and own < SMALL * float(np.median(others))
+
+    def _gains(self, trace: Trace) -> Mapping[str, float]:
+        """How large kernels are drawn, by path, as multiples of 1/√fan_in."""
+        kernels = [row for row in trace if row.role in KERNELS and row.fan_in]
+        drawn = [(row, self.by_path.get(row.path)) for row in kernels]
+        return {
+            row.path: own.factor * (1.0 if own.is_frame else (row.fan_in or 1.0) ** 0.5)
+            for row, own in drawn if own and own.drawn and own.factor
+        }  # fmt: skip
 
     def staying(self, trace: Trace) -> dict[str, Own]:
         """The model's own that stays, by path."""
@@ -125,6 +150,8 @@ def initializer(own: Own) -> Initializer | None:
 
 
 def _purpose(own: Own, row: Row) -> str:
+    if own.is_small_head:
+        return ", so that the outputs start near their bias"
     if own.number != 0 or not row.is_kernel:
         return ""
     if row.closes_residual:

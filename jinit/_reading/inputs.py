@@ -10,6 +10,7 @@ from jax.core import Tracer
 
 from .._graph import Graph, Kind, Op, Value
 from .._graph.samples import opaque, places, Samples, Source
+from .batch import is_blank
 from .integers import choices
 
 
@@ -36,8 +37,7 @@ def standardized(graph: Graph, inputs: Iterable[Value]) -> frozenset[Value]:
 
     It is what it takes for standardized: (x − mean) / std, or pixels over 255.
     """
-    real = (i for i in inputs if jnp.issubdtype(graph.types[i].dtype, jnp.floating))
-    return frozenset(_standardized(graph, value) for value in real) - {*inputs}
+    return frozenset(_standardized(graph, value) for value in inputs) - {*inputs}
 
 
 def _standardized(graph: Graph, start: Value) -> Value:
@@ -77,13 +77,7 @@ def _factor(graph: Graph, op: Op, value: Value) -> float:
 def _is_any_number(argument: Any, kind: Any) -> bool:
     if not jnp.issubdtype(kind.dtype, jnp.integer):
         return False
-    return isinstance(argument, jax.ShapeDtypeStruct | Tracer) or _is_blank(argument)
-
-
-def _is_blank(argument: Any) -> bool:
-    """Whether an array stands for its shape alone: all of its numbers are the same."""
-    array = np.asarray(argument)
-    return array.size > 1 and bool((array == array.flat[0]).all())
+    return isinstance(argument, jax.ShapeDtypeStruct | Tracer) or is_blank(argument)
 
 
 def _numbers(count: int | None, shape: tuple[int, ...], source: Source) -> Samples:
@@ -98,9 +92,6 @@ def _argument(argument: Any, kind: Any, stored: str | None, source: Source) -> S
     if jnp.issubdtype(kind.dtype, jax.dtypes.prng_key):
         return opaque(ndim, source)
     is_shape = isinstance(argument, jax.ShapeDtypeStruct)
-    if jnp.issubdtype(kind.dtype, jnp.inexact) and stored is None:
-        is_complex = jnp.issubdtype(kind.dtype, jnp.complexfloating)
-        return source.gaussian(0.0, 1.0, [0.0] * ndim, is_complex)
     if not is_shape and not isinstance(argument, Tracer):
         array = np.asarray(argument)
         exact = array.dtype.kind in "biu"

@@ -27,7 +27,7 @@ def _told(graph: Graph, value: Value) -> Iterator[int]:
     found, waiting = {value}, [value]
     while waiting:
         for op in graph.readers.get(waiting.pop(), ()):
-            if op.name == "dynamic_slice":
+            if op.name == "dynamic_slice" and op.inputs[0] not in found:
                 yield from _starts(graph, op, found)
             elif op.traits.looks_up and found.isdisjoint(op.data):
                 yield from _rows(graph, op)

@@ -16,7 +16,7 @@ from jax.core import Tracer
 
 from .._core import check_key, named_leaves
 from .._frameworks import Subject
-from .._graph import Repeated, repeated, upstream
+from .._graph import Graph, Kind, Repeated, repeated, upstream, Value
 from .start import FEW, SMALL, Start, start_of
 
 
@@ -30,6 +30,10 @@ class Own:
         drawn: Whether it depends on the key.
         is_normal: Whether normal numbers are among what it is drawn from.
         is_traced: Whether it depends on what is traced, and has no number before it.
+        factor: The number that what is drawn is multiplied by in the end, or the root
+            mean square of drawn weights that are there. 0 where that is not told.
+        is_frame: Whether orthogonal vectors are what is multiplied.
+        is_small_head: Whether it stays as a head that its author made small.
         number: The number that all of its entries are; None where they differ.
         array: The weight, where it is there already.
         given: Whether it is there beside a function, which does not say how it starts.
@@ -42,6 +46,9 @@ class Own:
     drawn: bool = False
     is_normal: bool = False
     is_traced: bool = False
+    factor: float = 0.0
+    is_frame: bool = False
+    is_small_head: bool = False
     number: float | None = None
     array: Any = None
     given: bool = False
@@ -51,6 +58,8 @@ class Own:
     @property
     def text(self) -> str:
         """What it is, in a word or as its number."""
+        if self.is_small_head:
+            return "a small head"
         if self.drawn and not self.is_there:
             return "drawn"
         if self.number is None:
@@ -163,13 +172,35 @@ def _started(start: Start, numbers: Sequence[int]) -> list[Own | None]:
         drawn = number is None and key in behind
         makers = {graph.makers[i].kind for i in behind if i in graph.makers}
         normal = drawn and "erf_inv" in makers
+        factor = _factor(graph, repeats, value) if drawn else 0.0
+        is_frame = not FRAMES.isdisjoint(makers)
         traced = number is None and not behind.isdisjoint(unknown)
         shape, dtype = tuple(leaf.shape), np.dtype(leaf.dtype)
-        return Own(
-            shape, dtype, drawn, normal, traced, number, None, False, start, index
-        )
+        law = drawn, normal, traced, factor, is_frame
+        return Own(shape, dtype, *law, number=number, start=start, index=index)
 
     return [own(index) for index in numbers]
+
+
+FRAMES = {"qr", "geqrf", "householder_product"}  # what makes orthogonal vectors
+
+
+def _factor(graph: Graph, repeats: Repeated, value: Value) -> float:
+    """What a draw is multiplied by before it is moved, shifted or cut off."""
+    factor = 1.0
+    while (op := graph.makers.get(value)) is not None:
+        numbers = [repeats.number(i) for i in op.inputs]
+        rest = [i for i, x in zip(op.inputs, numbers, strict=True) if x is None]
+        if len(rest) != 1 or not (op.traits.elementwise or op.traits.moves):
+            break
+        by = [float(abs(x)) for x in numbers if x is not None]
+        if op.traits.scales and by:
+            is_product = op.traits.kind is Kind.PRODUCT
+            factor *= by[0] if is_product else 1 / (by[0] or math.inf)
+        elif by and not (op.traits.sums or op.name in {"max", "min", "clamp"}):
+            break
+        (value,) = rest
+    return factor
 
 
 def _there(leaf: Any, held: bool) -> Own | None:
@@ -181,7 +212,9 @@ def _there(leaf: Any, held: bool) -> Own | None:
     corner = _corner(leaf)
     number = _plain(repeated(corner))
     drawn = held and number is None and looks_drawn(corner)
-    return Own(shape, dtype, drawn, number=number, array=leaf, given=not held)
+    rms = float(np.sqrt(np.mean(np.abs(corner) ** 2))) if drawn else 0.0
+    drawn_as = {"drawn": drawn, "factor": rms, "number": number}
+    return Own(shape, dtype, array=leaf, given=not held, **drawn_as)
 
 
 def looks_drawn(entries: np.ndarray) -> bool:

@@ -1,7 +1,8 @@
 """The size of every signal, told from the computation before any weight is drawn.
 
-Inputs count as unit signals: of mean 0 and variance 1, independent of each other. So
-does what a model makes of them by constants first, which is to standardize them.
+Inputs count as unit signals, of mean 0 and variance 1, independent of each other, but
+for classes of which one is 1. So does what a model makes of them by constants first,
+which is to standardize them.
 """
 
 import dataclasses
@@ -11,11 +12,14 @@ import numpy as np
 
 from .._graph import Forward, Op, Scope, Value
 from .._graph.samples import EQUAL, Samples, Size, Source
+from .batch import classes, is_real, real, told
 from .inputs import given, standardized
 from .model import Model
 
 
-BY_CHANCE = 0.15  # what samples of a norm over few entries are off by
+# What samples of a norm over few entries are off by; where they differ by place, more.
+BY_CHANCE, UNEVENLY = 0.15, 0.3
+BLANK = 0.02  # the share of zeros that chance, and no mask, may make
 Parameter = Callable[[Value, Source], Samples]
 
 
@@ -41,21 +45,26 @@ def run(
     after: Callable[[Op, Scope, Samples], Samples] = lambda op, scope, x: x,
 ) -> Forward:
     """All values of a model on samples, with parameters as `parameter` has them."""
-    numbers = {value: i for i, value in enumerate(model.graph.inputs)}
-    source = Source()
-    stored_paths = dict(enumerate(model.stored, len(model.paths)))
+    graph, first = model.graph, len(model.paths) + len(model.stored)
+    arguments = dict(zip(graph.inputs, model.arguments, strict=True))
+    stored = dict(
+        zip(graph.inputs[len(model.paths) : first], model.stored, strict=True)
+    )
+    source, weights = Source(), {*graph.inputs[: len(model.paths)]}
+    inputs = [i for i in graph.inputs[first:] if is_real(graph, i)]
+    batch = {i: told(arguments[i]) for i in inputs}
+    holding = classes(graph, [i for i in inputs if batch[i] is None])
+    units = standardized(graph, holding)
 
     def input_of(value: Value) -> Samples:
-        i = numbers[value]
-        if i < len(model.paths):
+        if value in weights:
             return parameter(value, source)
-        return given(
-            model.graph, value, model.arguments[i], stored_paths.get(i), source
-        )
+        if value in batch:
+            kind, may_hold = graph.types[value], holding.get(value, {})
+            return real(kind, batch[value], may_hold, source)
+        return given(graph, value, arguments[value], stored.get(value), source)
 
     norms = {*model.facts.norms.values()}
-    first = len(model.paths) + len(model.stored)
-    units = standardized(model.graph, model.graph.inputs[first:])
 
     def settled(op: Op, scope: Scope, made: Samples) -> Samples:
         if not units.isdisjoint(op.outputs):
@@ -65,7 +74,7 @@ def run(
         return after(op, scope, made)
 
     lazy = model.facts.leaves.keys()
-    forward = Forward(model.graph, input_of, lazy, before, settled, source)
+    forward = Forward(graph, input_of, lazy, before, settled, source)
     forward.run()
     return forward
 
@@ -90,7 +99,8 @@ def _normalized(op: Op, made: Samples, operands: list[Samples]) -> Samples:
     typical = signal.rows / usual if op.name == "div" else signal.rows * usual
     if made.second > (1 + BY_CHANCE) * np.mean(np.abs(typical) ** 2):
         return dataclasses.replace(made, rows=typical)
-    if abs(made.second - 1) > BY_CHANCE:
+    is_whole = statistic.variance > 0 and np.mean(signal.rows == 0) < BLANK
+    if abs(made.second - 1) > (UNEVENLY if is_whole else BY_CHANCE):
         return made
     return dataclasses.replace(made, rows=made.rows / made.second**0.5)
 

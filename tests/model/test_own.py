@@ -294,3 +294,21 @@ def test_inside_jit_as_outside():
     draw = lambda key: jinit.initialize(Mixture(), key, X)
     pairs = zip(*map(jax.tree.leaves, (draw(KEY), jax.jit(draw)(KEY))), strict=True)
     assert all(jnp.allclose(x, y, rtol=1e-6) for x, y in pairs)
+
+
+@pytest.mark.parametrize("law", ["orthogonal", "normal", "lecun_normal", "uniform"])
+def test_a_head_that_starts_much_smaller_than_other_kernels_stays(law):
+    draws = getattr(nn.initializers, law)
+    small = lambda key, shape, dtype: 0.01 * draws()(key, shape, dtype)
+
+    class Actor(nn.Module):
+        head: Any
+
+        @nn.compact
+        def __call__(self, x):
+            h = nn.tanh(nn.Dense(64, kernel_init=draws())(x))
+            return nn.Dense(3, kernel_init=self.head, name="head")(h)
+
+    said = reasons(jinit.explain(Actor(small), X))
+    assert said["head/kernel"].startswith("the model's own: a small head")
+    assert "own" not in reasons(jinit.explain(Actor(draws()), X))["head/kernel"]

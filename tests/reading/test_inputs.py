@@ -75,3 +75,49 @@ def test_equal_tokens_stand_for_any():
         for ids in (jax.ShapeDtypeStruct((2, 9), "int32"), jnp.ones((2, 9), "int32"))
     ]
     assert plans[0] == plans[1]
+
+
+def one_hot(seed, *shape, classes=15):
+    ids = np.random.default_rng(seed).integers(0, classes, shape)
+    return np.eye(classes, dtype="float32")[ids]
+
+
+def test_a_batch_of_zeros_and_ones_counts_as_it_is():
+    rng = np.random.default_rng(0)
+    for x in (one_hot(0, 32, 9), (rng.random((2**16, 32)) < 0.1).astype("float32")):
+        weights = jax.ShapeDtypeStruct((x.shape[-1], 8), "float32")
+        (choice,) = jinit.explain((lambda w, x: x @ w, weights), x)
+        assert choice.reads == pytest.approx((x**2).mean(), rel=0.1)
+        assert choice.makes == pytest.approx(1, rel=0.05)
+
+
+def test_a_batch_of_any_other_numbers_counts_as_standardized():
+    weights = jax.ShapeDtypeStruct((32, 8), "float32")
+    apply = lambda w, x: x / 2 @ w
+    plans = [
+        str(jinit.explain((apply, weights), x))
+        for x in (
+            jax.ShapeDtypeStruct((64, 32), "float32"),
+            3 + np.random.default_rng(0).standard_normal((64, 32), "float32"),
+            jnp.ones((64, 32)),
+            np.full((64, 32), np.nan, "float32"),
+        )
+    ]
+    assert len({*plans}) == 1
+
+
+def test_what_the_largest_entry_is_sought_of_is_a_choice():
+    def apply(p, source, target):
+        length = (jnp.argmax(source, -1) == 1).argmax(-1)
+        summed = jnp.where((jnp.arange(9) <= length[:, None])[..., None], source, 0)
+        return source @ p["a"], target @ p["b"], summed.sum(1) @ p["c"]
+
+    shape = lambda *n: jax.ShapeDtypeStruct(n, "float32")
+    weights = {name: shape(15, 64) for name in "abc"}
+    plan = jinit.explain((apply, weights), shape(32, 9, 15), shape(32, 7, 15))
+    a, b, _ = plan
+    assert (a.reads, a.doubt) == (pytest.approx(1 / 15, rel=0.15), "")
+    assert b.reads == 1
+    assert "may hold classes" in b.doubt
+    batch = one_hot(0, 32, 9), one_hot(1, 32, 7)
+    assert not any(c.doubt for c in jinit.explain((apply, weights), *batch))

@@ -11,7 +11,9 @@ from .rules import (
 )
 from .source import Source as Source
 from .value import (
+    Along as Along,
     EQUAL as EQUAL,
+    LARGE as LARGE,
     N as N,
     Samples as Samples,
     Size as Size,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import chances
 from .functions import Function
 from .source import near
 from .value import (
@@ -34,6 +35,7 @@ def apply(
     with np.errstate(all="ignore"):
         made = function(*rows)
     made = np.broadcast_to(made, (1 + ndim, made.shape[-1]))
+    doubts = [*(each.doubt for each in operands), _too_seldom(made, rows, name)]
     if name in _OF_INDEPENDENT and _are_independent(operands):
         size = _OF_INDEPENDENT[name](*(each.size for each in operands))
         made = exactly(made, *size)
@@ -46,12 +48,27 @@ def apply(
     sources = frozenset().union(*(each.sources for each in operands))
     masks = [each.mask.spread(ndim) for each in operands if each.mask]
     mask = next(filter(None, masks), None)
-    doubts = [each.doubt for each in operands]
     parts = _of_parts(function, operands, ndim, name)
     places = _places(function, operands)
-    return Samples(made, axes, sources, mask=mask, parts=parts, places=places).doubted(
-        *doubts
-    )
+    own = chances.of_function(operands, made, name)
+    return Samples(
+        made, axes, sources, mask=mask, parts=parts, places=places, chances=own
+    ).doubted(*doubts)
+
+
+def _too_seldom(made: np.ndarray, rows: Sequence[np.ndarray], name: str) -> str:
+    """The doubt about what is not 0 so seldom that samples do not tell it.
+
+    So it is with the slots of experts, each of which one token fills.
+    """
+    if name not in FEWEST or not all(each.any() for each in rows):
+        return ""
+    seen = np.count_nonzero(made[0]) if made.size else N
+    return f"`{name}` hardly ever makes anything but 0" * bool(seen < FEWEST[name])
+
+
+# Samples that tell a size: evenly placed ones of one class, and those of a product.
+FEWEST = {"eq": 3, "mul": 30}
 
 
 _OF_POSITIVE = {"log", "rsqrt", "sqrt"}
@@ -215,9 +232,9 @@ def aligned(operands: Sequence[Samples]) -> list[Samples]:
 
 
 def _rank(samples: Samples) -> tuple[Any, ...]:
-    """Who stays: whole values, then those of many places; the older of the same."""
+    """Who stays: what is masked; whole values, then those of many places; the older."""
     ages = sorted(axis.age for axis in samples.axes if axis is not EQUAL)
-    return bool(samples.places), -len(samples.places), ages
+    return samples.mask is None, bool(samples.places), -len(samples.places), ages
 
 
 def _elsewhere(samples: Samples, other: Samples) -> Samples:

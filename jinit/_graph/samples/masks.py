@@ -41,7 +41,7 @@ class Mask:
 
 def mask_of(array: np.ndarray, places: Sequence[tuple[np.ndarray, ...]]) -> Mask | None:
     """The mask that an array of truths is, at several rows of places."""
-    truths = array if array.dtype == bool else _kept(array)
+    truths = array if array.dtype == bool else _truths(array)
     if truths is None:
         return None
     at = lambda values: np.stack([values[place] for place in places])
@@ -52,8 +52,11 @@ def mask_of(array: np.ndarray, places: Sequence[tuple[np.ndarray, ...]]) -> Mask
     return Mask(at(truths), tuple(shares))
 
 
-def _kept(array: np.ndarray) -> np.ndarray | None:
-    """Of numbers to be added to logits: what is not pushed down beyond all others."""
+def _truths(array: np.ndarray) -> np.ndarray | None:
+    """Of factors, what is 1 and not 0; of what is added to logits, what stays."""
+    is_kept = array == 1
+    if (is_kept | (array == 0)).all():
+        return is_kept
     if array.dtype.kind != "f":
         return None
     pushed = array < BEYOND

@@ -85,7 +85,10 @@ def part(x: Samples, which: Mapping[int, Any], after: Sequence[int]) -> Samples:
     places = (*x.places, *(Place(axis, x.rows[1 + k]) for k, axis in single.items()))
     axes = [EQUAL if n == 1 else cut.get(k, x.axes[k]) for k, n in enumerate(after)]
     order = [0, *(1 + k if n > 1 else 0 for k, n in enumerate(after))]
-    return Samples(x.rows[order], tuple(axes), x.sources, doubt=x.doubt, places=places)
+    return Samples(
+        x.rows[order], tuple(axes), x.sources, doubt=x.doubt, places=places,
+        chances=x.chances,
+    )  # fmt: skip
 
 
 def reordered(x: Samples, dimensions: Sequence[int], how: Any) -> Samples:

@@ -9,16 +9,17 @@ results that differ along an axis of `a` has in the place of E a² and E a a′ 
 overlaps of entries that differ along that axis as well.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from . import elementwise
+from . import chances, elementwise
 from .source import Source
-from .sums import sum_of_positive
-from .value import Axis, EQUAL, N, Samples
+from .sums import positive, sum_of_positive
+from .value import Axis, Chance, EQUAL, N, Samples
 
 
 class Factor(NamedTuple):
@@ -57,8 +58,13 @@ class Factor(NamedTuple):
         return self.value.overlap(*own, *(self.summed if summed else ()))
 
 
-def contract(a: Factor, b: Factor, count: float, source: Source) -> Samples:
-    """The sum of `count` products of entries of two values."""
+def contract(
+    a: Factor, b: Factor, count: float, source: Source, groups: int = 1
+) -> Samples:
+    """The sum of `count` products of entries of two values.
+
+    Where there are several `groups`, not all results are made of the same entries.
+    """
     ndim = len(a.kept)
     if not (a.value.is_finite and b.value.is_finite):
         return source.gaussian(0.0, 1.0, [0.0] * ndim).doubted(
@@ -66,7 +72,7 @@ def contract(a: Factor, b: Factor, count: float, source: Source) -> Samples:
         )
     if count <= 1:
         sides = [side.value.picked(side.kept) for side in (a, b)]
-        made = elementwise.apply(np.multiply, sides, ndim)
+        made = elementwise.apply(np.multiply, sides, ndim, "mul")
         return made if count == 1 else _thinned(made, count)
     mean = count * _mean_product(a, b)
     second = max(_second(a, b, count, None), mean**2)
@@ -78,10 +84,22 @@ def contract(a: Factor, b: Factor, count: float, source: Source) -> Samples:
     likeness = [_rounded(min(max(r, -1.0), 1.0)) for r in likeness]
     is_complex = any(np.iscomplexobj(side.value.rows) for side in (a, b))
     made = source.gaussian(mean, variance, likeness, is_complex)
+    if all(map(_is_positive, (a, b))):
+        made = positive(made)
     for side, other in ((a, b), (b, a)):
-        if _is_centered(other) and _unevenness(side) > UNEVEN:
+        if _is_centered(other) and _unevenness(side, count) > UNEVEN:
             made = _stretched(made, side, count, source)
-    return made.doubted(a.value.doubt, b.value.doubt)
+    own = tuple(_chance(a, b, k, count if groups == 1 else 0) for k in range(ndim))
+    return dataclasses.replace(made, chances=own).doubted(a.value.doubt, b.value.doubt)
+
+
+def _chance(a: Factor, b: Factor, along: int, count: float) -> Chance:
+    """How results are alike by chance along an axis of one side, as the other is."""
+    for side, other in ((a, b), (b, a)):
+        axis = side.kept[along]
+        if axis is not None and other.kept[along] is None and _is_centered(other):
+            return chances.of_read(side.value, axis, count)
+    return Chance({})
 
 
 UNEVEN = 0.25  # the variance of E a² between sums, of its square, below which it is 1
@@ -93,18 +111,25 @@ def _is_centered(side: Factor) -> bool:
     return abs(apart) < 1e-3 * side.value.second
 
 
-def _unevenness(side: Factor) -> float:
+def _is_positive(side: Factor) -> bool:
+    rows = side.value.rows
+    return bool(np.isrealobj(rows) and (rows >= 0).all())
+
+
+def _unevenness(side: Factor, count: float) -> float:
     """Var s / (E s)² of the mean s of a² over what is summed, as between places.
 
-    Where some places are masked, or hold more than others, it is large: results are
-    normal only at one place.
+    Where some places are masked, hold more than others, or are sums of few, it is
+    large: results are normal only at one place.
     """
     squares = np.abs(side.value.rows) ** 2
     mean = squares.mean()
     if not (mean > 0 and side.moving):
         return 0.0
     beside = min(side.moving, key=side.value.likeness)
-    return float((squares[0] * squares[1 + beside]).mean() / mean**2 - 1)
+    apart = (squares[0] * squares[1 + beside]).mean() / mean**2 - 1
+    alone = (squares[0] ** 2).mean() / mean**2 - 1
+    return float(alone / count + (1 - 1 / count) * apart)
 
 
 def _stretched(made: Samples, side: Factor, count: float, source: Source) -> Samples:
@@ -137,7 +162,25 @@ def _second(a: Factor, b: Factor, count: float, along: int | None) -> float:
     alone, apart = (
         a.overlap(along, summed) * b.overlap(along, summed) for summed in (False, True)
     )
+    both = [_together(a, b, along, summed) for summed in (False, True)]
+    scale = a.value.second * b.value.second
+    alone, apart = alone + both[0] * scale, apart + both[1] * scale
     return count * alone + count * (count - 1) * apart
+
+
+def _together(a: Factor, b: Factor, along: int | None, summed: bool) -> float:
+    """The covariance of the overlaps of both sides, in parts of E a² E b²."""
+    if not (a.value.chances and b.value.chances):
+        return 0.0
+    pairs = [*zip(a.summed, b.summed, strict=True)] if summed else []
+    pairs += [] if along is None else [(a.kept[along], b.kept[along])]
+    found = [
+        0.0
+        if i is None or j is None
+        else chances.together(a.value.chances[i], b.value.chances[j])
+        for i, j in pairs
+    ]
+    return min(found, default=0.0)
 
 
 def _mean_product(a: Factor, b: Factor) -> float:
@@ -186,6 +229,7 @@ def dot_general(
         Factor(b, cb, (*bb, *none_b, *free_b), nulls[1]),
         math.prod(shapes[0][k] for k in ca),
         source,
+        math.prod(shapes[0][k] for k in ba),
     )
 
 
@@ -219,6 +263,7 @@ def convolution(
         Factor(kernel, (ki, *ks), tuple(kept_k), _null((ki, *ks), k_shape, zeros[1])),
         k_shape[ki] * math.prod(counts),
         source,
+        params["feature_group_count"],
     )
 
 

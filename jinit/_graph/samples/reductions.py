@@ -8,7 +8,7 @@ import numpy as np
 from . import choices, products, sums
 from .call import Call
 from .source import Source
-from .value import Along, EQUAL, LEAST, LITTLE, new_axis, Samples, unrepeated
+from .value import EQUAL, LEAST, LITTLE, new_axis, Samples, unrepeated
 
 
 def reduced(call: Call) -> tuple[Samples, tuple[int, ...], float, Source]:
@@ -111,37 +111,58 @@ def reduce_window_min(call: Call) -> Samples:
 
 
 def cumsum(call: Call) -> Samples:
-    """At place t of n, the sum of t entries."""
-    x, axis = call.operands[0], call.params["axis"]
-    n = call.before[axis]
-    if x.axes[axis] is EQUAL and x.is_number:
-        steps = np.floor(call.source.uniform() * n) + 1
-        rows = x.rows * steps
-        axes = tuple(
-            new_axis(Along.SHARED) if k == axis else a for k, a in enumerate(x.axes)
-        )
-        return Samples(rows, axes, x.sources | {call.source.fresh()}, doubt=x.doubt)
-    v, together = x.variance, x.overlap(axis) - x.mean**2
-    draw = lambda: np.floor(call.source.uniform() * n) + 1
-    spread = lambda t: np.maximum(t * v + t * (t - 1) * together, 0.0) ** 0.5
-    here, first, rows = draw(), call.source.normal(), []
+    """At place t of n, an entry and the sum of the t − 1 before it.
+
+    The places are those of arrays that are known, such as the t that it is divided by.
+    """
+    x, axis, source = call.operands[0], call.params["axis"], call.source
+    n, last = call.before[axis], call.params.get("reverse", False)
+    places = source.places(call.ndim - axis, n)
+    before = lambda at: (n - 1 - at if last else at).astype(float)
+    here, first, rows = before(places.here), source.normal(), []
+    mean, v, together = x.mean, x.variance, x.overlap(axis) - x.mean**2
+    alike = together / max(v, LEAST)
+    told = together * alike  # of each pair of others, by the entry itself
+    spread = lambda t: (t * v + t * (t - 1) * together - t**2 * told).clip(0) ** 0.5
+    rounded, part = _is_count(x), source.uniform()
+    is_fixed = abs(alike * (n - 1) + 1) < LITTLE  # as one of all classes is 1
+    most = max(round(n * mean), 1) if is_fixed else n
     for k in (None, *range(call.ndim)):
         there, r = here, 1.0 if k is None else x.likeness(k)
         if k == axis:  # two sums share what the shorter has
-            there = draw()
+            there = before(places.there)
             less, more = np.minimum(here, there), np.maximum(here, there)
-            both = less * v + less * (more - 1) * together
+            both = less * v + less * (more - 1) * together - less * more * told
             r = np.clip(both / np.maximum(spread(here) * spread(there), LEAST), -1, 1)
-        entries = r * first + (1 - r**2) ** 0.5 * call.source.normal()
-        rows.append(x.mean * there + spread(there) * entries)
+        own = x.rows[0 if k is None else 1 + k]
+        noise = r * first + (1 - r**2) ** 0.5 * source.normal()
+        others = (mean + alike * (own - mean)) * there
+        add = _counted if rounded else lambda m, s, z, _: m + s * z
+        total = own + add(others, spread(there), noise, part)
+        rows.append(np.minimum(total, most) if rounded else total)
+    runs = [a for a in (places.axis, x.axes[axis]) if a is not EQUAL]
     axes = tuple(
-        new_axis(Along.SHARED) if k == axis else a.of_uneven()
+        places.axis.beside(runs) if k == axis else a.of_uneven()
         for k, a in enumerate(x.axes)
     )
-    sources = x.sources | {call.source.fresh()}
+    of_places = -places.axis.number
+    sources = x.sources | {of_places, source.fresh()}
     made = Samples(np.stack(rows), axes, sources, doubt=x.doubt)
-    mixed = x.axes[axis].along is Along.SHARED
-    return made.doubted("a running sum of what is alike" if mixed else "")
+    uneven = of_places in x.sources
+    return made.doubted("a running sum of what differs by place" if uneven else "")
+
+
+def _is_count(x: Samples) -> bool:
+    return x.rows.dtype.kind in "bif" and bool(np.isin(x.rows, (0, 1)).all())
+
+
+def _counted(
+    mean: np.ndarray, spread: np.ndarray, noise: np.ndarray, part: np.ndarray
+) -> np.ndarray:
+    """Whole numbers: as many times more than a mean as its fraction says, or so."""
+    fraction = mean % 1
+    rest = np.sqrt((spread**2 - fraction * (1 - fraction)).clip(0))
+    return np.floor(mean + rest * noise + part).clip(0)
 
 
 def cummax(call: Call) -> Samples:

@@ -111,7 +111,7 @@ class Source:
         self._count = itertools.count(1)
         self._picks: dict[tuple[int, ...], np.ndarray] = {}
         self._noises: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
-        self._known_places: dict[tuple[int, int], _Places] = {}
+        self._known_places: dict[tuple[int, int], Places] = {}
 
     def fresh(self) -> int:
         """The number of a new draw."""
@@ -199,7 +199,7 @@ class Source:
         if not varying:
             one, axes = array.reshape(-1)[0], (EQUAL,) * ndim
             return Samples(np.full((1 + ndim, N), one), axes, array=array)
-        along = [self._places(ndim - k, n) for k, n in enumerate(array.shape)]
+        along = [self.places(ndim - k, n) for k, n in enumerate(array.shape)]
         here = tuple(each.here for each in along)
         every = [here]
         for k, each in enumerate(along):
@@ -209,7 +209,7 @@ class Source:
         sources = frozenset(-along[k].axis.number for k in varying)
         return Samples(rows, axes, sources, array, mask=mask_of(array, every))
 
-    def _places(self, behind: int, size: int) -> "_Places":
+    def places(self, behind: int, size: int) -> "Places":
         """Where entries lie along an axis of that size, with so many axes behind it.
 
         Of all arrays alike, so that what is made of one entry by entry stays beside it.
@@ -218,7 +218,7 @@ class Source:
             here = np.floor(self.uniform() * size).astype(int)
             moved = 1 + np.floor(self.uniform() * max(size - 1, 1)).astype(int)
             axis = new_axis(Along.SHARED)
-            found = _Places(here, (here + moved) % size, axis)
+            found = Places(here, (here + moved) % size, axis)
             self._known_places[behind, size] = found
         return self._known_places[behind, size]
 
@@ -241,7 +241,7 @@ def _varies(array: np.ndarray, k: int) -> bool:
     return not np.all(alike)
 
 
-class _Places(NamedTuple):
+class Places(NamedTuple):
     """Places of entries along an axis, and of others that differ along it."""
 
     here: np.ndarray

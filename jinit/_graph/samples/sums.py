@@ -7,6 +7,7 @@ The mean of n entries of variance v and correlation r has the variance
 which is its covariance with each of them as well.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def sum_over(x: Samples, axes: Sequence[int], count: float, source: Source) -> S
         return made if x.is_finite else made.doubted("a sum of infinite numbers")
     if x.mask is not None and _is_zero_outside(x, x.mask):
         rows = _of_masked(x, x.mask, moving, kept, count, source)
-    elif count <= FEW_ENOUGH and _alike(x, moving) < LITTLE:
+    elif count <= FEW_ENOUGH and _are_apart(x, moving):
         rows = _of_few(x, moving, kept, int(count), source)
     elif np.isrealobj(x.rows) and bool(np.all(x.rows >= 0)):
         rows = sum_of_positive(x, moving, kept, count, source)
@@ -82,6 +83,12 @@ def _apart(x: Samples, moving: Sequence[int], kept: Sequence[int]) -> list[int]:
 
 def _alike(x: Samples, moving: Sequence[int]) -> float:
     return min(x.likeness(k) for k in moving)
+
+
+def _are_apart(x: Samples, moving: Sequence[int]) -> bool:
+    """Whether entries are little alike, and that not by more than samples show."""
+    by_chance = bool(x.chances) and all(x.chances[k].more > CHANCE for k in moving)
+    return _alike(x, moving) < LITTLE and not by_chance
 
 
 def _share(r: float, count: float) -> float:
@@ -202,6 +209,24 @@ def _lognormal(mean: Any, variance: Any, z: np.ndarray) -> np.ndarray:
     safe = np.where(mean > 0, mean, 1.0)
     spread = np.sqrt(np.log1p(variance / safe**2))
     return np.where(mean > 0, safe * np.exp(spread * z - spread**2 / 2), 0.0)
+
+
+def positive(x: Samples) -> Samples:
+    """Numbers of the same moments that are positive, as sums of such are: lognormal."""
+    mean, spread = x.mean, np.log1p(x.variance / max(x.mean, LEAST) ** 2) ** 0.5
+    if not (x.mean > 0 and spread > 0):
+        return x
+    z, rows = (x.rows - mean) / x.variance**0.5, []
+    for k, row in enumerate(z):
+        r = 1.0 if k == 0 or x.axes[k - 1] is EQUAL else x.likeness(k - 1)
+        if 0 < abs(r) < 1:  # that the numbers, not their logarithms, are as much alike
+            wanted = np.clip(
+                np.log(max(1 + r * np.expm1(spread**2), LEAST)) / spread**2, -1, 1
+            )
+            own = (row - r * z[0]) / (1 - r * r) ** 0.5
+            row = wanted * z[0] + (1 - wanted**2) ** 0.5 * own
+        rows.append(_lognormal(np.full(N, mean), x.variance, row))
+    return dataclasses.replace(x, rows=np.stack(rows))
 
 
 def _is_zero_outside(x: Samples, mask: Mask) -> bool:

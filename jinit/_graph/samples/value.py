@@ -18,7 +18,7 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,6 +114,13 @@ class Place(NamedTuple):
     row: np.ndarray
 
 
+class Chance(NamedTuple):
+    """How entries that differ along an axis are alike by chance, in parts of E x²."""
+
+    reads: Mapping[int, float]  # by what the value reads, the variance of the overlap
+    more: float = 0.0  # an overlap that the samples do not show
+
+
 EQUAL = Axis(Along.EQUAL, 0, 0)
 _numbers = threading.local()  # of this thread's computation, so that it can be repeated
 
@@ -159,6 +166,7 @@ class Samples:
         mask: Which of its entries a known mask has let through, if one has.
         parts: What it was put together from along an axis, if it was.
         places: Where it lies along axes of which it is one entry, as `x[:, 0]` is.
+        chances: By axis, how its entries are alike by chance; none where they are not.
     """
 
     rows: np.ndarray
@@ -169,6 +177,7 @@ class Samples:
     mask: Mask | None = None
     parts: "Parts | None" = None
     places: tuple[Place, ...] = ()
+    chances: tuple[Chance, ...] = ()
 
     @property
     def entries(self) -> np.ndarray:
@@ -213,6 +222,11 @@ class Samples:
 
     def likeness(self, axis: int) -> float:
         """The correlation of two entries that differ along one axis."""
+        more = self.chances[axis].more if self.chances and self.variance else 0.0
+        found = self._shown_likeness(axis)
+        return min(found + more * self.second / self.variance, 1.0) if more else found
+
+    def _shown_likeness(self, axis: int) -> float:
         along = self.axes[axis].along
         if along is Along.EQUAL:
             return 1.0
@@ -273,15 +287,13 @@ class Samples:
         own = tuple(EQUAL if i is None else self.axes[i] for i in order)
         mask = self.mask.picked(order) if self.mask else None
         parts = None if axes else self._parts_of(lambda x: x.picked(order), order)
-        return Samples(
-            self.rows[rows],
-            tuple(axes or own),
-            self.sources,
-            doubt=self.doubt,
-            mask=mask,
-            parts=parts,
-            places=self.places,
+        chances = self.chances and tuple(
+            Chance({}) if i is None else self.chances[i] for i in order
         )
+        return Samples(
+            self.rows[rows], tuple(axes or own), self.sources, doubt=self.doubt,
+            mask=mask, parts=parts, places=self.places, chances=chances,
+        )  # fmt: skip
 
     def _parts_of(
         self, function: Callable[["Samples"], "Samples"], order: Sequence[int | None]

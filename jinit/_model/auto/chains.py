@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Set
 
 import numpy as np
 
@@ -64,15 +64,21 @@ def unmirrored(trace: Trace, loops: Set[str]) -> dict[str, str]:
 def _drifting(
     trace: Trace, joins: Callable[[Row, Row], bool], kept: Set[str] = frozenset()
 ) -> Iterator[list[Row]]:
-    drawn = (row for row in trace if row.is_kernel and row.path not in kept)
-    chains = _chains({row.path: row for row in drawn}, joins)
-    return (chain for chain in chains if _spread(chain) > DRIFT)
+    return (each for each in chains(trace, joins, kept) if _spread(each) > DRIFT)
 
 
-def _chains(
-    rows: Mapping[str, Row], joins: Callable[[Row, Row], bool]
+def chains(
+    trace: Trace, joins: Callable[[Row, Row], bool], kept: Set[str] = frozenset()
 ) -> Iterator[list[Row]]:
-    """Maximal runs of kernels, each the only one to read the activation before it."""
+    """Maximal runs of kernels, each the only one to read the activation before it.
+
+    Args:
+        trace: The model.
+        joins: Whether a kernel goes on with the chain of the one before it.
+        kept: The kernels that are not drawn.
+    """
+    drawn = (row for row in trace if row.is_kernel and row.path not in kept)
+    rows = {row.path: row for row in drawn}
     readers: dict[str, list[Row]] = {}
     for row in rows.values():
         if row.follows is not None and row.follows in rows:

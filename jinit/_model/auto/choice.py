@@ -15,6 +15,7 @@ from ..._reading import count, Model, Own, READ, Row, trace_model
 from ..._schemes import constant, normal, ones, Sides, zeros
 from ..own import kept, NOTHING, Owns
 from ..plan import Choice, Plan
+from .calm import calmed
 from .chains import mirrored, unmirrored
 from .laws import by_shape, Direction, in_pairs, Law, of_variance, per_gate
 from .sines import of_sine, Sine, sines
@@ -69,6 +70,7 @@ def plan_of(
         chosen=chosen,
         arrays=leaves,
         exact=frozenset(chains),
+        calm=calmed(found, staying.keys(), _loops(model)),
         added=1.0 if residual == "scaled" else 0.0,
     )
     told = sizing.run()

@@ -30,6 +30,7 @@ from ..._reading import (
     Trace,
 )
 from ..plan import Choice, Plan
+from .calm import Calm
 from .heads import Heads
 from .near import CLOSE, near, whole
 
@@ -66,6 +67,7 @@ class Sizing:
         arrays: The parameters by path, arrays or shapes.
         exact: Names of layers' kernels that keep every signal: they make their target.
         added: What all branches of a stream add, as a multiple of what it starts with.
+        calm: Kernels whose layers are to make less than 1, by path.
     """
 
     model: Model
@@ -74,6 +76,7 @@ class Sizing:
     arrays: Mapping[str, Any]
     exact: frozenset[str] = frozenset()
     added: float = 1.0
+    calm: Mapping[str, Calm] = dataclasses.field(default_factory=dict)
     sized: dict[str, Sized] = dataclasses.field(default_factory=dict)
     alike: dict[Value, float] = dataclasses.field(default_factory=dict)
     visits: dict[str, list[float]] = dataclasses.field(default_factory=dict)
@@ -90,6 +93,8 @@ class Sizing:
         streams = [layer.reads.stream for layer in self.model.layers]
         self.raw = {stream.start for stream in streams if stream}
         self.heads = Heads(find_generated(self.model.facts, self.model.layers))
+        self.heads.targets |= {path: each.second for path, each in self.calm.items()}
+        self.heads.makes |= {path: each.why for path, each in self.calm.items()}
 
     def run(self) -> Mapping[str, Prediction]:
         """What is told of every kernel's layer, by path; `sized` says what counts.
@@ -188,7 +193,8 @@ class Sizing:
             return self._formula(layer.reads, [1.0] * 2) or 1.0
         if layer.reads.later.chained and self._is_shared(layer):
             # One law for many layers: what they read when all keep their signals.
-            exact = self._formula(layer.reads, [1.0] * 2)
+            calm = self.calm.get(layer.path)
+            exact = self._formula(layer.reads, [calm.second if calm else 1.0] * 2)
             return whole(signal.second) if exact is None else exact
         phi = layer.reads.activation
         starts = [scope.seen(i) for i in phi.sources] if phi else []

@@ -18,7 +18,7 @@ from .model import Model
 
 
 # What samples of a norm over few entries are off by; where they differ by place, more.
-BY_CHANCE, UNEVENLY = 0.15, 0.3
+BY_CHANCE, UNEVENLY = 0.15, 0.5
 BLANK = 0.02  # the share of zeros that chance, and no mask, may make
 Parameter = Callable[[Value, Source], Samples]
 
@@ -95,14 +95,14 @@ def _normalized(op: Op, made: Samples, operands: list[Samples]) -> Samples:
     makes results larger than the usual statistic does, this stands for it.
     """
     signal, statistic = sorted(operands, key=lambda x: x.axes.count(EQUAL))
+    is_whole = statistic.variance > 0 and np.mean(signal.rows == 0) < BLANK
+    if abs(made.second - 1) < (UNEVENLY if is_whole else BY_CHANCE):
+        return dataclasses.replace(made, rows=made.rows / made.second**0.5)
     usual = np.median(np.abs(statistic.rows))
     typical = signal.rows / usual if op.name == "div" else signal.rows * usual
     if made.second > (1 + BY_CHANCE) * np.mean(np.abs(typical) ** 2):
         return dataclasses.replace(made, rows=typical)
-    is_whole = statistic.variance > 0 and np.mean(signal.rows == 0) < BLANK
-    if abs(made.second - 1) > (UNEVENLY if is_whole else BY_CHANCE):
-        return made
-    return dataclasses.replace(made, rows=made.rows / made.second**0.5)
+    return made
 
 
 def predicted(forward: Forward, signal: Value, output: Value) -> Prediction:

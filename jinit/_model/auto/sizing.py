@@ -109,6 +109,10 @@ class Sizing:
             counted = {path: float(np.median(v)) for path, v in self.visits.items()}
             off = {p: n for p, n in counted.items() if not near(n, self.used[p])}
             if self.heads.settle() and not off:
+                for path, reads in counted.items():
+                    self.sized[path] = dataclasses.replace(
+                        self.sized[path], reads=reads
+                    )
                 break
             for path, reads in off.items() if left else ():
                 if len(self.visits[path]) > 1 and self.used[path]:

@@ -13,7 +13,7 @@ from .._model import plan_model
 from .._reading import read_subject
 from .._training import Batch, Loss
 from ..data import gradinit, lsuv, metainit, weight_norm_init, within_layer
-from ..recipes import Recipe, recipe_from, RECIPES
+from ..recipes import Recipe, RECIPES
 
 
 class Task(NamedTuple):
@@ -154,7 +154,7 @@ def _start(where: str, start: Any) -> Start:
     if isinstance(start, str) and start in STARTS:
         return STARTS[start]
     if isinstance(start, str) and start.partition("(")[0] in RECIPES:
-        start = recipe_from(where, "starts", start)
+        start = Recipe.from_text(where, "starts", start)
     if isinstance(start, Recipe | list | tuple):
         return Start(functools.partial(_planned, rules=start))
     if isinstance(start, str | Initializer):

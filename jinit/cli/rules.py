@@ -9,7 +9,7 @@ from typing import Any
 from .._core import aligned, claim
 from .._frameworks import find_model, find_object
 from .._model import plan_model
-from ..recipes import recipe_from, recipe_named, RECIPES
+from ..recipes import Recipe, RECIPES
 from .options import abstract_input, add_model, add_own, RefusalError
 from .output import markdown_table, require, show
 from .sources import authors, brief, reference
@@ -55,7 +55,7 @@ def _plan(arguments: argparse.Namespace, command: str) -> Any:
 
 def _explained(text: str, command: str) -> str:
     """The settings of a recipe and its docstring."""
-    make = recipe_named(command, "RECIPE", text.partition("(")[0])
+    make = Recipe.named(command, "RECIPE", text.partition("(")[0])
     settings = ", ".join(map(str, inspect.signature(make).parameters.values()))
     return f"{make.__name__}({settings})\n\n{inspect.getdoc(make)}"
 
@@ -121,4 +121,4 @@ def recipe(text: str | None, command: str, option: str = "--rules") -> Any:
     if ":" in text:
         found = find_object(text, command)
         return found() if callable(found) else found
-    return recipe_from(command, option, text)
+    return Recipe.from_text(command, option, text)

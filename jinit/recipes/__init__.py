@@ -48,7 +48,6 @@ from .residual import (
     skipinit as skipinit,
 )
 from .rwkv import rwkv7 as rwkv7
-from .spelling import recipe_from as recipe_from, recipe_named as recipe_named
 from .streams import hyper_connections as hyper_connections, ngpt as ngpt
 from .transformers import (
     deepnorm as deepnorm,

@@ -7,10 +7,11 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, ParamSpec
 
-from .._core import bind, held, Initializer, public
+from .._core import bind, choose, held, Initializer, public
 from .._model import Leaf, role, Rule, Selector
 from .._model.auto import default, multiplier
 from .._schemes import normal, zeros
+from .spelling import call_of
 
 
 P = ParamSpec("P")
@@ -32,6 +33,17 @@ class Recipe:
     make: Callable[..., "Recipe"]
     settings: tuple[tuple[str, Any], ...]
     rules: tuple[Rule, ...] = dataclasses.field(compare=False)
+
+    @classmethod
+    def from_text(cls, where: str, what: str, text: str) -> "Recipe":
+        """The recipe that the text `what` of the function `where` names."""
+        name, values, named = call_of(where, what, text)
+        return cls.named(where, what, name)(*values, **named)
+
+    @classmethod
+    def named(cls, where: str, what: str, name: str) -> Callable[..., "Recipe"]:
+        """The function that makes a recipe, by its name."""
+        return RECIPES[choose(where, what, name, RECIPES)]
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)

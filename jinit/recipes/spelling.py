@@ -1,31 +1,19 @@
-"""Recipes as text, such as `gpt2(stddev=0.01)`: parsed, and never evaluated."""
+"""A recipe as text, such as `gpt2(stddev=0.01)`: parsed, and never evaluated."""
 
 import ast
-from collections.abc import Callable
 from typing import Any
 
-from .._core import choose, shown
-from .recipe import Recipe, RECIPES
+from .._core import shown
 
 
-def recipe_from(where: str, what: str, text: str) -> Recipe:
-    """The recipe that a text names, with its settings.
+def call_of(where: str, what: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """The name, the values and the named values of a call.
 
     Args:
         where: The public function or command that asks.
         what: The argument that holds the text.
         text: A name, or a call with plain values.
     """
-    name, values, named = _call(where, what, text)
-    return recipe_named(where, what, name)(*values, **named)
-
-
-def recipe_named(where: str, what: str, name: str) -> Callable[..., Recipe]:
-    """The function that makes a recipe, by its name."""
-    return RECIPES[choose(where, what, name, RECIPES)]
-
-
-def _call(where: str, what: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
     try:
         match ast.parse(text if "(" in text else f"{text}()", mode="eval").body:
             case ast.Call(ast.Name(name), args, keywords):

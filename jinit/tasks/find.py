@@ -43,7 +43,7 @@ def get(name: str) -> Task:
         >>> inputs, targets = task.batches[0]
         >>> params = jinit.initialize(task.model, jax.random.key(0), inputs)
         >>> loss = task.loss(task.model.apply(params, inputs), targets)
-        >>> bool(loss < 2)  # of targets of variance 1
+        >>> bool(loss < 4)  # outputs and targets have a variance of 1
         True
     """
     where = "jinit.tasks.get"

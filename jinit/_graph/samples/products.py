@@ -103,6 +103,7 @@ def _chance(a: Factor, b: Factor, along: int, count: float) -> Chance:
 
 
 UNEVEN = 0.25  # the variance of E a² between sums, of its square, below which it is 1
+FEW = 5  # entries of which a sum differs so much by chance that no formula holds
 
 
 def _is_centered(side: Factor) -> bool:
@@ -129,7 +130,8 @@ def _unevenness(side: Factor, count: float) -> float:
     beside = min(side.moving, key=side.value.likeness)
     apart = (squares[0] * squares[1 + beside]).mean() / mean**2 - 1
     alone = (squares[0] ** 2).mean() / mean**2 - 1
-    return float(alone / count + (1 - 1 / count) * apart)
+    by_few = alone / count if count < FEW else 0.0
+    return float(by_few + (1 - 1 / count) * apart)
 
 
 def _stretched(made: Samples, side: Factor, count: float, source: Source) -> Samples:

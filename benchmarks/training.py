@@ -80,7 +80,7 @@ RECIPES: dict[str, Any] = {
 
 def any_init(model: nn.Module, key: jax.Array, *inputs: jax.Array) -> Any:
     """AnyInit's start, from its seed; what it does not reach stays the model's own."""
-    import anyinit
+    import anyinit  # pyright: ignore[reportMissingImports]
 
     variables = jax.jit(model.init)(key, *inputs)
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))

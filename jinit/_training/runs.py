@@ -118,7 +118,8 @@ class Runs:
     ) -> State:
         """A run after the steps from one number to another."""
         step = lambda t, now: self.step(now, subject, optimizer, data, t)
-        return jax.lax.fori_loop(*span, step, state)
+        first, last = span
+        return jax.lax.fori_loop(first, last, step, state)
 
     def step(
         self, now: State, subject: Subject, optimizer: Any, data: Any, t: Any

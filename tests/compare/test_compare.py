@@ -138,12 +138,14 @@ def weights_of(start, model=None):
     """The weights of the first seed, of which the optimizer makes nothing."""
     seen: list[Any] = []
 
+    made: Any = optax.GradientTransformation
+
     def watch(rate):
         def init(weights):
             jax.debug.callback(lambda w: seen.append(w), weights)
             return ()
 
-        return optax.GradientTransformation(init, lambda g, s, w: (g, s))
+        return made(init, lambda g, s, w: (g, s))
 
     jinit.compare(
         model or Mlp(), half_square, BATCHES, KEY, [start], RATES, seeds=1, steps=1,
@@ -236,7 +238,7 @@ def made(*losses, rates=(1.0, 2.0, 4.0, 8.0), chance=2.0):
     """A comparison with these losses by start, rate and seed."""
     every = np.array(losses, float)
     curves = np.stack([np.full_like(every, chance), every], axis=-1)
-    plain = lambda x: tuple(map(plain, x)) if np.ndim(x) else float(x)
+    plain: Any = lambda x: tuple(map(plain, x)) if np.ndim(x) else float(x)
     names = "abcd"[: len(every)]
     costs = plain(np.zeros((len(every), every.shape[-1])))
     return Comparison(

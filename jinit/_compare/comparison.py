@@ -55,8 +55,7 @@ class Comparison:
     @functools.cached_property
     def _done(self) -> tuple[list[int], list[int]]:
         """The starts with a seed that was run at every rate, and the seeds of all."""
-        losses: np.ndarray = np.array(self.losses)
-        whole = ~np.isnan(losses).any(axis=1)  # by start and seed
+        whole = ~np.any(np.isnan(self.losses), axis=1)  # by start and seed
         starts = whole.any(axis=1)
         seeds = whole[starts].all(axis=0) & starts.any()
         return np.flatnonzero(starts).tolist(), np.flatnonzero(seeds).tolist()

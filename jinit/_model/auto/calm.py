@@ -89,13 +89,13 @@ def _is_odd(name: str) -> bool:
     return np.allclose(phi(_GRID), -np.asarray(phi(-_GRID)), rtol=1e-5, atol=1e-6)
 
 
-@functools.cache
+@functools.lru_cache(1024)
 def _chi(name: str, q: float) -> float:
     moments = gaussian_moments(name, q)
     return q * moments.slope / moments.second
 
 
-@functools.cache
+@functools.lru_cache(256)
 def _second(names: tuple[str, ...]) -> float:
     """The largest q, up to 1, at which χ of all of them is no more than `SLOPE`."""
 

@@ -1,5 +1,7 @@
 """Sizes that chance decides: few entries, many places, running sums, rare events."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,10 +38,10 @@ def causal(p, x):
 )
 def test_keys_and_values_of_the_same_signal_are_alike(apply, terms):
     """Over n entries, k v′ of other places goes together by 1/n: Σ k v has more."""
-    weights = dict.fromkeys("qkv", (WIDTH, 8))
+    weights: Any = dict.fromkeys("qkv", (WIDTH, 8))
     alike = terms * (1 + (terms - 1) / WIDTH)
     choice, layers = told(apply, **weights, o=(8, WIDTH))
-    sizes = [layers[name].makes for name in "qkv"]
+    sizes = [layers[name].makes or 0.0 for name in "qkv"]
     assert choice.reads == pytest.approx(8 * alike * np.prod(sizes), rel=0.15)
 
 

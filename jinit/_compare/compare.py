@@ -43,7 +43,7 @@ from .._training import (
 )
 from .chance import chance
 from .comparison import Comparison
-from .starts import named, Start, Task, with_weights
+from .starts import named, Start, Trained, with_weights
 
 
 _WHERE = "jinit.compare"
@@ -94,7 +94,8 @@ def compare(
             - a recipe, by name or from `jinit.recipes`, or rules;
             - "lsuv", "weight_norm_init", "within_layer" (from the first batch),
               "metainit", "gradinit" (from all), from the model's own start;
-            - a function of `(model, key, *inputs)`, as `jinit.initialize` is one.
+            - a function of `(model, key, *inputs)`, as `jinit.initialize` is one, whose
+              cost is not known and not counted.
         learning_rates: Three or more; by default 2⁻¹³ to 2⁻⁴ by factors of 2.
         seeds: Runs per start and rate. One allows no claim.
         steps: Steps of each run.
@@ -109,7 +110,7 @@ def compare(
 
     Returns:
         A `Comparison`: print it, `.plot()` it, or read its `.results` and `.verdict`. A
-        Ctrl-C ends it with a warning, and it holds the seeds that were whole.
+        Ctrl-C ends it with a warning, and it holds the starts and seeds that were done.
 
     Raises:
         ValueError: For fewer than three rates, no batch, batches of more than one
@@ -136,7 +137,7 @@ def compare(
     """
     rates = np.unique(learning_rates)
     _require(batches, held_out, rates)
-    task = Task(_WHERE, model, [tuple(each) for each in batches], loss)
+    task = Trained(_WHERE, model, [tuple(each) for each in batches], loss)
     entries = named(_WHERE, starts)
     make = optimizer or require(_WHERE, "optax").adam
     field = _Field(task, as_key(_WHERE, key), rates, steps, make, list(held_out))
@@ -174,7 +175,7 @@ class _Field:
         first: The model, its weights and their types, as the first start gave them.
     """
 
-    task: Task
+    task: Trained
     key: jax.Array
     rates: np.ndarray
     steps: int

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._core import aligned, digits, NONE, rich_table
-from .outcomes import beaten, Outcome, outcome, running, Runs, steps_to
+from .outcomes import beaten, Numbers, Outcome, outcome, running, steps_to
 from .picture import draw_comparison, Line
 from .verdict import verdict
 
@@ -61,10 +61,10 @@ class Comparison:
         return np.flatnonzero(starts).tolist(), np.flatnonzero(seeds).tolist()
 
     @functools.cached_property
-    def _runs(self) -> Runs:
+    def _runs(self) -> Numbers:
         starts, seeds = self._done
         losses = np.array(self.losses)[starts][..., seeds]
-        return Runs(np.array(self.learning_rates), losses, self.chance)
+        return Numbers(np.array(self.learning_rates), losses, self.chance)
 
     @functools.cached_property
     def _curves(self) -> np.ndarray:

@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     cost: float
 
 
-class Runs(NamedTuple):
+class Numbers(NamedTuple):
     """The runs of a comparison as numbers.
 
     Attributes:
@@ -87,7 +87,7 @@ class Runs(NamedTuple):
         return (self.chance - losses) / whole if whole > 0 else np.zeros_like(losses)
 
 
-def outcome(runs: Runs, i: int, name: str, steps: float, cost: float) -> Outcome:
+def outcome(runs: Numbers, i: int, name: str, steps: float, cost: float) -> Outcome:
     """What the start at a place reached."""
     at = int(runs.places[i])
     works = np.flatnonzero(runs.way(runs.means[i]) >= WORKS)
@@ -137,7 +137,7 @@ def running(curves: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(curves, window, axis=1).mean(-1)
 
 
-def beaten(runs: Runs, best: int, others: Sequence[int]) -> dict[int, Interval]:
+def beaten(runs: Numbers, best: int, others: Sequence[int]) -> dict[int, Interval]:
     """By how much the best start is below each other, over the same seeds.
 
     Losses above 0 are compared by their ratios, as logarithms. The level is such that

@@ -16,7 +16,7 @@ from ..data import gradinit, lsuv, metainit, weight_norm_init, within_layer
 from ..recipes import Recipe, RECIPES
 
 
-class Task(NamedTuple):
+class Trained(NamedTuple):
     """What is trained: a model, on what, and what counts.
 
     Attributes:
@@ -50,23 +50,25 @@ class Start(NamedTuple):
         has_cost: Whether it takes work that counts, beside drawing.
     """
 
-    draw: Callable[[Task, jax.Array], Any]
+    draw: Callable[[Trained, jax.Array], Any]
     has_cost: bool = False
 
 
-def with_weights(task: Task, made: Any) -> tuple[Any, Any]:
+def with_weights(task: Trained, made: Any) -> tuple[Any, Any]:
     """A model and its weights; None beside a model that holds them."""
     return (made, None) if holds_weights(made) else (task.model, made)
 
 
-def _planned(task: Task, key: jax.Array, rules: Any = None, own: Any = "keep") -> Any:
+def _planned(
+    task: Trained, key: jax.Array, rules: Any = None, own: Any = "keep"
+) -> Any:
     """What a plan draws: jinit's, that of rules, or the model's own."""
     inputs = task.where, task.model, key, task.inputs
     subject, plan = plan_model(*inputs, rules, {}, own)
     return subject.finish(plan.draw(key, subject.weights), None)
 
 
-def _says_how(task: Task) -> bool:
+def _says_how(task: Trained) -> bool:
     """Whether the model says how it starts, or holds weights."""
     subject = read(task.where, task.model, None, task.inputs)
     is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)
@@ -75,7 +77,7 @@ def _says_how(task: Task) -> bool:
     )
 
 
-def _own(task: Task, key: jax.Array) -> Any:
+def _own(task: Trained, key: jax.Array) -> Any:
     """What the model itself starts with; given weights, where it does not say."""
     if not _says_how(task):
         raise ValueError(
@@ -86,13 +88,13 @@ def _own(task: Task, key: jax.Array) -> Any:
     return _planned(task, key, own="**")
 
 
-def _base(task: Task, key: jax.Array) -> tuple[Any, Any]:
+def _base(task: Trained, key: jax.Array) -> tuple[Any, Any]:
     """A model and weights to start from: its own where it has them."""
     made = (_own if _says_how(task) else _planned)(task, key)
     return with_weights(task, made)
 
 
-def _by_law(task: Task, key: jax.Array, law: Initializer) -> Any:
+def _by_law(task: Trained, key: jax.Array, law: Initializer) -> Any:
     """The model's own start with every kernel drawn anew."""
     model, params = _base(task, key)
     subject = with_batch(task.where, model, params, None, task.batch)
@@ -100,13 +102,13 @@ def _by_law(task: Task, key: jax.Array, law: Initializer) -> Any:
     return subject.finish(redraw(layers, subject.weights, law, key), None)
 
 
-def _from_batch(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
+def _from_batch(task: Trained, key: jax.Array, fit: Callable[..., Any]) -> Any:
     """The model's own start, fitted to the first batch."""
     model, params = _base(task, key)
     return fit(model, params, key, task.batch).params
 
 
-def _from_batches(task: Task, key: jax.Array, fit: Callable[..., Any]) -> Any:
+def _from_batches(task: Trained, key: jax.Array, fit: Callable[..., Any]) -> Any:
     """The model's own start, fitted to batches and their loss."""
     model, params = _base(task, key)
     batches = [tuple(batch) for batch in task.batches]

@@ -1,13 +1,9 @@
 """A task: a model, its loss, and batches to train on and to be judged by."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-import jax
-
-
-Batch: TypeAlias = tuple[Any, Any]
+from .._training import Batch, Loss
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,7 +21,7 @@ class Task:
 
     name: str
     model: Any = dataclasses.field(repr=False)
-    loss: Callable[[Any, Any], jax.Array] = dataclasses.field(repr=False)
+    loss: Loss = dataclasses.field(repr=False)
     batches: list[Batch] = dataclasses.field(repr=False)
     held_out: list[Batch] = dataclasses.field(repr=False)
     about: str = ""

@@ -91,6 +91,18 @@ def test_others_keep_their_signals_at_one(model):
     np.testing.assert_allclose(list(made.values()), 1, rtol=0.02)
 
 
+def test_a_law_of_the_gradient_keeps_the_gradient():
+    """E φ′(z)² of a narrow z is near 1, and no layer is made smaller for another."""
+    apply, shapes = plain(20)
+    keeping = [jinit.explain(apply, shapes, X, direction="backward")]
+    keeping += [jinit.explain(apply, shapes, X, direction="both")]
+    assert not any("apart" in str(plan) for plan in keeping)
+    weights = jinit.initialize((apply, shapes), KEY, X, direction="backward")
+    slopes = jax.grad(lambda w: jnp.sum(apply(w, X)))(weights)
+    first, last = (jnp.mean(slopes[name] ** 2) for name in ("layer1", "layer19"))
+    assert 1e-2 < first / last < 1e3  # at 1/1.6² a layer it would be 1e-8
+
+
 class Residual(nn.Module):
     norm: bool
 

@@ -70,7 +70,10 @@ def plan_of(
         chosen=chosen,
         arrays=leaves,
         exact=frozenset(chains),
-        calm=calmed(found, staying.keys(), _loops(model)),
+        # A law of the gradient keeps that, whatever becomes of signals.
+        calm=calmed(found, staying.keys(), _loops(model))
+        if direction == "forward"
+        else {},
         added=1.0 if residual == "scaled" else 0.0,
     )
     told = sizing.run()

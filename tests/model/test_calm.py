@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit._model.auto.calm import _chi, _second, SLOPE
+from jinit._model.auto.calm import _chi, _second
 
 
 KEY = jax.random.key(0)
+SLOPE = 1.5  # of Deep Kernel Shaping
 X = jax.random.normal(jax.random.key(1), (8, 64))
 
 

@@ -92,6 +92,14 @@ def test_others_keep_their_signals_at_one(model):
     np.testing.assert_allclose(list(made.values()), 1, rtol=0.02)
 
 
+def test_coordinates_are_driven_apart():
+    """A picture by 10 layers of tanh: held-out loss .59 ± .15, calmed .80 ± .07."""
+    apply, shapes = plain(10)
+    shapes["first"] = shape(2, 256)
+    made = seconds(jinit.explain(apply, shapes, X[:, :2]))
+    np.testing.assert_allclose(list(made.values()), 1, rtol=0.1)
+
+
 def test_a_law_of_the_gradient_keeps_the_gradient():
     """E φ′(z)² of a narrow z is near 1, and no layer is made smaller for another."""
     apply, shapes = plain(20)

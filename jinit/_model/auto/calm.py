@@ -31,6 +31,7 @@ from .chains import chains
 
 SLOPE = 1.5  # of the correlation map of a whole chain, at most
 LEAST = 1e-3  # E z²
+PLACES = 4  # inputs: so few are coordinates, whose neighbors are to be told apart
 _GRID = np.linspace(0.1, 4.0, 16, dtype=np.float32)
 
 
@@ -58,7 +59,8 @@ def calmed(
     """
     found: dict[str, Calm] = {}
     for chain in chains(trace, lambda _, row: bool(_saturates(row)), kept | loops):
-        found |= _calmed(chain[:-1], [_saturates(row) for row in chain[1:]])
+        if (chain[0].fan_in or math.inf) > PLACES:
+            found |= _calmed(chain[:-1], [_saturates(row) for row in chain[1:]])
     for row in trace:
         again = row.path in loops or row.follows == row.path
         if again and row.path not in kept and (name := _saturates(row)):
